@@ -102,10 +102,18 @@ def _quote(
         request_reference=order.request_reference,
         biller_id=profile.id,
         bucket=profile.bucket,
-        bill=replace(bill, biller_quote={**bill.biller_quote, **query.payer}),
+        bill=replace(bill, details=_masked_details(bill), biller_quote={**bill.biller_quote, **query.payer}),
         fee=world.fees.price(payees, instrument, bill.total, business_date(now)),
         expires_at=expires_at,
     )
+
+
+def _masked_details(bill: Bill) -> dict[str, str]:
+    """What the biller says for people, without card numbers; a number alone is one of the bill's."""
+    return {
+        name: text if _NUMBER_ALONE.fullmatch(text) and name != _CUSTOMER else mask_card_numbers(text)
+        for name, text in bill.details.items()
+    }
 
 
 def _quotable(reply: FetchReply | LockedBill, profile: BillerProfile) -> Bill | LockedBill | Refusal:
@@ -164,6 +172,8 @@ def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict
     return defaults | groups[complete]
 
 
+_CUSTOMER = "customer_name"
+_NUMBER_ALONE = re.compile(r"[\d\W_]*")
 _BILL, _ACCOUNT, _MOBILE = "bll_no", "bllr_accno", "bill_mobno"
 _OTHER_NUMBER = {_BILL: _ACCOUNT, _ACCOUNT: _BILL}
 

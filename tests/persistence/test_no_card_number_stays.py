@@ -21,6 +21,7 @@ from ekpay_switch.api.merchant.refusals import BASE as MERCHANT
 from ekpay_switch.api.syndicate.routes import BASE as SYNDICATE
 from ekpay_switch.cli.acting import visible_text
 from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.collections.connector_calls import Collected, PageCreated
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.persistence.challans.users import ChallanAccess
@@ -199,9 +200,13 @@ async def collected_bills(scene: Scene) -> None:
     await _one_that_is_paid(scene, _with_own_bill(scene, base), headers)
 
 
+def _bill(scene: Scene, number: str) -> Bill:
+    return replace(a_bill(number), details={"customer_name": scene.spelling(), "address": f"at {CARDS[0]}"})
+
+
 def _with_own_bill(scene: Scene, order: Mapping[str, Any]) -> Content:
     number = f"{scene.next():012d}"
-    scene.biller.bills[number] = a_bill(number)
+    scene.biller.bills[number] = _bill(scene, number)
     parameters = dict(order["parameters"])
     parameters["bill_no"] = parameters["bill_no"] or number
     return {**order, "parameters": parameters}
@@ -268,7 +273,7 @@ async def bills_of_partners(scene: Scene) -> None:
 
     for name, spoilt in with_cards(write.fetch("b025", bll_no="", x_name="Rahela", bll_cstnm="R"), CARDS[1]):
         bill_no = f"{scene.next():012d}"
-        scene.biller.bills[bill_no] = a_bill(bill_no)
+        scene.biller.bills[bill_no] = _bill(scene, bill_no)
         if not name.startswith("bll_inf.bll_no"):
             spoilt["bll_inf"]["bll_no"] = bill_no
         fetched = await say("fetch-bill", spoilt)

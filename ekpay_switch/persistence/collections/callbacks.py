@@ -31,7 +31,7 @@ BODY_BYTES_MAX = 65_536
 # A longer name is none of ours, and would not fit into an index.
 NAME_LENGTH_MAX = 200
 # Credentials: who reads the table could act in somebody's name.
-DROPPED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+DROPPED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-notification-secret"})
 # In one order, so that two callbacks never deadlock on each other's tries.
 LOCK_NAMED = f"""
 SELECT attempt_id FROM tries WHERE connector_id = $1 AND attempt_id IN (

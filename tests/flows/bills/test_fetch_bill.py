@@ -185,6 +185,17 @@ def test_a_card_number_in_a_text_for_people_is_masked() -> None:
     assert chosen_parameters(profile, fields) == {"bill_no": BILL_NO, "name": "Rahela 4111 11** **** 1111"}
 
 
+async def test_what_a_biller_says_for_people_is_masked_and_its_numbers_stay() -> None:
+    card, small = "4111111111111111", a_world()
+    details = {"customer_name": card, "address": f"Dhaka {card}", "meter_no": card, "period_from": ""}
+    small.biller.bills[BILL_NO] = replace(a_bill(), details=details)
+    quote = await fetch_bill(a_fetch(), small.world)
+    assert isinstance(quote, Quote)
+    masked = "411111******1111"
+    expected = {**details, "customer_name": masked, "address": f"Dhaka {masked}"}
+    assert quote.bill.details == expected
+
+
 @pytest.mark.parametrize("pattern", ["^[0-9]{16}$", "^[0-9]{6,20}$", "^[0-9A-Z/-]{3,20}$"])
 def test_a_bill_is_payable_whatever_its_check_digit(pattern: str) -> None:
     application = replace(BILL_NUMBER, pattern=pattern)

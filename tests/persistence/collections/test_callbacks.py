@@ -33,6 +33,7 @@ def a_hint(
 
 async def test_a_callback_is_kept_as_it_came_without_what_would_open_doors(till: Till) -> None:
     headers = {**HEADERS, "Authorization": "Bearer x", "cookie": "c", "Proxy-Authorization": "y"}
+    headers["X-Notification-Secret"] = "what the gateway and we share"
     ours = (await till.on_page()).order.reference
 
     assert await till.callbacks.keep(a_callback(headers=headers), a_hint("TR9", ours))
