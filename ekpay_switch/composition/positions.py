@@ -65,6 +65,12 @@ def position_keeper(settings: Settings, database: Database, keys: KeyRing) -> Po
     return PositionKeeper(database.connect, position_rules(settings, database, keys))
 
 
+def kept_database(settings: Settings, database: Database, keys: KeyRing) -> tuple[Database, PositionKeeper]:
+    """The database of a process that serves, which never opens a connection to one that was replaced."""
+    keeper = position_keeper(settings, database, keys)
+    return database.admitted_by(keeper.admit), keeper
+
+
 @asynccontextmanager
 async def position_kept(keeper: PositionKeeper) -> AsyncIterator[None]:
     """Record the position while the block runs; over a database that was restored it does not begin.

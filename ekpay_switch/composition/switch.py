@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.composition.alarm_terms import store_configured_terms
-from ekpay_switch.composition.positions import position_keeper
+from ekpay_switch.composition.positions import kept_database
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.config_files.routing import read_routing_rules
 from ekpay_switch.domain.routing.rules import RoutingRules
@@ -89,6 +89,7 @@ async def open_switch(
     """
     _require_assertions()
     keys = _key_ring(settings)
+    database, positions = kept_database(settings, database, keys)
     clock, engine = SystemClock(), database.engine()
     group_commit = GroupCommit(database.connect_hot, _group_commit_limits(settings))
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
@@ -124,7 +125,7 @@ async def open_switch(
         await store_configured_terms(engine, settings.config, clock.now())
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
-        challans, positions = PostgresChallans(transactions), position_keeper(settings, database, keys)
+        challans = PostgresChallans(transactions)
         yield Switch(settings, wrap(world), payments, group_commit, engine, keys, challans, positions)
 
 

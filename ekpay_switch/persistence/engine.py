@@ -4,7 +4,8 @@ The hot path uses asyncpg directly (group commit), everything else SQLAlchemy Co
 `EKPAY_DATABASE_URL` names an external server; without it the embedded one is started when it is needed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -90,6 +91,10 @@ def is_passing(error: Exception) -> bool:
     return is_away(error)
 
 
+# Raises an error of DATABASE_AWAY where a new connection must not be used.
+Admit = Callable[[asyncpg.Connection], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """The libpq URLs of the database for its three roles; they contain passwords, so the repr hides them."""
@@ -97,9 +102,14 @@ class Database:
     _app: str
     _owner: str
     _audit: str
+    _admit: Admit | None = None
 
     def __repr__(self) -> str:
         return "Database(…)"
+
+    def admitted_by(self, admit: Admit) -> "Database":
+        """The same database, with every new connection shown to `admit` before it is used."""
+        return replace(self, _admit=admit)
 
     @property
     def name(self) -> str:
@@ -112,11 +122,21 @@ class Database:
 
     async def connect(self, role: str = "app") -> asyncpg.Connection:
         """One asyncpg connection with the session guards on."""
-        return await asyncpg.connect(self.url(role), server_settings=SESSION_GUARDS, timeout=10)
+        return await self._connect(self.url(role), SESSION_GUARDS)
 
     async def connect_hot(self) -> asyncpg.Connection:
         """One asyncpg connection for the group commit: the app role, with plans that use keys only."""
-        return await asyncpg.connect(self._app, server_settings=SESSION_GUARDS | KEYED_ONLY, timeout=10)
+        return await self._connect(self._app, SESSION_GUARDS | KEYED_ONLY)
+
+    async def _connect(self, url: str, settings: Mapping[str, str]) -> asyncpg.Connection:
+        connection = await asyncpg.connect(url, server_settings=dict(settings), timeout=10)
+        if self._admit is not None:
+            try:
+                await self._admit(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
 
     def engine(self, role: str = "app", *, pool_size: int = 4) -> AsyncEngine:
         """A SQLAlchemy engine with a small pool, so that overload shows early."""

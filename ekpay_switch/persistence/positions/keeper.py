@@ -5,8 +5,10 @@ in `restores` says so with an alarm, and nothing is served until two persons hav
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +32,7 @@ Connect = Callable[[], Awaitable[Connection]]
 # Another process of this place has recorded the position less than this ago.
 FRESH_SECONDS = 0.9
 _NO_FILE = "missing"
+_SERVER_START = "SELECT pg_postmaster_start_time()"
 
 
 class RestoredDatabaseError(SwitchError):
@@ -103,6 +106,7 @@ class PositionKeeper:
         self._rules = rules
         self._connection: Connection | None = None
         self._kept: Position | None = None
+        self._server: datetime | None = None
         self.lost: RestoredDatabaseError | None = None
 
     async def start(self) -> None:
@@ -122,6 +126,33 @@ class PositionKeeper:
                 await self._resume(connection, seen, released)
             else:
                 await self._refuse(connection, seen, seen.divergence)
+
+    async def admit(self, connection: Connection) -> None:
+        """Let a new connection of this process be used, unless the database was replaced meanwhile.
+
+        A server is compared once after its start: whoever replaces a database restarts it. Before this keeper
+        has started nothing is served, and everybody is let in.
+
+        Raises:
+            ConnectionRefusedError: the database does not hold the recorded position.
+        """
+        if self._kept is None:
+            return
+        if self.lost is None:
+            server = await connection.fetchval(_SERVER_START)
+            if server == self._server:
+                return
+            seen = await inspect(connection, self._rules, self._recorded())
+            if seen.divergence is None:
+                self._server = server
+                return
+            with contextlib.suppress(RestoredDatabaseError):
+                await self._refuse(connection, seen, seen.divergence)
+        raise ConnectionRefusedError(str(self.lost))
+
+    def forget_server(self) -> None:
+        """Compare anew with the next connection."""
+        self._server = None
 
     async def keep(self) -> None:
         """Record how far the database has come, unless another process of this place has just done so.
@@ -158,7 +189,8 @@ class PositionKeeper:
         try:
             seen = await inspect(connection, self._rules, self._recorded())
         except Exception:
-            # Whatever it was: the next round begins with a connection of its own.
+            # Whatever it was: the next round begins with a connection of its own, perhaps of another server.
+            self.forget_server()
             await self.close()
             raise
         if seen.divergence is not None:

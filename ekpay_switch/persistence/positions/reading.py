@@ -10,9 +10,10 @@ Connection = Any
 
 # Tables that know of money before an entry does; their ids are made in the order of time.
 NEWEST_OF = ("payments", "attempts", "refunds")
+# Each is looked up by its key: the subqueries stay subqueries, whatever the statistics say.
 # One statement, so one snapshot: what is recorded next holds what was recorded before. The timeline is that
 # of the log as it is written; the control file names a promoted server's old one until its first checkpoint.
-_READ = """
+READ = """
 SELECT current_database()::text AS database,
   (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
   ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS timeline,
@@ -30,7 +31,7 @@ SELECT current_database()::text AS database,
     CASE WHEN NOT EXISTS (SELECT FROM refunds WHERE id = $6) THEN 'refunds' END], NULL) AS tables,
   ARRAY(SELECT r.lane FROM unnest($1::smallint[], $2::bigint[], $3::bytea[]) AS r (lane, seq, hash)
     WHERE NOT EXISTS (SELECT FROM journal_entries AS e
-      WHERE e.lane = r.lane AND e.seq = r.seq AND e.hash = r.hash)) AS missing
+      WHERE e.lane = r.lane AND e.seq = r.seq AND e.hash = r.hash OFFSET 0)) AS missing
 """
 _MARK_KEPT = """
 UPDATE housekeeping_marks SET passed_until = now()
@@ -52,15 +53,7 @@ class Reading:
 
 async def read_position(connection: Connection, recorded: Position | None) -> Reading:
     """Read where the database stands, in one query by keys."""
-    newest = recorded.newest if recorded else {}
-    heads = sorted(recorded.heads.items()) if recorded else []
-    row = await connection.fetchrow(
-        _READ,
-        [lane for lane, _ in heads],
-        [head.seq for _, head in heads],
-        [head.hash for _, head in heads],
-        *(newest.get(table) for table in NEWEST_OF),
-    )
+    row = await connection.fetchrow(READ, *arguments_of(recorded))
     lines = zip(row["lanes"], row["seqs"], row["hashes"], strict=True)
     position = Position(
         database=row["database"],
@@ -70,8 +63,21 @@ async def read_position(connection: Connection, recorded: Position | None) -> Re
         newest={table: row[table] for table in NEWEST_OF if row[table] is not None},
         at=row["at"],
     )
+    newest = recorded.newest if recorded else {}
     missing = Missing(row["missing"], [table for table in row["tables"] if table in newest])
     return Reading(position, missing, bool(row["is_kept"]))
+
+
+def arguments_of(recorded: Position | None) -> list[object]:
+    """The arguments of READ: the recorded heads as three arrays, then the newest ids."""
+    heads = sorted(recorded.heads.items()) if recorded else []
+    newest = recorded.newest if recorded else {}
+    return [
+        [lane for lane, _ in heads],
+        [head.seq for _, head in heads],
+        [head.hash for _, head in heads],
+        *(newest.get(table) for table in NEWEST_OF),
+    ]
 
 
 async def mark_kept(connection: Connection) -> None:
