@@ -9,6 +9,7 @@ from ekpay_switch.composition.switch import SEND_CODES, open_switch, send_sealer
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.lost_sends import LostSend
 from ekpay_switch.flows.ask_lost_sends import ask_lost_sends
+from ekpay_switch.flows.book_lost_sends import book_lost_sends
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.sends.journal import holds_journal, read_journal
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
@@ -70,6 +71,16 @@ async def check_lost_sends(settings: Settings, database: Database, folders: Sequ
             raise NoJournalError("no line can be read: journal or master key are another installation's")
         await ask_lost_sends(lost_sends, switch.world)
         return CheckedSends(await lost_sends.all(), new, lines.count, lines.unreadable)
+
+
+async def book_all(settings: Settings, database: Database) -> Sequence[LostSend]:
+    """Book every lost payment that may be posted; all lost sends after it. May be repeated."""
+    async with (
+        open_switch(settings, database) as switch,
+        open_lost_sends(database, switch.keys) as lost_sends,
+    ):
+        await book_lost_sends(lost_sends, switch.world)
+        return await lost_sends.all()
 
 
 async def read_lost_sends(database: Database, keys: KeyRing) -> Sequence[LostSend]:

@@ -23,7 +23,8 @@ class Claim:
     `payment_id`, `attempt_id` and `attempt_reference` are made by us before anything is stored, so that a
     claim that is written twice is recognised. Durations are seconds from the database's now: the send may
     start within `send_seconds`, no other process touches the payment within `lease_seconds`. `step` is the
-    first of the steps that post the payment at its biller.
+    first of the steps that post the payment at its biller. One that `is_recovered` was sent before a restore
+    of the database: it cannot come too late any more, and where it is refused, nothing is stored.
     """
 
     payment_id: UUID
@@ -42,6 +43,7 @@ class Claim:
     lease_seconds: float
     scroll_series: str = ""
     step: str = "pay"
+    is_recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class StartedClaim:
 
 @dataclass(frozen=True, slots=True)
 class RefusedClaim:
-    """No money moved; the reference is burnt with this reason."""
+    """No money moved; the reference is burnt with this reason, unless the claim was recovered."""
 
     claim: Claim
     refusal: Refusal
@@ -201,7 +203,12 @@ def _first_refusal(claim: Claim, quote: QuotedBill | None, snapshot: Snapshot) -
         (Refusal.PREFUND_TOO_LOW, total > headroom),
         (Refusal.DAILY_LIMIT_REACHED, total > snapshot.left_today.get(claim.partner_id, total)),
     )
-    return next((refusal for refusal, applies in checks if applies), None)
+    in_time = _BEFORE_SENDING if claim.is_recovered else frozenset()
+    return next((refusal for refusal, applies in checks if applies and refusal not in in_time), None)
+
+
+# What is asked before a payment is sent, and says nothing of one that was sent.
+_BEFORE_SENDING = frozenset({Refusal.QUOTE_EXPIRED, Refusal.DAILY_LIMIT_REACHED})
 
 
 def _matches(claim: Claim, quote: QuotedBill) -> bool:
@@ -218,6 +225,8 @@ def _matches(claim: Claim, quote: QuotedBill) -> bool:
 def _update_snapshot(verdict: AcceptedClaim | RefusedClaim, snapshot: Snapshot) -> None:
     claim, quote = verdict.claim, verdict.quote
     refusal = verdict.refusal if isinstance(verdict, RefusedClaim) else None
+    if claim.is_recovered and refusal is not None:
+        return
     state = State.DELIVERING if refusal is None else State.DECLINED
     snapshot.payments[claim.partner_id, claim.reference] = PaymentRecord(
         payment_id=claim.payment_id,

@@ -49,17 +49,6 @@ async def deliver(
 ) -> RecordAnswer:
     """Send the payment, then record one of the four outcomes; a doubt is left to the resolver."""
     claim, quote = started.claim, started.quote
-    delivery = Delivery(
-        payment_id=claim.payment_id,
-        attempt_id=claim.attempt_id,
-        partner_id=claim.partner_id,
-        lane=claim.lane,
-        epoch=1,
-        biller_id=claim.biller_id,
-        prefund=prefund_account(claim.partner_id, quote.bucket),
-        sums=quote.sums,
-        terms=biller.profile.terms,
-    )
     order = PayOrder(
         payment_id=claim.payment_id,
         biller_id=claim.biller_id,
@@ -71,7 +60,24 @@ async def deliver(
         send_before=send_before,
         step=claim.step,
     )
+    delivery = delivery_of(started, biller.profile)
     return await send_and_record(delivery, order, biller, world, prefund_claim(started))
+
+
+def delivery_of(started: StartedClaim, profile: BillerProfile) -> Delivery:
+    """The delivery that a claim has started, under its first epoch."""
+    claim, quote = started.claim, started.quote
+    return Delivery(
+        payment_id=claim.payment_id,
+        attempt_id=claim.attempt_id,
+        partner_id=claim.partner_id,
+        lane=claim.lane,
+        epoch=1,
+        biller_id=claim.biller_id,
+        prefund=prefund_account(claim.partner_id, quote.bucket),
+        sums=quote.sums,
+        terms=profile.terms,
+    )
 
 
 async def send_and_record(

@@ -32,3 +32,15 @@ class LostSends(Protocol):
     async def record(self, lost_id: UUID, finding: LostFinding) -> None:
         """Keep what was found; what was proven, decided or booked meanwhile stays."""
         ...
+
+    async def to_book(self) -> Sequence[LostSend]:
+        """Those from a prefund that may be posted and whose payments are not booked, the oldest first."""
+        ...
+
+    async def mark_booked(self, lost_id: UUID) -> None:
+        """The payment stands in the books; idempotent."""
+        ...
+
+    async def refuse_booking(self, lost_id: UUID, why: str) -> None:
+        """Keep why its payment could not be booked; it may be tried again."""
+        ...

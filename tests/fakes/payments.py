@@ -264,7 +264,7 @@ class FakePayments:
         match verdict:
             case AcceptedClaim(claim=claim, quote=quote):
                 return self._start(verdict, claim, quote)
-            case RefusedClaim(claim=claim, quote=quote, refusal=refusal):
+            case RefusedClaim(claim=claim, quote=quote, refusal=refusal) if not claim.is_recovered:
                 standing = replace(_standing(claim, State.DECLINED, self.clock.now()), refusal=refusal)
                 history = walk(State.CREATED, (Event.REFUSED,))
                 self.payments[claim.payment_id] = StoredPayment(standing, claim, quote, history=history)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
 from ekpay_switch.domain.sends import Send
+
+NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -37,3 +40,16 @@ class FakeLostSends:
 
     async def record(self, lost_id: UUID, finding: LostFinding) -> None:
         self.rows[lost_id] = replace(self.rows[lost_id], finding=finding)
+
+    async def to_book(self) -> Sequence[LostSend]:
+        return [
+            row
+            for row in self.rows.values()
+            if row.send.claim and row.booked_at is None and row.state is not LostState.NOT_POSTED
+        ]
+
+    async def mark_booked(self, lost_id: UUID) -> None:
+        self.rows[lost_id] = replace(self.rows[lost_id], booked_at=NOON, booking_refusal="")
+
+    async def refuse_booking(self, lost_id: UUID, why: str) -> None:
+        self.rows[lost_id] = replace(self.rows[lost_id], booking_refusal=why)

@@ -1,4 +1,4 @@
-"""`ekpay restore check` and `lost`: what a restored database knows nothing of, asked at the far sides."""
+"""`ekpay restore check`, `lost` and `book`: what a restored database knows nothing of, and its booking."""
 
 import asyncio
 from collections import Counter
@@ -11,7 +11,7 @@ import typer
 from ekpay_switch.cli.operations.safety import refuse_unsafe
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
-from ekpay_switch.composition.restore import check_lost_sends, read_lost_sends
+from ekpay_switch.composition.restore import book_all, check_lost_sends, read_lost_sends
 from ekpay_switch.domain.lost_sends import LostSend
 from ekpay_switch.security.masking import mask_account
 
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `ekpay restore`."""
     app.command()(check)
     app.command("lost")(list_lost)
+    app.command()(book)
 
 
 def check(
@@ -49,6 +50,16 @@ def check(
     if not as_json:
         typer.echo(f"{checked.lines} lines, {checked.unreadable} unreadable; {checked.new} sends are new.")
     _show(checked.lost, as_json=as_json)
+
+
+def book(*, as_json: AsJson = False) -> None:
+    """Book lost payments that may be posted: the prefund is taken, and its partner's repeat gets the token.
+
+    What is not proven is in doubt, and the worker goes on asking. Nothing is sent; it may be repeated.
+    """
+    session = open_session()
+    refuse_unsafe(session)
+    _show(asyncio.run(book_all(session.settings, session.database)), as_json=as_json)
 
 
 def list_lost(*, as_json: AsJson = False) -> None:

@@ -75,7 +75,7 @@ def _decide_steps(decider: BatchDecider, steps: list[Step]) -> dict[int, Answer]
 def _claim_answer(decider: BatchDecider, verdict: ClaimVerdict) -> ClaimAnswer:
     if isinstance(verdict, AcceptedClaim):
         return decider.start_payment(verdict)
-    if isinstance(verdict, RefusedClaim):
+    if isinstance(verdict, RefusedClaim) and not verdict.claim.is_recovered:
         decider.burn_reference(verdict)
     return verdict
 

@@ -43,11 +43,6 @@ ON CONFLICT (far_side, reference) DO UPDATE SET
   account = coalesce(l.account, excluded.account)
 RETURNING xmax = 0 AS is_new
 """
-# Numbers that a biller was told are not given to another payment.
-_RAISE_COUNTER = """
-INSERT INTO scroll_counters AS c (series, business_date, last) VALUES ($1, $2, $3)
-ON CONFLICT (series, business_date) DO UPDATE SET last = greatest(c.last, excluded.last)
-"""
 # Of a reference that the database knows, what its newest line says beyond that; only while money may move.
 _NEWEST = """unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::timestamptz[])
   AS n (far_side, reference, step, sends, send_until)"""
@@ -75,6 +70,15 @@ _READ = "SELECT * FROM lost_sends"
 _TO_ASK = f"""
 {_READ} WHERE state = 'unknown' AND approved_at IS NULL AND booked_at IS NULL ORDER BY sent_at, id
 """
+_TO_BOOK = f"""
+{_READ} WHERE partner_reference IS NOT NULL AND booked_at IS NULL
+  AND (CASE WHEN approved_at IS NULL THEN state ELSE proposed_as END) <> 'not_posted'
+ORDER BY sent_at, id
+"""
+_MARK_BOOKED = """
+UPDATE lost_sends SET booked_at = now(), booking_refusal = NULL WHERE id = $1 AND booked_at IS NULL
+"""
+_REFUSE_BOOKING = "UPDATE lost_sends SET booking_refusal = $2 WHERE id = $1 AND booked_at IS NULL"
 _RECORD = """
 UPDATE lost_sends SET state = $2, why = $3, answer_sealed = $4, asked_at = now()
 WHERE id = $1 AND state = 'unknown' AND approved_at IS NULL AND booked_at IS NULL
@@ -116,15 +120,12 @@ class PostgresLostSends:
         return await self._transactions.run(work)
 
     async def _keep_line(self, connection: Connection, line: SendLine) -> bool:
-        send = unseal_line(line, self._sealer)
-        claim, order = send.claim, send.order
+        claim = unseal_line(line, self._sealer).claim
         row = await connection.fetchrow(
             _KEEP, uuid7(), line.kind, line.far_side, line.reference, line.step, line.sends, line.payment_id,
             line.partner_id, line.amount.minor, line.amount.currency, line.sent_at, line.send_until,
             line.sealed, claim and claim.reference, claim and claim.bill_key, claim and claim.account,
         )  # fmt: skip
-        if order is not None and order.scroll_no:
-            await connection.execute(_RAISE_COUNTER, line.far_side, order.business_date, order.scroll_no)
         return bool(row["is_new"])
 
     async def to_ask(self) -> Sequence[LostSend]:
@@ -134,6 +135,18 @@ class PostgresLostSends:
     async def all(self) -> Sequence[LostSend]:
         """Every lost send, the oldest first."""
         return await self._read(f"{_READ} ORDER BY sent_at, id")
+
+    async def to_book(self) -> Sequence[LostSend]:
+        """See `ports.sends.LostSends`."""
+        return await self._read(_TO_BOOK)
+
+    async def mark_booked(self, lost_id: UUID) -> None:
+        """See `ports.sends.LostSends`."""
+        await self._transactions.run(lambda connection: connection.execute(_MARK_BOOKED, lost_id))
+
+    async def refuse_booking(self, lost_id: UUID, why: str) -> None:
+        """See `ports.sends.LostSends`."""
+        await self._transactions.run(lambda connection: connection.execute(_REFUSE_BOOKING, lost_id, why))
 
     async def _read(self, query: str) -> Sequence[LostSend]:
         rows = await self._transactions.run(lambda connection: connection.fetch(query))

@@ -6,13 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.lost_sends import LostFinding, LostState
+from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.sends import Send, SendKind
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.flows.book_lost_sends import book_lost_sends
+from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
 from ekpay_switch.persistence.sends.parts import SendLine, line_of, read_line
 from ekpay_switch.persistence.short_transactions import ShortTransactions
+from ekpay_switch.ports.world import World
+from tests.fakes.world import SmallWorld
 from tests.persistence.books import BILLER, Books
 from tests.persistence.sends.a_send import CODE_KEY, SEALER, a_send
 
@@ -98,13 +102,6 @@ async def test_an_answer_is_kept_sealed_and_does_not_change_any_more(
     assert b"11111" not in sealed
 
 
-async def test_no_scroll_number_that_a_biller_was_told_is_given_again(
-    books: Books, lost_sends: PostgresLostSends
-) -> None:
-    await lost_sends.keep_unknown([a_line(a_send())])
-    assert await books.value("SELECT last FROM scroll_counters WHERE series = $1", BILLER) == 7
-
-
 async def test_refunds_and_executes_are_kept_as_what_they_are(lost_sends: PostgresLostSends) -> None:
     bare = replace(a_send(), order=None, claim=None, far_side="bkash")
     lines = [replace(bare, kind=kind, reference=kind) for kind in (SendKind.REFUND, SendKind.EXECUTE)]
@@ -113,3 +110,79 @@ async def test_refunds_and_executes_are_kept_as_what_they_are(lost_sends: Postgr
         (SendKind.REFUND, True),
         (SendKind.EXECUTE, False),
     ]
+
+
+# ---- booking
+
+
+@pytest.fixture
+async def world(books: Books, payments: PostgresPayments) -> World:
+    """The books of bank1, of before a payment that its biller has."""
+    small = SmallWorld()
+    await books.partner(prefund=200_000)
+    return replace(small.world, payments=payments)
+
+
+async def a_find(lost_sends: PostgresLostSends, *, posted: Posted | None = POSTED) -> LostSend:
+    await lost_sends.keep_unknown([a_line(a_send())])
+    (lost,) = await lost_sends.to_ask()
+    if posted is not None:
+        await lost_sends.record(lost.lost_id, LostFinding(LostState.POSTED, "it is there", posted))
+    return lost
+
+
+async def test_a_lost_vend_is_booked_with_its_token_and_the_audit_is_clean(
+    books: Books, lost_sends: PostgresLostSends, world: World
+) -> None:
+    lost = await a_find(lost_sends)
+    await book_lost_sends(lost_sends, world)
+    assert await books.state_of(lost.send.payment_id) == "completed"
+    assert await books.balance() == 200_000 - 105_575
+    assert await world.payments.tokens(lost.send.payment_id) == list(POSTED.tokens)
+    assert await books.audit() is None
+    (booked,) = await lost_sends.all()
+    assert (booked.is_open, await lost_sends.to_book()) == (False, [])
+
+
+async def test_a_crash_between_the_claim_and_its_record_loses_nothing(
+    books: Books, lost_sends: PostgresLostSends, world: World
+) -> None:
+    lost = await a_find(lost_sends)
+    await book_lost_sends(lost_sends, world)
+    await books.tell("UPDATE lost_sends SET booked_at = NULL")
+    await book_lost_sends(lost_sends, world)
+    assert await books.count("payments") == 1
+    assert await books.balance() == 200_000 - 105_575
+    (booked,) = await lost_sends.all()
+    assert booked.booked_at is not None
+    assert await books.state_of(lost.send.payment_id) == "completed"
+
+
+async def test_what_cannot_be_booked_stores_nothing_and_says_why(
+    books: Books, lost_sends: PostgresLostSends, world: World
+) -> None:
+    await books.tell("UPDATE accounts SET balance = 0 WHERE code = 'prefund:bank1:postpaid'")
+    await a_find(lost_sends)
+    await book_lost_sends(lost_sends, world)
+    assert await books.count("payments") == 0
+    (lost,) = await lost_sends.to_book()
+    assert lost.booking_refusal == "it cannot be booked yet: prefund_too_low"
+
+
+async def test_a_partner_that_the_database_does_not_know_is_said(
+    lost_sends: PostgresLostSends, world: World
+) -> None:
+    await lost_sends.keep_unknown([a_line(replace(a_send(), partner_id="bank9"))])
+    await book_lost_sends(lost_sends, world)
+    (lost,) = await lost_sends.to_book()
+    assert lost.booking_refusal.startswith("it could not be booked: ")
+
+
+async def test_a_doubt_is_due_for_the_resolver(
+    books: Books, lost_sends: PostgresLostSends, world: World
+) -> None:
+    lost = await a_find(lost_sends, posted=None)
+    await book_lost_sends(lost_sends, world)
+    assert await books.state_of(lost.send.payment_id) == "delivering"
+    assert await books.value("SELECT next_action_at > now() FROM payments")
+    assert await books.audit() is None
