@@ -31,6 +31,7 @@ from ekpay_switch.persistence.refunds.store import PostgresRefunds
 from ekpay_switch.persistence.routing.store import PostgresRouting
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
 from ekpay_switch.persistence.sends.journal import FileSendsJournal
+from ekpay_switch.persistence.sends.lost_payments import PostgresLostPayments
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports.billers import Billers
@@ -118,6 +119,7 @@ async def open_switch(
         merchants=PostgresMerchants(engine),
         merchant_payments=PostgresMerchantPayments(engine, transactions),
         sends=sends,
+        lost_payments=PostgresLostPayments(engine, clock),
     )
     async with _kept_synced(sends), AsyncExitStack() as closing:
         for close in (engine.dispose, transactions.close, hosts.close, wire.close):

@@ -62,7 +62,8 @@ async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal | Param
 async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote | Refusal | ParameterFault:
     """Ask the biller and add our fee for the instrument; nothing is stored.
 
-    Where a fetch locks the bill, only the first fetch reaches the biller.
+    Where a fetch locks the bill, only the first fetch reaches the biller. What the partner may have paid
+    before a restore of the database gets no quote until that is known.
     """
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
@@ -78,6 +79,9 @@ async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote |
         bill = _quotable(await biller.fetch(query), profile)
     if isinstance(bill, Refusal):
         return bill
+    stated = bill.bill if isinstance(bill, LockedBill) else bill
+    if await world.lost_payments.holds_bill(order.partner_id, profile.id, stated):
+        return _unavailable(profile, "fetch_held", "a payment of it was lost by a restore and is open")
     return _quote(order, query, bill, profile, instrument, world)
 
 

@@ -66,11 +66,16 @@ async def pay_bill(order: PartnerPayOrder, world: World) -> PaymentAnswer | Refu
     """Claim the reference and the money, send the payment to the biller, record the answer.
 
     Every step is durable before it is done, and no wire call is inside a transaction. A repeat of the
-    reference gets this payment's current state; another reference for the same bill is refused.
+    reference gets this payment's current state; another reference for the same bill is refused. So it is with
+    a payment that a restore of the database has lost, while it is not known whether it was paid; neither
+    answer burns the reference.
     """
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
         return Refusal.UNKNOWN_BILLER
+    held = await _answer_held(order, world)
+    if held is not None:
+        return held
     send_before = world.clock.monotonic() + biller.profile.timing.send_seconds
     answer = await world.payments.claim(_claim(order, biller))
     match answer:
@@ -87,6 +92,15 @@ async def pay_bill(order: PartnerPayOrder, world: World) -> PaymentAnswer | Refu
         case _:
             assert_never(answer)
     return await _with_tokens(current, biller, world)
+
+
+async def _answer_held(order: PartnerPayOrder, world: World) -> PaymentAnswer | Refusal | None:
+    """The answer to what may have been paid before a restore; None where the order may be paid."""
+    lost_payments = world.lost_payments
+    if await lost_payments.is_lost(order.partner_id, order.reference):
+        return PaymentAnswer(State.DELIVERING, None)
+    is_held = await lost_payments.holds_order(order.partner_id, order.reference, order.quote_id)
+    return Refusal.BILLER_UNAVAILABLE if is_held else None
 
 
 async def _await_outcome(standing: PaymentRecord, answer_before: float, world: World) -> PaymentAnswer:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.lost_sends import LostFinding, LostSend
 from ekpay_switch.domain.sends import Send
 
@@ -43,4 +44,23 @@ class LostSends(Protocol):
 
     async def refuse_booking(self, lost_id: UUID, why: str) -> None:
         """Keep why its payment could not be booked; it may be tried again."""
+        ...
+
+
+class LostPayments(Protocol):
+    """Payments that a restore has lost and of which it is not known yet whether they were paid.
+
+    Where there are none, which is looked for every few seconds, an answer costs nothing.
+    """
+
+    async def is_lost(self, partner_id: str, reference: str) -> bool:
+        """Whether the payment of this partner's reference is lost and not booked."""
+        ...
+
+    async def holds_order(self, partner_id: str, reference: str, quote_id: str) -> bool:
+        """Whether a lost payment of the quoted bill or account is open; never for a stored reference."""
+        ...
+
+    async def holds_bill(self, partner_id: str, biller_id: str, bill: Bill) -> bool:
+        """Whether the partner has a lost payment of this bill, or of its account, that is open."""
         ...

@@ -34,7 +34,7 @@ from ekpay_switch.ports.collections import Callbacks, Collections, Refunds
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.merchants import MerchantPayments, Merchants
 from ekpay_switch.ports.routing import Routing
-from ekpay_switch.ports.sends import SendsJournal
+from ekpay_switch.ports.sends import LostPayments, SendsJournal
 
 
 class Clock(Protocol):
@@ -366,3 +366,4 @@ class World:
     merchants: Merchants
     merchant_payments: MerchantPayments
     sends: SendsJournal
+    lost_payments: LostPayments

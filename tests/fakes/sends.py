@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
 from ekpay_switch.domain.sends import Send
+from tests.fakes.payments import FakePayments
 
 NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 
@@ -53,3 +55,35 @@ class FakeLostSends:
 
     async def refuse_booking(self, lost_id: UUID, why: str) -> None:
         self.rows[lost_id] = replace(self.rows[lost_id], booking_refusal=why)
+
+
+@dataclass
+class FakeLostPayments:
+    """The port `LostPayments` over `FakeLostSends` and fake books; a booked payment is not looked at."""
+
+    lost_sends: FakeLostSends
+    books: FakePayments
+
+    async def is_lost(self, partner_id: str, reference: str) -> bool:
+        return any(
+            row.send.partner_id == partner_id and row.send.claim and row.send.claim.reference == reference
+            for row in await self.lost_sends.to_book()
+        )
+
+    async def holds_order(self, partner_id: str, reference: str, quote_id: str) -> bool:
+        quote = self.books.quotes.get((partner_id, quote_id))
+        is_stored = any(
+            (payment.claim.partner_id, payment.claim.reference) == (partner_id, reference)
+            for payment in self.books.payments.values()
+        )
+        if quote is None or is_stored:
+            return False
+        return await self.holds_bill(partner_id, quote.biller_id, quote.bill)
+
+    async def holds_bill(self, partner_id: str, biller_id: str, bill: Bill) -> bool:
+        return any(
+            (row.send.partner_id, row.send.far_side) == (partner_id, biller_id)
+            and row.send.claim
+            and (row.send.claim.bill_key == bill.bill_key or row.send.claim.account == bill.account)
+            for row in await self.lost_sends.to_book()
+        )

@@ -23,7 +23,7 @@ from tests.fakes.crash_points import Steps
 from tests.fakes.merchants import FakeMerchantPayments, FakeMerchants
 from tests.fakes.payments import FakePayments
 from tests.fakes.routing import FakeRouting
-from tests.fakes.sends import FakeSends
+from tests.fakes.sends import FakeLostPayments, FakeLostSends, FakeSends
 
 NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)  # 12:00 in Dhaka
 
@@ -272,7 +272,7 @@ class SmallWorld:
         self.tables.tell_routing = self.routing.record
         self.clients = FakeClients()
         self.merchants, self.merchant_payments = FakeMerchants(), FakeMerchantPayments()
-        self.sends = FakeSends()
+        self.sends, self.lost_sends = FakeSends(), FakeLostSends()
         self.world = World(
             billers=self.billers,
             connectors=self.connectors,
@@ -290,4 +290,5 @@ class SmallWorld:
             merchants=self.merchants,
             merchant_payments=self.merchant_payments,
             sends=self.sends,
+            lost_payments=FakeLostPayments(self.lost_sends, self.books),
         )
