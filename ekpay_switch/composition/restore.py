@@ -13,6 +13,7 @@ from ekpay_switch.flows.book_lost_sends import book_lost_sends
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.sends.journal import holds_journal, read_journal
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
+from ekpay_switch.persistence.sends.lost_decisions import LostDecisions
 from ekpay_switch.persistence.sends.parts import SendLine
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.security.keys import KeyRing
@@ -95,5 +96,15 @@ async def open_lost_sends(database: Database, keys: KeyRing) -> AsyncIterator[Po
     transactions = ShortTransactions(database.connect_hot)
     try:
         yield PostgresLostSends(transactions, send_sealer(keys))
+    finally:
+        await transactions.close()
+
+
+@asynccontextmanager
+async def open_decisions(database: Database) -> AsyncIterator[LostDecisions]:
+    """Decisions about lost sends, over connections of their own."""
+    transactions = ShortTransactions(database.connect_hot)
+    try:
+        yield LostDecisions(transactions)
     finally:
         await transactions.close()

@@ -1,25 +1,44 @@
-"""`ekpay restore check`, `lost` and `book`: what a restored database knows nothing of, and its booking."""
+"""`ekpay restore check`, `lost`, `book` and `decide`: what a restored database knows nothing of."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
+from uuid import UUID
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
 from ekpay_switch.cli.operations.safety import refuse_unsafe
-from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
-from ekpay_switch.composition.restore import book_all, check_lost_sends, read_lost_sends
-from ekpay_switch.domain.lost_sends import LostSend
+from ekpay_switch.composition.restore import (
+    book_all,
+    check_lost_sends,
+    open_decisions,
+    read_lost_sends,
+)
+from ekpay_switch.domain.lost_sends import LostSend, LostState
+from ekpay_switch.persistence.sends.lost_decisions import LostDecisions
 from ekpay_switch.security.masking import mask_account
 
 _HEADINGS = (
     "sent (Dhaka)", "far side", "call", "partner", "its reference", "bill or account", ">taka", "state",
     "why", "books", "id",
 )  # fmt: skip
+Result = TypeVar("Result")
+LostId = Annotated[UUID, typer.Argument(metavar="ID", help="As `restore lost` names it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
+
+
+class DecidedState(StrEnum):
+    """What two persons may decide of a lost send."""
+
+    POSTED = "posted"
+    NOT_POSTED = "not_posted"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +46,8 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
     app.command("lost")(list_lost)
     app.command()(book)
+    app.command()(decide)
+    app.command("approve-decision")(approve_decision)
 
 
 def check(
@@ -60,6 +81,41 @@ def book(*, as_json: AsJson = False) -> None:
     session = open_session()
     refuse_unsafe(session)
     _show(asyncio.run(book_all(session.settings, session.database)), as_json=as_json)
+
+
+def decide(
+    lost_id: LostId,
+    state: Annotated[DecidedState, typer.Argument(metavar="STATE", help="What it shall count as.")],
+    reason: Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")],
+    proposed_by: Annotated[str, typer.Option("--as", help="Who proposes it, of the staff.")],
+) -> None:
+    """Propose what a lost send shall count as where nobody can be asked; it takes a second person."""
+
+    async def work(decisions: LostDecisions) -> None:
+        await decisions.propose(lost_id, LostState(state), reason, proposed_by)
+
+    _carry_out(proposed_by, ASKER_VARIABLE, work)
+    typer.echo(f"It waits: ekpay restore approve-decision {lost_id} --as NAME")
+
+
+def approve_decision(
+    lost_id: LostId, approved_by: Annotated[str, typer.Option("--as", help="Who approves; not who proposed.")]
+) -> None:
+    """Approve what somebody else has proposed about a lost send; what counts as posted is then booked."""
+    state = _carry_out(
+        approved_by, APPROVER_VARIABLE, lambda decisions: decisions.approve(lost_id, approved_by)
+    )
+    typer.echo(f"It counts as {state.replace('_', ' ')}.")
+
+
+def _carry_out(name: str, variable: str, work: Callable[[LostDecisions], Awaitable[Result]]) -> Result:
+    """Do the work of a person of finance, once their passphrase is verified."""
+
+    async def _with_transactions(session: Session, _: AsyncEngine) -> Result:
+        async with open_decisions(session.database) as decisions:
+            return await work(decisions)
+
+    return act_as(name, variable, _with_transactions)
 
 
 def list_lost(*, as_json: AsJson = False) -> None:

@@ -9,6 +9,7 @@ from ekpay_switch.security.keys import KeyRing
 from tests.cli.command_result import Ekpay
 from tests.persistence.sends.a_send import a_send
 
+ASKER, APPROVER = "a passphrase of who asks", "another of who approves"
 REHEARSAL = {"EKPAY_REHEARSAL": "true", "EKPAY_DESCO_POSTPAID_URL": "http://127.0.0.1:1"}
 
 
@@ -48,3 +49,39 @@ def test_a_journal_of_another_installation_is_not_believed(ekpay: Ekpay, tmp_pat
     typed = ekpay("restore", "check", "--journal", str(tmp_path / "sends"), **REHEARSAL)
     assert typed.code == 1
     assert "no line can be read" in typed.err
+
+
+def test_two_persons_decide_where_nobody_can_be_asked(ekpay: Ekpay, home: Path, tmp_path: Path) -> None:
+    for name, secret in (("Sending Asker", ASKER), ("Sending Approver", APPROVER)):
+        assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=secret).code == 0
+    write_journal(home, tmp_path, "DECIDED1")
+    assert ekpay("restore", "check", "--journal", str(tmp_path), **REHEARSAL).code == 0
+    lost_id = next(str(line["id"]) for line in listed(ekpay) if line["reference"] == "DECIDED1")
+    words = ("restore", "decide", lost_id, "not_posted", "--reason", "their file lacks it")
+    asked = ekpay(*words, "--as", "Sending Asker", EKPAY_STAFF_PASSPHRASE=ASKER)
+    assert asked.code == 0, asked.err
+    assert f"ekpay restore approve-decision {lost_id}" in asked.out
+    alone = ekpay(
+        "restore", "approve-decision", lost_id, "--as", "Sending Asker", EKPAY_APPROVER_PASSPHRASE=ASKER
+    )
+    assert (alone.code, "second person" in alone.err) == (1, True)
+    done = ekpay(
+        "restore", "approve-decision", lost_id, "--as", "Sending Approver", EKPAY_APPROVER_PASSPHRASE=APPROVER
+    )
+    assert "It counts as not posted." in done.out
+    assert [line["is_open"] for line in listed(ekpay) if line["id"] == lost_id] == [False]
+
+
+def test_what_cannot_be_booked_is_listed_with_its_reason(ekpay: Ekpay, home: Path, tmp_path: Path) -> None:
+    write_journal(home, tmp_path, "UNBOOKED1")
+    assert ekpay("restore", "check", "--journal", str(tmp_path), **REHEARSAL).code == 0
+    booked = json.loads(ekpay("restore", "book", "--json", **REHEARSAL).out)
+    (line,) = [line for line in booked if line["reference"] == "UNBOOKED1"]
+    # Its partner was added after the backup.
+    assert line["booking_refusal"].startswith("it could not be booked")
+    assert line["is_open"]
+
+
+def listed(ekpay: Ekpay) -> list[dict[str, object]]:
+    lines: list[dict[str, object]] = json.loads(ekpay("restore", "lost", "--json").out)
+    return lines
