@@ -36,6 +36,7 @@ GROUPS = {
     "alarms": "ekpay_switch.cli.alarms.commands:app",
     "decide": "ekpay_switch.cli.decisions.commands:app",
     "staff": "ekpay_switch.cli.parties.staff:app",
+    "access": "ekpay_switch.cli.parties.access:app",
     "billers": "ekpay_switch.cli.billers.commands:app",
     "bills": "ekpay_switch.cli.payments.bills:app",
     "connectors": "ekpay_switch.cli.connectors.commands:app",

@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.callers.partner.client import result_code
 from sandbox.callers.partner.messages import Message, Payout
+from sandbox.rehearsals.installation.parties import ask_together
 from tests.acceptance.installation import (
     DESCO,
     DONE,
@@ -120,7 +121,7 @@ async def test_a_new_secret_ends_old_tokens_at_once_and_old_messages_after_the_o
 
 async def _rotated(house: House, bank: Bank, overlap_hours: str) -> Bank:
     """The bank with its new secret and a new login."""
-    words = ("partners", "rotate-secret", bank.player.id, "--overlap-hours", overlap_hours, "--json")
-    given = await house.stage.tool.read(*words)
+    words = ("partners", "rotate-secret", bank.player.id, "--overlap-hours", overlap_hours)
+    given = await ask_together(house.stage.tool, *words)
     player = replace(bank.player, secret=given["shared_secret"])
     return Bank(player, await house.client(player))

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.cli.command_result import Ekpay
+from tests.cli.command_result import Ekpay, Typed
 
 FOUNDERS = ("Amina who founded it", "Badal who founded it")
 FOUNDERS_PASSPHRASE = "the horse of founders"
@@ -10,6 +10,16 @@ BOTH_FOUNDERS = {
     "EKPAY_STAFF_PASSPHRASE": FOUNDERS_PASSPHRASE,
     "EKPAY_APPROVER_PASSPHRASE": FOUNDERS_PASSPHRASE,
 }
+
+
+# The words of a request that both of them are there for.
+BY_BOTH = ("--asked-by", FOUNDERS[0], "--approved-by", FOUNDERS[1])
+
+
+def with_both(ekpay: Ekpay, *words: str, **environment: str) -> Typed:
+    """Types a request for a change of access that the first two persons make together."""
+    founders(ekpay)
+    return ekpay(*words, *BY_BOTH, **BOTH_FOUNDERS | environment)
 
 
 def founders(ekpay: Ekpay) -> tuple[str, str]:

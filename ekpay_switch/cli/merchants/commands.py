@@ -1,6 +1,7 @@
 """`ekpay merchants`: who sells through us, under which agreement, with which pass key, and who has shares.
 
-Every command that writes asks for somebody of finance and puts them on record.
+Every command that writes asks for somebody of finance and puts them on record; a merchant and a pass key take
+two persons.
 """
 
 from datetime import timedelta
@@ -32,16 +33,12 @@ from ekpay_switch.cli.merchants.wording import (
     table_row,
     term_choices,
 )
+from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import show_json, show_table
-from ekpay_switch.persistence.merchants.staff_actions import (
-    Agreement,
-    MerchantKey,
-    MerchantLine,
-    MerchantStaffActions,
-    NewMerchant,
-)
-from ekpay_switch.security.webhook_signatures import WebhookKeys
+from ekpay_switch.persistence.access.client_access import merchant_key_order, merchant_order
+from ekpay_switch.persistence.merchants.agreements import Agreement
+from ekpay_switch.persistence.merchants.staff_actions import MerchantLine, MerchantStaffActions, NewMerchant
 
 app = typer.Typer(help="Merchants, their agreements, pass keys and payees.", no_args_is_help=True)
 app.add_typer(merchant_payees.app, name="payees")
@@ -67,11 +64,12 @@ def add(
     name_en: Annotated[str, typer.Option(help="What payers read.")],
     name_bn: Annotated[str, typer.Option(help="What payers read in Bangla.")],
     terms: _Set,
-    by: By,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Add a merchant, and print its pass key this once; return_hosts and networks must be set.
+    """Ask for a merchant; the approval prints its pass key, once. Set return_hosts and networks.
 
     Its partner id is made of its registration id, or set as partner_id.
     """
@@ -85,7 +83,7 @@ def add(
     if REQUIRED - texts.keys():
         raise typer.BadParameter(f"set {', '.join(sorted(REQUIRED - texts.keys()))} as well")
     new = NewMerchant(partner_id, mer_reg_id, Agreement(**_read_agreement(texts)))
-    _show_once(carry_out(by, lambda engine: MerchantStaffActions(engine).add(new, by)), as_json=as_json)
+    ask_for(merchant_order(new), asked_by, approved_by, as_json=as_json)
 
 
 @app.command("list")
@@ -113,20 +111,22 @@ def show(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
 @app.command("rotate-key")
 def rotate_key(
     partner_id: PartnerId,
-    by: By,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     overlap_hours: Annotated[
         float, typer.Option(min=0, max=24 * 90, help="How long the pass key of before is still good.")
     ] = 24,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Give a merchant a new pass key, and print it this once."""
-    overlap = timedelta(hours=overlap_hours)
+    """Ask for a new pass key of a merchant; the approval prints it, once."""
 
-    async def _rotate(engine: AsyncEngine, merchant: str) -> MerchantKey:
-        return await MerchantStaffActions(engine).rotate_key(merchant, overlap, by)
+    async def _resolve(_engine: AsyncEngine, merchant: str) -> str:
+        return merchant
 
-    _show_once(carry_out(by, of_merchant(partner_id, _rotate)), as_json=as_json)
+    merchant = open_session().run(of_merchant(partner_id, _resolve))
+    order = merchant_key_order(merchant, timedelta(hours=overlap_hours))
+    ask_for(order, asked_by, approved_by, as_json=as_json)
 
 
 @app.command()
@@ -185,19 +185,3 @@ def _read_agreement(texts: dict[str, str]) -> dict[str, Any]:
     if wrong:
         raise typer.BadParameter("; ".join(f"{name}: {problem}" for name, problem in wrong.items()))
     return fields
-
-
-def _show_once(credentials: MerchantKey, *, as_json: bool) -> None:
-    values = {
-        "partner_id": credentials.partner_id,
-        "mer_reg_id": credentials.mer_reg_id,
-        "pass_key": credentials.pass_key,
-    }
-    if credentials.ipn_endpoint_id is not None:
-        keys = WebhookKeys(open_session().keys())
-        values["ipn_endpoint"] = str(credentials.ipn_endpoint_id)
-        values["ipn_public_key"] = keys.public_key(credentials.ipn_endpoint_id, 1)
-    if as_json:
-        show_json(values)
-        return
-    show_table("Shown once: hand it over safely", ("what", "value"), values.items())

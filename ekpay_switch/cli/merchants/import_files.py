@@ -24,7 +24,8 @@ from ekpay_switch.cli.merchants.terms import (
     read_terms,
 )
 from ekpay_switch.persistence.embedded.roles import rename_durably
-from ekpay_switch.persistence.merchants.staff_actions import Agreement, MerchantKey, NewMerchant
+from ekpay_switch.persistence.merchants.agreements import Agreement
+from ekpay_switch.persistence.merchants.staff_actions import MerchantKey, NewMerchant
 from ekpay_switch.ports.merchants import Payee
 
 UNION = re.compile(r"([a-z]{3}_[a-z]{3})_[a-z0-9]{1,21}_up")

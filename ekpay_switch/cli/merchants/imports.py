@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.acting import APPROVER_VARIABLE
 from ekpay_switch.cli.merchants.finance_persons import AsJson, PartnerId, carry_out
 from ekpay_switch.cli.merchants.import_files import (
     CellProblem,
@@ -17,13 +18,15 @@ from ekpay_switch.cli.merchants.import_files import (
 )
 from ekpay_switch.cli.merchants.wording import term_choices
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import complain, show_json
+from ekpay_switch.cli.terminal import complain, passphrase, show_json
 from ekpay_switch.persistence.merchants.payees import MerchantPayees
 from ekpay_switch.persistence.merchants.staff_actions import (
     ClashError,
     MerchantKey,
     MerchantStaffActions,
 )
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.ports.merchants import Payee
 
 Result = TypeVar("Result")
@@ -39,6 +42,9 @@ def import_merchants(
         Path | None, typer.Option(metavar="FILE", help="Where new pass keys are told; it must not exist.")
     ] = None,
     by: _By = "",
+    approved_by: Annotated[
+        str, typer.Option(help="Who approves, of finance; another person, not for a dry run.")
+    ] = "",
     *,
     dry_run: _DryRun = False,
     as_json: AsJson = False,
@@ -46,7 +52,7 @@ def import_merchants(
     """Add the merchants of an upazila, a line a Union Parishad (docs/how-to/add-a-merchant.md).
 
     Lines whose merchants stand already as they are written here are left alone. Where any line is wrong,
-    every wrong cell is named and nothing is added.
+    every wrong cell is named and nothing is added. It takes two persons, who are both there.
     """
     known = term_choices(open_session().settings)
     news = _report_problems(lambda: read_merchants(path, known))
@@ -59,13 +65,18 @@ def import_merchants(
         reg_ids = [new.mer_reg_id for new in fresh]
         _report_result(reg_ids, len(merchants) - len(reg_ids), "would be added", as_json=as_json)
         return
-    if keys is None or not by:
-        raise typer.BadParameter("name --keys and --by, or --dry-run")
+    if keys is None or not by or not approved_by:
+        raise typer.BadParameter("name --keys, --by and --approved-by, or --dry-run")
+    if by == approved_by:
+        raise OnePersonError
     file = KeyFile(keys)
     file.must_be_new()
 
+    approving = passphrase(APPROVER_VARIABLE, f"Passphrase of {approved_by}")
+
     async def _add(engine: AsyncEngine) -> Sequence[MerchantKey]:
-        return await MerchantStaffActions(engine).add_all(merchants, by, file.keep)
+        await Staff(engine).verify(approved_by, approving, Role.FINANCE)
+        return await MerchantStaffActions(engine).add_all(merchants, by, file.keep, approved_by)
 
     added = _report_problems(lambda: carry_out(by, _add), numbers)
     if added:

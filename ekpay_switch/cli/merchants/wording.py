@@ -6,12 +6,8 @@ from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.merchants.terms import TermChoices
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.config_files.fees import read_fee_table
-from ekpay_switch.persistence.merchants.staff_actions import (
-    MerchantChange,
-    MerchantLine,
-    agreement_document,
-    agreement_of,
-)
+from ekpay_switch.persistence.merchants.agreements import agreement_document, agreement_of
+from ekpay_switch.persistence.merchants.staff_actions import MerchantChange, MerchantLine
 from ekpay_switch.settings import Settings
 
 HEADINGS = ("merchant", "registration id", "name", "active", ">owed", "since (Dhaka)")

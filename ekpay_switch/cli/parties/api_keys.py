@@ -6,9 +6,12 @@ from uuid import UUID
 
 import typer
 
+from ekpay_switch.cli.acting import ASKER_VARIABLE, act_as
+from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
 from ekpay_switch.edge_kit.return_urls import is_return_host
+from ekpay_switch.persistence.access.client_access import api_key_order
 from ekpay_switch.persistence.parties.api_keys import ApiKeyLine, ApiKeys
 
 _AS_JSON = typer.Option("--json", help="For programs.")
@@ -42,16 +45,13 @@ def add_key(
             "May be repeated.",
         ),
     ],
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     *,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Give a partner an API key of REST v1, and print it this once."""
-    key = open_session().run(lambda engine: ApiKeys(engine).add(partner_id, return_host))
-    if as_json:
-        show_json({"partner_id": partner_id, "key": key, "return_hosts": return_host})
-        return
-    rows = [("partner", partner_id), ("key", key), *(("return host", host) for host in return_host)]
-    show_table("Shown once: hand it over safely", ("what", "value"), rows)
+    """Ask for an API key of REST v1 for a partner; the approval prints it, once."""
+    ask_for(api_key_order(partner_id, return_host), asked_by, approved_by, as_json=as_json)
 
 
 def list_keys(partner_id: _PartnerId, *, as_json: Annotated[bool, _AS_JSON] = False) -> None:
@@ -60,20 +60,27 @@ def list_keys(partner_id: _PartnerId, *, as_json: Annotated[bool, _AS_JSON] = Fa
     if as_json:
         show_json([_for_programs(line) for line in lines])
         return
-    headings = ("key id", "return hosts", "since (Dhaka)", "revoked (Dhaka)")
+    headings = ("key id", "return hosts", "since (Dhaka)", "revoked (Dhaka)", "revoked by")
     show_table(f"API keys of {partner_id}", headings, (_for_people(line) for line in lines))
 
 
 def revoke_key(
     key_id: Annotated[UUID, typer.Argument(metavar="KEY_ID", help="The key's id, as `keys` lists it.")],
+    by: Annotated[str, typer.Option("--by", help="Who does it, of finance; one person is enough.")],
 ) -> None:
     """Take an API key back; it is dead with the next call."""
-    open_session().run(lambda engine: ApiKeys(engine).revoke(key_id))
+    act_as(by, ASKER_VARIABLE, lambda _, engine: ApiKeys(engine).revoke(key_id, by))
     typer.echo(f"Key {key_id} is revoked.")
 
 
 def _for_people(line: ApiKeyLine) -> tuple[str, ...]:
-    return str(line.id), ", ".join(line.return_hosts), dhaka(line.created_at), dhaka(line.revoked_at)
+    return (
+        str(line.id),
+        ", ".join(line.return_hosts),
+        dhaka(line.created_at),
+        dhaka(line.revoked_at),
+        line.revoked_by or "",
+    )
 
 
 def _for_programs(line: ApiKeyLine) -> dict[str, object]:
@@ -82,4 +89,5 @@ def _for_programs(line: ApiKeyLine) -> dict[str, object]:
         "return_hosts": list(line.return_hosts),
         "created_at": line.created_at,
         "revoked_at": line.revoked_at,
+        "revoked_by": line.revoked_by,
     }

@@ -11,13 +11,15 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.parties import api_keys, limits, partner_statements
+from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.parties.corrections import TOP_UP_CORRECTIONS
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.partner_limits import FetchTerms
-from ekpay_switch.persistence.parties.partners import Credentials, NewPartner, PartnerLine, Partners
+from ekpay_switch.persistence.access.client_access import partner_order, secret_order
+from ekpay_switch.persistence.parties.partners import NewPartner, PartnerLine, Partners
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.parties.top_ups import OnePersonError, TopUp, TopUps
 
@@ -72,6 +74,9 @@ PartnerId = Annotated[str, typer.Argument(help="The partner's id.")]
 def add(
     partner_id: Annotated[str, typer.Argument(callback=_partner_id, help="Our id of it, for good.")],
     name: Annotated[str, typer.Option(help="What people call it.")],
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
+    *,
     user_id: Annotated[str | None, typer.Option(help="Its name at get-token; the id by default.")] = None,
     nd_id: Annotated[
         str | None, typer.Option(callback=_nd_id, help="NS and digits; given if left out.")
@@ -79,29 +84,27 @@ def add(
     syndct_id: Annotated[
         str | None, typer.Option(callback=_syndct_id, help="s and digits; given if left out.")
     ] = None,
-    *,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Add a partner with two empty prefunds, and print its secrets this once."""
-    session = open_session()
-    keys, new = session.keys(), NewPartner(partner_id, name, user_id or partner_id, nd_id, syndct_id)
-    _show_once(session.run(lambda engine: Partners(engine, keys).add(new)), as_json=as_json)
+    """Ask for a partner with two empty prefunds; the approval prints its secrets, once."""
+    new = NewPartner(partner_id, name, user_id or partner_id, nd_id, syndct_id)
+    ask_for(partner_order(new), asked_by, approved_by, as_json=as_json)
 
 
 @app.command("rotate-secret")
 def rotate_secret(
     partner_id: PartnerId,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     overlap_hours: Annotated[
         float, typer.Option(min=0, max=24 * 90, help="How long messages under the old secret still open.")
     ] = 24,
     *,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Give a partner a new shared secret; its security tokens of before are dead at once."""
-    session = open_session()
-    keys, overlap = session.keys(), timedelta(hours=overlap_hours)
-    credentials = session.run(lambda engine: Partners(engine, keys).rotate_secret(partner_id, overlap))
-    _show_once(credentials, as_json=as_json)
+    """Ask for a new shared secret of a partner; with the approval its security tokens are dead at once."""
+    order = secret_order(partner_id, timedelta(hours=overlap_hours))
+    ask_for(order, asked_by, approved_by, as_json=as_json)
 
 
 @app.command("set-token-rate")
@@ -200,22 +203,6 @@ def approve(
         return await TopUps(session.database.connect).approve(top_up_id, approved_by)
 
     typer.echo(f"Added {session.run(_carry_out)}.")
-
-
-def _show_once(credentials: Credentials, *, as_json: bool) -> None:
-    values = {
-        "partner_id": credentials.partner_id,
-        "nd_id": credentials.nd_id,
-        "syndct_id": credentials.syndct_id,
-        "user_id": credentials.user_id,
-        "shared_secret": credentials.shared_secret,
-    }
-    if credentials.pass_key:
-        values["pass_key"] = credentials.pass_key
-    if as_json:
-        show_json(values)
-        return
-    show_table("Shown once: hand it over safely", ("what", "value"), values.items())
 
 
 def _for_people(line: PartnerLine) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.merchants import ChargesOnRefund
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.merchants.agreements import Agreement, agreement_document, agreement_of
 from ekpay_switch.persistence.merchants.directory import MERCHANTS, UnknownMerchantError, merchant_of
 from ekpay_switch.persistence.parties.partners import emptiest_lane
 from ekpay_switch.persistence.schema.books import partners
@@ -35,23 +35,6 @@ class MerchantExistsError(SwitchError):
 
 class DebtAboveLimitError(SwitchError):
     """The merchant owes more than the new debt limit at this moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """The terms of a merchant's agreement, which may change; fields as in `ports.merchants.Merchant`."""
-
-    name_en: str
-    name_bn: str
-    return_hosts: frozenset[str]
-    networks: tuple[str, ...]
-    instruments: frozenset[str] | None = None
-    fee_plan: str = "*"
-    charges_on_refund: ChargesOnRefund = ChargesOnRefund.RETAINED
-    refund_limit: Money = field(default=Money(0))
-    debt_limit: Money = field(default=Money(0))
-    refusals_max: int = 5
-    order_minutes: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +112,13 @@ class MerchantStaffActions:
         self._engine = engine
 
     async def add(self, new: NewMerchant, by: str) -> MerchantKey:
-        """Add a merchant; returns its pass key, which cannot be read again.
+        """See `add_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await add_within(connection, new, by)
 
-        Raises:
-            MerchantExistsError: an id of it is taken.
-        """
-        try:
-            async with self._engine.begin() as connection:
-                await _lock_adding(connection)
-                return await _add(connection, new, by)
-        except IntegrityError as problem:
-            raise MerchantExistsError from problem
-
-    async def add_all(self, news: Sequence[NewMerchant], by: str, keep: Keep) -> Sequence[MerchantKey]:
+    async def add_all(
+        self, news: Sequence[NewMerchant], by: str, keep: Keep, approved_by: str | None = None
+    ) -> Sequence[MerchantKey]:
         """Add the merchants that are new, all of them or none.
 
         `keep` gets their keys before the COMMIT, since they cannot be read again; where it raises, nothing is
@@ -153,7 +130,7 @@ class MerchantStaffActions:
         async with self._engine.begin() as connection:
             await _lock_adding(connection)
             fresh = await _find_new(connection, news)
-            keys = [await _add(connection, new, by) for new in fresh]
+            keys = [await _add(connection, new, by, approved_by) for new in fresh]
             keep(keys)
         return keys
 
@@ -163,23 +140,9 @@ class MerchantStaffActions:
             return await _find_new(connection, news)
 
     async def rotate_key(self, partner_id: str, overlap: timedelta, by: str) -> MerchantKey:
-        """Give the merchant a new pass key; the previous one stays valid for `overlap`, older ones do not.
-
-        Raises:
-            UnknownMerchantError: there is no such merchant.
-        """
-        pass_key, has_overlap = new_merchant_pass_key(), overlap > timedelta(0)
-        changes = {
-            "pass_key_hash": hash_pass_key(pass_key),
-            "previous_pass_key_hash": merchants.c.pass_key_hash if has_overlap else null(),
-            "previous_pass_key_until": func.now() + overlap if has_overlap else null(),
-        }
+        """See `rotate_key_within`; a transaction of its own."""
         async with self._engine.begin() as connection:
-            line = await lock_merchant(connection, partner_id)
-            await update_merchant(connection, partner_id, changes)
-            details = {"did": "key_rotated", "overlap_seconds": int(overlap.total_seconds())}
-            await note_change(connection, partner_id, by, details)
-        return MerchantKey(partner_id, line.merchant.mer_reg_id, line.merchant.name_en, pass_key)
+            return await rotate_key_within(connection, partner_id, overlap, by)
 
     async def change(self, partner_id: str, changes: Mapping[str, object], by: str) -> MerchantLine:
         """Change the named fields of the agreement, and record their old and new values.
@@ -238,6 +201,50 @@ class MerchantStaffActions:
             return line, [MerchantChange(row.at, row.by, row.what) for row in rows]
 
 
+async def add_within(
+    connection: AsyncConnection, new: NewMerchant, by: str, approved_by: str | None = None
+) -> MerchantKey:
+    """Add a merchant; returns its pass key, which cannot be read again.
+
+    Raises:
+        MerchantExistsError: an id of it is taken; the transaction is over.
+    """
+    try:
+        await _lock_adding(connection)
+        return await _add(connection, new, by, approved_by)
+    except IntegrityError as problem:
+        raise MerchantExistsError from problem
+
+
+async def rotate_key_within(
+    connection: AsyncConnection,
+    partner_id: str,
+    overlap: timedelta,
+    by: str,
+    approved_by: str | None = None,
+) -> MerchantKey:
+    """Give the merchant a new pass key; the previous one stays valid for `overlap`, older ones do not.
+
+    Raises:
+        UnknownMerchantError: there is no such merchant.
+    """
+    pass_key, has_overlap = new_merchant_pass_key(), overlap > timedelta(0)
+    changes = {
+        "pass_key_hash": hash_pass_key(pass_key),
+        "previous_pass_key_hash": merchants.c.pass_key_hash if has_overlap else null(),
+        "previous_pass_key_until": func.now() + overlap if has_overlap else null(),
+    }
+    line = await lock_merchant(connection, partner_id)
+    await update_merchant(connection, partner_id, changes)
+    details = {"did": "key_rotated", "overlap_seconds": int(overlap.total_seconds())}
+    await note_change(connection, partner_id, by, details | _second_person(approved_by))
+    return MerchantKey(partner_id, line.merchant.mer_reg_id, line.merchant.name_en, pass_key)
+
+
+def _second_person(approved_by: str | None) -> dict[str, object]:
+    return {} if approved_by is None else {"approved_by": approved_by}
+
+
 async def read_line(connection: AsyncConnection, partner_id: str) -> MerchantLine:
     """The merchant, or UnknownMerchantError."""
     row = (await connection.execute(MERCHANTS.where(merchants.c.partner_id == partner_id))).first()
@@ -255,28 +262,6 @@ async def note_change(
     )
 
 
-def agreement_of(merchant: Merchant) -> Agreement:
-    """The agreement of the merchant."""
-    return Agreement(**{agreed.name: getattr(merchant, agreed.name) for agreed in fields(Agreement)})
-
-
-def agreement_document(agreement: Agreement) -> dict[str, object]:
-    """The agreement in JSON: sets in order, amounts in whole paisa."""
-    return {
-        "name_en": agreement.name_en,
-        "name_bn": agreement.name_bn,
-        "return_hosts": sorted(agreement.return_hosts),
-        "networks": list(agreement.networks),
-        "instruments": None if agreement.instruments is None else sorted(agreement.instruments),
-        "fee_plan": agreement.fee_plan,
-        "charges_on_refund": str(agreement.charges_on_refund),
-        "refund_limit": agreement.refund_limit.minor,
-        "debt_limit": agreement.debt_limit.minor,
-        "refusals_max": agreement.refusals_max,
-        "order_minutes": agreement.order_minutes,
-    }
-
-
 async def _lock_adding(connection: AsyncConnection) -> None:
     """The lock under which partners and merchants are added, so that each gets the emptiest lane."""
     await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
@@ -291,7 +276,9 @@ async def lock_merchant(connection: AsyncConnection, partner_id: str) -> Merchan
     return _line(row)
 
 
-async def _add(connection: AsyncConnection, new: NewMerchant, by: str) -> MerchantKey:
+async def _add(
+    connection: AsyncConnection, new: NewMerchant, by: str, approved_by: str | None = None
+) -> MerchantKey:
     """Write the rows of a merchant, with the emptiest lane and its own endpoint for IPNs."""
     pass_key, document = new_merchant_pass_key(), agreement_document(new.agreement)
     await connection.execute(
@@ -304,7 +291,7 @@ async def _add(connection: AsyncConnection, new: NewMerchant, by: str) -> Mercha
     endpoint = {"id": endpoint_id, "partner_id": new.partner_id, "url": IPN, "kind": IPN}
     await connection.execute(insert(notification_endpoints).values(endpoint))
     details = {"did": "added", "mer_reg_id": new.mer_reg_id, "fields": agreement_document(new.agreement)}
-    await note_change(connection, new.partner_id, by, details)
+    await note_change(connection, new.partner_id, by, details | _second_person(approved_by))
     return MerchantKey(new.partner_id, new.mer_reg_id, new.agreement.name_en, pass_key, endpoint_id)
 
 

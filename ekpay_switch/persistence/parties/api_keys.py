@@ -9,11 +9,12 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Row, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.partner_limits import FetchTerms
@@ -40,6 +41,7 @@ class ApiKeyLine:
     return_hosts: tuple[str, ...]
     created_at: datetime
     revoked_at: datetime | None
+    revoked_by: str | None
 
 
 class ApiKeys:
@@ -49,6 +51,13 @@ class ApiKeys:
         self._engine = engine
 
     async def add(self, partner_id: str, return_hosts: Collection[str]) -> str:
+        """See `add_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await self.add_within(connection, partner_id, return_hosts)
+
+    async def add_within(
+        self, connection: AsyncConnection, partner_id: str, return_hosts: Collection[str]
+    ) -> str:
         """Add a key for the partner; returns it, and it cannot be read again.
 
         Payers may be sent back to `return_hosts`, each `host` or `host:port`, compared in lower case.
@@ -62,34 +71,33 @@ class ApiKeys:
             id=uuid7(), partner_id=partner_id, key_hash=_hash(key), return_hosts=hosts
         )
         try:
-            async with self._engine.begin() as connection:
-                await connection.execute(row)
+            await connection.execute(row)
         except IntegrityError as problem:
             raise UnknownPartnerError from problem
         return key
 
-    async def revoke(self, key_id: UUID) -> None:
-        """Revoke a key from the next call on; an earlier revocation keeps its time.
+    async def revoke(self, key_id: UUID, revoked_by: str) -> None:
+        """Revoke a key from the next call on; an earlier revocation keeps its time and its person.
 
         Raises:
             UnknownApiKeyError: there is no such key.
         """
-        revoked_at = func.coalesce(api_keys.c.revoked_at, func.now())
+        revoked = {
+            "revoked_at": func.coalesce(api_keys.c.revoked_at, func.now()),
+            "revoked_by": case((api_keys.c.revoked_at.is_(None), revoked_by), else_=api_keys.c.revoked_by),
+        }
         async with self._engine.begin() as connection:
-            revoked = await connection.execute(
-                update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=revoked_at)
+            changed = await connection.execute(
+                update(api_keys).where(api_keys.c.id == key_id).values(revoked)
             )
-        if revoked.rowcount == 0:
+        if changed.rowcount == 0:
             raise UnknownApiKeyError
 
     async def list(self, partner_id: str) -> Sequence[ApiKeyLine]:
         """Every key of the partner, the oldest first."""
         query = select(api_keys).where(api_keys.c.partner_id == partner_id).order_by(api_keys.c.id)
         async with self._engine.connect() as connection:
-            return [
-                ApiKeyLine(row.id, row.partner_id, tuple(row.return_hosts), row.created_at, row.revoked_at)
-                for row in await connection.execute(query)
-            ]
+            return [_line(row) for row in await connection.execute(query)]
 
     async def by_key(self, key: str) -> Client | None:
         """See `ports.collections.Clients`; takes the same time for any key."""
@@ -111,6 +119,17 @@ class ApiKeys:
             return None
         fetches = FetchTerms(row.fetches_in_flight, row.fetches_per_second)
         return Client(row.id, row.name, row.lane, frozenset(row.return_hosts), fetches)
+
+
+def _line(row: Row[Any]) -> ApiKeyLine:
+    return ApiKeyLine(
+        id=row.id,
+        partner_id=row.partner_id,
+        return_hosts=tuple(row.return_hosts),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+        revoked_by=row.revoked_by,
+    )
 
 
 def _hash(key: str) -> bytes:

@@ -97,36 +97,47 @@ class Partners:
         self._sealer = Sealer(keys.sub_key(_PURPOSE))
 
     async def add(self, new: NewPartner) -> Credentials:
+        """See `add_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await self.add_within(connection, new)
+
+    async def add_within(self, connection: AsyncConnection, new: NewPartner) -> Credentials:
         """Add a partner with two empty prefunds; returns its credentials, which cannot be read again.
 
         Raises:
-            PartnerExistsError: an id of it is taken.
+            PartnerExistsError: an id of it is taken; the transaction is over.
         """
         pass_key, secret = new_pass_key(), new_shared_secret()
         try:
-            async with self._engine.begin() as connection:
-                # One at a time, so that each partner gets a number of its own and the emptiest lane.
-                await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
-                nd_id = new.nd_id or f"NS{await _free_number(connection, partners.c.nd_id, 3)}"
-                syndct_id = new.syndct_id or f"s{await _free_number(connection, partners.c.syndct_id, 2)}"
-                await connection.execute(
-                    insert(partners).values(
-                        id=new.id,
-                        name=new.name,
-                        user_id=new.user_id,
-                        nd_id=nd_id,
-                        syndct_id=syndct_id,
-                        pass_key_hash=hash_pass_key(pass_key),
-                        secret_sealed=self._sealer.seal(_context(new.id), secret.encode()),
-                        lane=emptiest_lane(),
-                    )
+            # One at a time, so that each partner gets a number of its own and the emptiest lane.
+            await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
+            nd_id = new.nd_id or f"NS{await _free_number(connection, partners.c.nd_id, 3)}"
+            syndct_id = new.syndct_id or f"s{await _free_number(connection, partners.c.syndct_id, 2)}"
+            await connection.execute(
+                insert(partners).values(
+                    id=new.id,
+                    name=new.name,
+                    user_id=new.user_id,
+                    nd_id=nd_id,
+                    syndct_id=syndct_id,
+                    pass_key_hash=hash_pass_key(pass_key),
+                    secret_sealed=self._sealer.seal(_context(new.id), secret.encode()),
+                    lane=emptiest_lane(),
                 )
-                await connection.execute(insert(accounts), [_prefund(new.id, bucket) for bucket in BUCKETS])
+            )
+            await connection.execute(insert(accounts), [_prefund(new.id, bucket) for bucket in BUCKETS])
         except IntegrityError as problem:
             raise PartnerExistsError from problem
         return Credentials(new.id, nd_id, syndct_id, new.user_id, secret, pass_key)
 
     async def rotate_secret(self, partner_id: str, overlap: timedelta) -> Credentials:
+        """See `rotate_secret_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await self.rotate_secret_within(connection, partner_id, overlap)
+
+    async def rotate_secret_within(
+        self, connection: AsyncConnection, partner_id: str, overlap: timedelta
+    ) -> Credentials:
         """Give the partner a new shared secret; messages under the old one are accepted for `overlap`.
 
         Existing security tokens are invalid at once (within the cache time of `CachedPartners`).
@@ -148,11 +159,10 @@ class Partners:
             )
             .returning(partners.c.nd_id, partners.c.syndct_id, partners.c.user_id)
         )
-        async with self._engine.begin() as connection:
-            row = (await connection.execute(change)).first()
-            if row is None:
-                known = await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id))
-                raise UnknownPartnerError if known is None else NoSyndicateError
+        row = (await connection.execute(change)).first()
+        if row is None:
+            known = await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id))
+            raise UnknownPartnerError if known is None else NoSyndicateError
         return Credentials(partner_id, row.nd_id, row.syndct_id, row.user_id, secret)
 
     async def set_token_rate(self, partner_id: str, tokens_per_second: int) -> None:

@@ -36,6 +36,8 @@ api_keys = Table(
     Column("return_hosts", JSONB, nullable=False),
     instant("created_at", server_default=func.now()),
     instant("revoked_at", nullable=True),
+    Column("revoked_by", Text, ForeignKey("staff.name")),  # null: before persons were named
+    CheckConstraint("revoked_by IS NULL OR revoked_at IS NOT NULL", name="revoked_by"),
 )
 
 # The columns of a collected payment beside its row in `payments`.

@@ -25,6 +25,9 @@ ALTER TABLE staff
     CHECK ((came_by = 'two_persons') = (added_by_change IS NOT NULL)),
   ADD CONSTRAINT ck_staff_came_reason CHECK ((came_by = 'recovery') = (came_reason IS NOT NULL));
 ALTER TABLE staff ALTER COLUMN came_by SET DEFAULT 'installation';
+ALTER TABLE api_keys ADD COLUMN revoked_by TEXT,
+  ADD CONSTRAINT ck_api_keys_revoked_by CHECK (revoked_by IS NULL OR revoked_at IS NOT NULL),
+  ADD CONSTRAINT fk_api_keys_revoked_by FOREIGN KEY (revoked_by) REFERENCES staff (name);
 CREATE TABLE access_changes (
   id UUID NOT NULL,
   kind TEXT NOT NULL,
@@ -76,6 +79,7 @@ GRANT UPDATE (passphrase_hash, roles, disabled_at, disabled_by, roles_by_change,
   ON staff TO ekpay_app
 """
 DOWN = """
+ALTER TABLE api_keys DROP COLUMN revoked_by;
 DROP TRIGGER staff_persons ON staff;
 DROP FUNCTION check_staff();
 DROP TABLE access_changes;

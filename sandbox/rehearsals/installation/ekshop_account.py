@@ -10,7 +10,12 @@ from pathlib import Path
 from sandbox.callers.ekshop.catalogue import PAYEES
 from sandbox.callers.ekshop.wire import Merchant
 from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, EkpayCommand
-from sandbox.rehearsals.installation.parties import PartiesUnreadableError, Person, write_secret_json
+from sandbox.rehearsals.installation.parties import (
+    PartiesUnreadableError,
+    Person,
+    ask_together,
+    write_secret_json,
+)
 
 API_PATH = "/ekpaypg/v1"
 
@@ -47,10 +52,10 @@ async def create_merchant(
     terms = [f"return_hosts={place}", *_TERMS]
     terms += [f"instruments={' '.join(instruments)}"] if instruments else []
     try:
-        credentials = await _add_merchant(tool, by, _REG_ID, terms)
+        credentials = await _add_merchant(tool, _REG_ID, terms)
     except CommandFailedError:
         # An earlier start may have created one for another `host:port`.
-        credentials = await _add_merchant(tool, by, f"{_REG_ID}_{secrets.token_hex(3)}", terms)
+        credentials = await _add_merchant(tool, f"{_REG_ID}_{secrets.token_hex(3)}", terms)
     account = ShopAccount(
         credentials["partner_id"], credentials["mer_reg_id"], place, credentials["pass_key"]
     )
@@ -66,13 +71,11 @@ async def create_merchant(
     return account
 
 
-async def _add_merchant(tool: EkpayCommand, by: Person, reg_id: str, terms: Sequence[str]) -> dict[str, str]:
+async def _add_merchant(tool: EkpayCommand, reg_id: str, terms: Sequence[str]) -> dict[str, str]:
     options = [option for term in terms for option in ("--set", term)]
-    credentials: dict[str, str] = await tool.read(
-        "merchants", "add", reg_id, "--name-en", "ekShop", "--name-bn", "একশপ", *options,
-        "--by", by.name, "--json",
-        EKPAY_STAFF_PASSPHRASE=by.passphrase,
-    )  # fmt: skip
+    credentials: dict[str, str] = await ask_together(
+        tool, "merchants", "add", reg_id, "--name-en", "ekShop", "--name-bn", "একশপ", *options
+    )
     return credentials
 
 

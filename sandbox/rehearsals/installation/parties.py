@@ -77,7 +77,7 @@ async def create_parties(tool: EkpayCommand, address: str, partners: int) -> Par
     Raises:
         CommandFailedError: the switch refused, and not because a name is already in use.
     """
-    staff = await _found_staff(tool)
+    staff = await staff_of(tool)
     players = await asyncio.gather(*(_add_partner(tool, number) for number in range(partners)))
     return Parties(address, staff, tuple(players))
 
@@ -102,7 +102,7 @@ async def top_up(
 
 async def rotate_secret(tool: EkpayCommand, player: StagePartner) -> StagePartner:
     """Rotate a partner's secret, which ends its security tokens; return the partner with the new secret."""
-    rotated = await tool.read("partners", "rotate-secret", player.id, "--json")
+    rotated = await ask_together(tool, "partners", "rotate-secret", player.id)
     return StagePartner(**{**asdict(player), "secret": rotated["shared_secret"]})
 
 
@@ -117,7 +117,7 @@ def save(cast: Parties, folder: Path) -> None:
     write_secret_json(
         folder / "partners.json", {"address": cast.address, "partners": _as_documents(cast.partners)}
     )
-    write_secret_json(folder / "staff.json", {"staff": _as_documents(cast.staff)})
+    _save_staff(cast.staff, folder)
 
 
 def load(folder: Path) -> Parties | None:
@@ -128,8 +128,7 @@ def load(folder: Path) -> Parties | None:
     """
     try:
         partners = json.loads((folder / "partners.json").read_text())
-        staff = json.loads((folder / "staff.json").read_text())["staff"]
-        people = tuple(Person(**fields) for fields in staff)
+        people = _load_staff(folder)
         players = tuple(StagePartner(**fields) for fields in partners["partners"])
         return Parties(str(partners["address"]), people, players)
     except FileNotFoundError:
@@ -150,6 +149,51 @@ def write_secret_json(path: Path, content: object) -> None:
 
 def _as_documents(people: Sequence[Any]) -> list[dict[str, object]]:
     return [asdict(person) for person in people]
+
+
+async def staff_of(tool: EkpayCommand) -> tuple[Person, ...]:
+    """The two persons of a stage: those that its home names, or the first two, who are named there then.
+
+    Raises:
+        PartiesUnreadableError: the home's file of staff holds something else.
+    """
+    if tool.home_folder is None:
+        return await _found_staff(tool)
+    folder = tool.home_folder / "sandbox"
+    try:
+        return _load_staff(folder)
+    except FileNotFoundError:
+        people = await _found_staff(tool)
+        _save_staff(people, folder)
+        return people
+    except (ValueError, KeyError, TypeError) as problem:
+        raise PartiesUnreadableError(PartiesUnreadableError.__doc__) from problem
+
+
+async def ask_together(tool: EkpayCommand, *words: str) -> Any:  # noqa: ANN401 - JSON is what it is
+    """Ask for a partner, merchant or key: one person asks, the other approves, and both are there.
+
+    Returns what the approval shows once.
+    """
+    return json.loads(await print_together(tool, *words))
+
+
+async def print_together(tool: EkpayCommand, *words: str) -> str:
+    """See `ask_together`; what was printed, as it is."""
+    asking, approving, *_ = await staff_of(tool)
+    return await tool.run(
+        *words, "--asked-by", asking.name, "--approved-by", approving.name, "--json",
+        EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
+    )  # fmt: skip
+
+
+def _save_staff(people: Sequence[Person], folder: Path) -> None:
+    write_secret_json(folder / "staff.json", {"staff": _as_documents(people)})
+
+
+def _load_staff(folder: Path) -> tuple[Person, ...]:
+    staff = json.loads((folder / "staff.json").read_text())["staff"]
+    return tuple(Person(**fields) for fields in staff)
 
 
 async def _found_staff(tool: EkpayCommand) -> tuple[Person, ...]:
@@ -207,7 +251,7 @@ async def _add_partner(tool: EkpayCommand, number: int) -> StagePartner:
     name = _NAMES[number] if number < len(_NAMES) else f"Partner {number + 1}"
 
     async def _add(free_id: str) -> StagePartner:
-        credentials = await tool.read("partners", "add", free_id, "--name", name, "--json")
+        credentials = await ask_together(tool, "partners", "add", free_id, "--name", name)
         return StagePartner(
             id=free_id,
             name=name,

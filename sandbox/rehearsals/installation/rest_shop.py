@@ -9,6 +9,8 @@ from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, Ek
 from sandbox.rehearsals.installation.parties import (
     PartiesUnreadableError,
     add_under_free_name,
+    ask_together,
+    print_together,
     write_secret_json,
 )
 
@@ -40,7 +42,7 @@ async def create_shop(tool: EkpayCommand, place: str) -> RestShop:
     """
 
     async def _add(free_id: str) -> str:
-        await tool.run("partners", "add", free_id, "--name", _NAME, "--json")
+        await ask_together(tool, "partners", "add", free_id, "--name", _NAME)
         return free_id
 
     partner_id = await add_under_free_name(_NAME.lower().replace(" ", "-"), _add)
@@ -53,7 +55,7 @@ async def open_account(tool: EkpayCommand, partner_id: str, place: str) -> RestS
     Raises:
         CommandFailedError: the switch refused, or printed no key.
     """
-    printed = await tool.run("partners", "add-key", partner_id, "--return-host", place, "--json")
+    printed = await print_together(tool, "partners", "add-key", partner_id, "--return-host", place)
     match = _KEY.search(printed)
     if match is None:
         raise CommandFailedError("ekpay partners add-key: no key was printed")

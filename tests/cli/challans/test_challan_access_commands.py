@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay
-from tests.cli.two_persons import on_the_staff
+from tests.cli.two_persons import on_the_staff, with_both
 
 PHRASE = "a long phrase that opens nothing"
 TERMS = ("--set", "return_hosts=shop.example", "--set", "networks=192.0.2.0/24")
@@ -18,10 +18,10 @@ def person(ekpay: Ekpay) -> str:
 
 
 @pytest.fixture
-def merchant(ekpay: Ekpay, person: str) -> str:
+def merchant(ekpay: Ekpay) -> str:
     name = f"shop{uuid4().hex[:8]}"
-    words = ("merchants", "add", name, "--name-en", "A shop", "--name-bn", "দোকান", *TERMS, "--by", person)
-    done = ekpay(*words, EKPAY_STAFF_PASSPHRASE=PHRASE)
+    words = ("merchants", "add", name, "--name-en", "A shop", "--name-bn", "দোকান", *TERMS)
+    done = with_both(ekpay, *words)
     assert done.code == 0, done.err
     return name
 

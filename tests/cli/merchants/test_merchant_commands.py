@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay, Typed
-from tests.cli.two_persons import on_the_staff
+from tests.cli.two_persons import FOUNDERS, FOUNDERS_PASSPHRASE, on_the_staff, with_both
 
 PASSPHRASE = "correct horse battery"
-WRITES = {"EKPAY_STAFF_PASSPHRASE": PASSPHRASE}
+SECOND = FOUNDERS[1]
+WRITES = {"EKPAY_STAFF_PASSPHRASE": PASSPHRASE, "EKPAY_APPROVER_PASSPHRASE": FOUNDERS_PASSPHRASE}
 TERMS = ("--set", "return_hosts=shop.example pay.shop.example:8443", "--set", "networks=192.0.2.0/24")
 NAMES = ("--name-en", "A shop", "--name-bn", "একটি দোকান")
 _NUMBERS = count(1)
@@ -38,7 +39,12 @@ def _added(ekpay: Ekpay, by: str, *more: str) -> dict[str, str]:
 
 
 def _add(ekpay: Ekpay, by: str, reg_id: str, *more: str) -> Typed:
-    return ekpay("merchants", "add", reg_id, *NAMES, *TERMS, *more, "--by", by, "--json", **WRITES)
+    return ekpay("merchants", "add", reg_id, *NAMES, *TERMS, *more, *_both(by), "--json", **WRITES)
+
+
+def _both(by: str) -> tuple[str, ...]:
+    """Who asks, and the second person of the fixtures, who approves."""
+    return "--asked-by", by, "--approved-by", SECOND
 
 
 def _shown(ekpay: Ekpay, shop: str) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def test_a_merchant_is_a_partner_without_the_syndicate_api(ekpay: Ekpay, shop: s
     assert (line["nd_id"], line["syndct_id"], line["user_id"], line["prefunds"]) == (None, None, None, {})
     assert shop in ekpay("partners", "list").out
 
-    done = ekpay("partners", "rotate-secret", shop)
+    done = with_both(ekpay, "partners", "rotate-secret", shop)
 
     assert (done.code, done.err) == (
         1,
@@ -90,7 +96,7 @@ def test_a_merchant_is_a_partner_without_the_syndicate_api(ekpay: Ekpay, shop: s
     asked = ekpay(*top_up, "--asked-by", _staff(ekpay), **WRITES)
     assert asked.code == 1
     assert "no bucket" in asked.err
-    assert ekpay("partners", "add-key", shop, "--return-host", "shop.example").code == 0
+    assert with_both(ekpay, "partners", "add-key", shop, "--return-host", "shop.example").code == 0
 
 
 def _staff(ekpay: Ekpay) -> str:
@@ -190,27 +196,27 @@ def test_a_term_that_cannot_be_meant_so_is_refused(
 
 def test_a_registration_id_must_be_usable(ekpay: Ekpay, by: str) -> None:
     for reg_id, why in (("a b", "not 3 to 64"), ("-ab", "not 3 to 64"), ("7up_test", "is no partner id")):
-        done = ekpay("merchants", "add", *NAMES, *TERMS, "--by", by, "--", reg_id, **WRITES)
+        done = ekpay("merchants", "add", *NAMES, *TERMS, *_both(by), "--", reg_id, **WRITES)
         assert done.code == 2, done
         assert why in done.err
     bare = ekpay(
-        "merchants", "add", "bare_test", *NAMES, "--set", "networks=::1", "--by", by, "--json", **WRITES
+        "merchants", "add", "bare_test", *NAMES, "--set", "networks=::1", *_both(by), "--json", **WRITES
     )
     assert (bare.code, "set return_hosts as well" in bare.err) == (2, True)
 
 
 def test_a_rotation_keeps_the_key_before_for_a_while(ekpay: Ekpay, by: str, shop: str) -> None:
-    done = ekpay("merchants", "rotate-key", shop, "--by", by, "--json", **WRITES)
+    done = ekpay("merchants", "rotate-key", shop, *_both(by), "--json", **WRITES)
     assert len(json.loads(done.out)["pass_key"]) == 24
     shown = _shown(ekpay, shop)
     assert shown["previous_pass_key_until"]
     assert shown["changes"][-1]["did"] == "key_rotated"
     assert json.loads(done.out)["pass_key"] not in json.dumps(shown)
 
-    at_once = ekpay("merchants", "rotate-key", shop, "--by", by, "--overlap-hours", "0", **WRITES)
+    at_once = ekpay("merchants", "rotate-key", shop, *_both(by), "--overlap-hours", "0", **WRITES)
     assert at_once.code == 0
     assert _shown(ekpay, shop)["previous_pass_key_until"] is None
-    nobody = ekpay("merchants", "rotate-key", "nobody", "--by", by, **WRITES)
+    nobody = ekpay("merchants", "rotate-key", "nobody", *_both(by), **WRITES)
     assert (nobody.code, nobody.err) == (1, "ekpay: There is no such merchant.\n")
 
 
@@ -332,6 +338,6 @@ def test_a_new_merchant_is_told_what_its_ipns_are_checked_with(ekpay: Ekpay, by:
 
 def _rotated(ekpay: Ekpay, by: str, shop: str) -> dict[str, str]:
     told: dict[str, str] = json.loads(
-        ekpay("merchants", "rotate-key", shop, "--by", by, "--json", **WRITES).out
+        ekpay("merchants", "rotate-key", shop, *_both(by), "--json", **WRITES).out
     )
     return told

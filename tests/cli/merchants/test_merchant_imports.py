@@ -14,10 +14,10 @@ from ekpay_switch.cli.merchants import import_files as merchant_files
 from ekpay_switch.cli.merchants.import_files import KeyFile
 from ekpay_switch.persistence.merchants.staff_actions import MerchantKey
 from tests.cli.command_result import Ekpay, Typed
-from tests.cli.two_persons import on_the_staff
+from tests.cli.two_persons import FOUNDERS, FOUNDERS_PASSPHRASE, on_the_staff
 
 PASSPHRASE = "correct horse battery"
-WRITES = {"EKPAY_STAFF_PASSPHRASE": PASSPHRASE}
+WRITES = {"EKPAY_STAFF_PASSPHRASE": PASSPHRASE, "EKPAY_APPROVER_PASSPHRASE": FOUNDERS_PASSPHRASE}
 COLUMNS = (
     "mer_reg_id",
     "name_en",
@@ -68,7 +68,19 @@ def written(folder: Path, *lines: Mapping[str, str], name: str = "unions.csv") -
 
 
 def taken(ekpay: Ekpay, path: Path, by: str, keys: Path) -> Typed:
-    return ekpay("merchants", "import", str(path), "--keys", str(keys), "--by", by, "--json", **WRITES)
+    return ekpay(
+        "merchants",
+        "import",
+        str(path),
+        "--keys",
+        str(keys),
+        "--by",
+        by,
+        "--approved-by",
+        FOUNDERS[1],
+        "--json",
+        **WRITES,
+    )
 
 
 def keys_in(path: Path) -> dict[str, str]:
@@ -195,7 +207,7 @@ def test_an_import_needs_a_person_and_a_place_for_keys(
     path = written(tmp_path, a_line(upazila, "boda"))
     for words in ((), ("--by", by), ("--keys", str(tmp_path / "keys.csv"))):
         done = ekpay("merchants", "import", str(path), *words, **WRITES)
-        assert (done.code, "name --keys and --by, or --dry-run" in done.err) == (2, True)
+        assert (done.code, "name --keys, --by and --approved-by, or --dry-run" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize(

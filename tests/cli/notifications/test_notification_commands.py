@@ -13,6 +13,7 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from tests.cli.command_result import Ekpay, Typed
+from tests.cli.two_persons import with_both
 from tests.database import database_of
 from tests.persistence.books import Books, group_commit_of
 from tests.persistence.notifications.notifier_setup import Post, answering
@@ -26,7 +27,7 @@ URL = f"http://{PLACE}/hooks"
 @pytest.fixture
 def partner(ekpay: Ekpay) -> str:
     partner = f"p{uuid4().hex[:10]}"
-    assert ekpay("partners", "add", partner, "--name", "A wallet").code == 0
+    assert with_both(ekpay, "partners", "add", partner, "--name", "A wallet").code == 0
     return partner
 
 

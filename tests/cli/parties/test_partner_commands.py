@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay
-from tests.cli.two_persons import on_the_staff
+from tests.cli.two_persons import on_the_staff, with_both
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
@@ -17,7 +17,7 @@ _NUMBERS = count(1)
 @pytest.fixture
 def partner(ekpay: Ekpay) -> str:
     partner = f"p{uuid4().hex[:10]}"
-    assert ekpay("partners", "add", partner, "--name", "A wallet").code == 0
+    assert with_both(ekpay, "partners", "add", partner, "--name", "A wallet").code == 0
     return partner
 
 
@@ -53,7 +53,7 @@ def _top_up(partner: str, asks: str, *more: str, reference: str = "") -> tuple[s
 
 def test_a_new_partner_is_told_its_secrets_once(ekpay: Ekpay) -> None:
     name = f"p{uuid4().hex[:10]}"
-    told = json.loads(ekpay("partners", "add", name, "--name", "Upay", "--json").out)
+    told = json.loads(with_both(ekpay, "partners", "add", name, "--name", "Upay", "--json").out)
     assert set(told) == {"partner_id", "nd_id", "syndct_id", "user_id", "shared_secret", "pass_key"}
     assert len(told["shared_secret"]) == 32
     listed = ekpay("partners", "list", "--json").out + ekpay("partners", "list").out
@@ -79,15 +79,17 @@ def test_fetch_limits_are_terms_of_the_agreement(ekpay: Ekpay, partner: str) -> 
 
 
 def test_a_partner_is_added_once(ekpay: Ekpay, partner: str) -> None:
-    done = ekpay("partners", "add", partner, "--name", "Again")
+    done = with_both(ekpay, "partners", "add", partner, "--name", "Again")
     assert done.code == 1
     assert done.err.startswith("ekpay: Another partner already has this id")
 
 
 def test_a_rotation_tells_the_new_secret_alone(ekpay: Ekpay, partner: str) -> None:
-    told = json.loads(ekpay("partners", "rotate-secret", partner, "--overlap-hours", "0", "--json").out)
+    told = json.loads(
+        with_both(ekpay, "partners", "rotate-secret", partner, "--overlap-hours", "0", "--json").out
+    )
     assert set(told) == {"partner_id", "nd_id", "syndct_id", "user_id", "shared_secret"}
-    done = ekpay("partners", "rotate-secret", "nobody")
+    done = with_both(ekpay, "partners", "rotate-secret", "nobody")
     assert (done.code, done.err) == (1, "ekpay: There is no such partner.\n")
 
 

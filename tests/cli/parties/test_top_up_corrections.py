@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay, Typed
-from tests.cli.two_persons import on_the_staff
+from tests.cli.two_persons import on_the_staff, with_both
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
@@ -18,7 +18,7 @@ _NUMBERS = count(1)
 @pytest.fixture
 def partner(ekpay: Ekpay) -> str:
     partner = f"p{uuid4().hex[:10]}"
-    assert ekpay("partners", "add", partner, "--name", "A wallet").code == 0
+    assert with_both(ekpay, "partners", "add", partner, "--name", "A wallet").code == 0
     return partner
 
 

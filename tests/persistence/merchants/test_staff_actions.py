@@ -10,10 +10,10 @@ import pytest
 
 from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.merchants.agreements import Agreement
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants, UnknownMerchantError
 from ekpay_switch.persistence.merchants.payees import MerchantPayees, UnknownPayeeError
 from ekpay_switch.persistence.merchants.staff_actions import (
-    Agreement,
     Clash,
     ClashError,
     DebtAboveLimitError,

@@ -10,6 +10,7 @@ from ekpay_switch.persistence.parties.api_keys import ApiKeys, UnknownApiKeyErro
 from ekpay_switch.persistence.parties.partners import UnknownPartnerError
 from ekpay_switch.ports.collections import Client
 from tests.persistence.books import Books
+from tests.persistence.staff_rows import persons
 
 HOSTS = ("shop.example", "Localhost:8443")
 
@@ -47,19 +48,22 @@ async def test_a_key_is_not_in_the_database(books: Books, keys: ApiKeys) -> None
     assert await books.value("SELECT length(key_hash) FROM api_keys") == 32
 
 
-async def test_a_revoked_key_opens_nothing_and_others_of_the_partner_stay(keys: ApiKeys) -> None:
+async def test_a_revoked_key_opens_nothing_and_others_of_the_partner_stay(
+    books: Books, keys: ApiKeys
+) -> None:
+    await books.tell(persons("Rahima"))
     first, second = await keys.add("dokan", HOSTS), await keys.add("dokan", ())
     (line, _) = await keys.list("dokan")
 
-    await keys.revoke(line.id)
+    await keys.revoke(line.id, "Rahima")
 
     assert await keys.by_key(first) is None
     assert await keys.by_key(second) == Client("dokan", "Dokan Ltd", 3, frozenset())
     (revoked, alive) = await keys.list("dokan")
     assert (revoked.id, revoked.return_hosts) == (line.id, ("localhost:8443", "shop.example"))
-    assert revoked.revoked_at is not None
+    assert (revoked.revoked_at is not None, revoked.revoked_by) == (True, "Rahima")
     assert alive.revoked_at is None
-    await keys.revoke(line.id)
+    await keys.revoke(line.id, "Rahima")
     assert (await keys.list("dokan"))[0].revoked_at == revoked.revoked_at
 
 
@@ -81,5 +85,5 @@ async def test_a_stranger_gets_no_key_and_an_unknown_one_cannot_be_revoked(keys:
     with pytest.raises(UnknownPartnerError):
         await keys.add("nobody", HOSTS)
     with pytest.raises(UnknownApiKeyError):
-        await keys.revoke(UUID(int=1))
+        await keys.revoke(UUID(int=1), "Rahima")
     assert await keys.list("nobody") == []

@@ -28,7 +28,11 @@ from sandbox.rehearsals.installation.rest_shop import RestShop, open_account
 from tests.sandbox.callers.client.stub_rest_v1 import KEY, PAYMENT, PAYMENT_ID, StubSwitch, stub_switch
 from tests.sandbox.providers.bkash.caller import WALLET, BkashCaller
 
-ADD_KEY = ("partners", "add-key", "bank", "--return-host", "127.0.0.1:8196", "--json")
+ADD_KEY = (
+    "partners", "add-key", "bank", "--return-host", "127.0.0.1:8196",
+    "--asked-by", "rahima", "--approved-by", "tanvir", "--json",
+)  # fmt: skip
+BOTH = {"EKPAY_STAFF_PASSPHRASE": "words", "EKPAY_APPROVER_PASSPHRASE": "other words"}
 CREATE, GET = "POST /v1/payments", "GET /v1/payments/ID"
 
 
@@ -152,25 +156,32 @@ class PrintingTool(EkpayCommand):
 
     @override
     async def run(self, *arguments: str, **secrets: str) -> str:
-        assert (arguments, secrets) == (ADD_KEY, {})
+        assert (arguments, secrets) == (ADD_KEY, BOTH)
         return self.printed
+
+
+@pytest.fixture
+def printing(tmp_path: Path) -> PrintingTool:
+    """The tool at a stage whose home names its two persons."""
+    staff = (Person("rahima", "words"), Person("tanvir", "other words"))
+    save(Parties("http://127.0.0.1:1", staff, ()), tmp_path / "sandbox")
+    return PrintingTool({"EKPAY_HOME": str(tmp_path)})
 
 
 @pytest.mark.parametrize(
     "printed", ["key: sk_{}\nkeep it", '{{"id": "x", "key": "sk_{}", "return_hosts": []}}', "sk_{}"]
 )
-async def test_a_key_is_found_however_it_is_printed(printed: str) -> None:
-    tool = PrintingTool({})
+async def test_a_key_is_found_however_it_is_printed(printing: PrintingTool, printed: str) -> None:
     PrintingTool.printed = printed.format("A-b_9" * 8)
-    shop = await open_account(tool, "bank", "127.0.0.1:8196")
+    shop = await open_account(printing, "bank", "127.0.0.1:8196")
     assert (shop.key, shop.port) == ("sk_" + "A-b_9" * 8, 8196)
     assert "A-b_9" not in repr(shop)
 
 
-async def test_a_command_that_prints_no_key_is_an_error() -> None:
+async def test_a_command_that_prints_no_key_is_an_error(printing: PrintingTool) -> None:
     PrintingTool.printed = "sk_short"
     with pytest.raises(CommandFailedError, match="no key"):
-        await open_account(PrintingTool({}), "bank", "127.0.0.1:8196")
+        await open_account(printing, "bank", "127.0.0.1:8196")
 
 
 def test_the_key_of_a_shop_is_kept_for_its_owner_alone(tmp_path: Path) -> None:

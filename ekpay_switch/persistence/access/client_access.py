@@ -1,0 +1,193 @@
+"""Partners, merchants and their keys, each by two persons: what an approval makes, and what it shows once.
+
+A request is tried in a transaction that is rolled back, so what could not be carried out is refused to who
+asks. The approval carries it out in its own transaction; what was shown is in no row (docs/adr/0083).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ekpay_switch.domain.access import STAFF_KINDS, AccessKind
+from ekpay_switch.persistence.merchants.agreements import agreement_document, agreement_from
+from ekpay_switch.persistence.merchants.staff_actions import (
+    MerchantKey,
+    NewMerchant,
+    add_within,
+    rotate_key_within,
+)
+from ekpay_switch.persistence.parties.access_changes import (
+    AccessChange,
+    AccessChanges,
+    AccessOrder,
+    AccessState,
+)
+from ekpay_switch.persistence.parties.api_keys import ApiKeys
+from ekpay_switch.persistence.parties.partners import Credentials, NewPartner, Partners
+from ekpay_switch.security.identifiers import uuid7
+from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.security.webhook_signatures import WebhookKeys
+
+CLIENT_KINDS = frozenset(AccessKind) - STAFF_KINDS
+# What is shown once, by name: secrets with what they belong to.
+Shown = Mapping[str, Any]
+
+
+def partner_order(new: NewPartner) -> AccessOrder:
+    """A request for a new partner; ids that it leaves out are assigned by the approval."""
+    return AccessOrder(AccessKind.PARTNER_ADDED, new.id, asdict(new))
+
+
+def secret_order(partner_id: str, overlap: timedelta) -> AccessOrder:
+    """A request for a new shared secret of a partner."""
+    return AccessOrder(AccessKind.PARTNER_SECRET, partner_id, {"overlap_seconds": overlap.total_seconds()})
+
+
+def api_key_order(partner_id: str, return_hosts: Sequence[str]) -> AccessOrder:
+    """A request for an API key of REST v1."""
+    return AccessOrder(AccessKind.API_KEY_ADDED, partner_id, {"return_hosts": list(return_hosts)})
+
+
+def merchant_order(new: NewMerchant) -> AccessOrder:
+    """A request for a new merchant under its agreement."""
+    terms = {"mer_reg_id": new.mer_reg_id, "agreement": agreement_document(new.agreement)}
+    return AccessOrder(AccessKind.MERCHANT_ADDED, new.partner_id, terms)
+
+
+def merchant_key_order(partner_id: str, overlap: timedelta) -> AccessOrder:
+    """A request for a new pass key of a merchant."""
+    return AccessOrder(AccessKind.MERCHANT_KEY, partner_id, {"overlap_seconds": overlap.total_seconds()})
+
+
+class ClientAccess:
+    """The changes of clients' access in PostgreSQL. The caller has verified the person."""
+
+    def __init__(self, engine: AsyncEngine, keys: KeyRing) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._changes = AccessChanges(engine)
+
+    async def ask(self, order: AccessOrder, asked_by: str) -> UUID:
+        """Ask for a change; nothing is given yet. Returns its id.
+
+        Raises: what carrying it out would raise now, such as PartnerExistsError or UnknownMerchantError; and
+        see `AccessChanges.ask`.
+        """
+        async with self._engine.connect() as connection, connection.begin() as trial:
+            await self._carry_out(connection, _as_if(order, asked_by))
+            await trial.rollback()
+        return await self._changes.ask(order, asked_by)
+
+    async def approve(self, change_id: UUID, approved_by: str) -> Shown:
+        """Approve what another person has asked for; returns what is shown once.
+
+        Raises: see `AccessChanges.approve`; what is refused meanwhile, such as a taken id, waits on.
+        """
+        return await self._changes.approve(change_id, approved_by, self._carry_out, kinds=CLIENT_KINDS)
+
+    async def reject(self, change_id: UUID, reason: str, rejected_by: str) -> AccessChange:
+        """See `AccessChanges.reject`."""
+        return await self._changes.reject(change_id, reason, rejected_by, kinds=CLIENT_KINDS)
+
+    async def list(self, *, is_all: bool = False) -> Sequence[AccessChange]:
+        """What waits or has lapsed, or every change; the oldest first."""
+        return await self._changes.list(kinds=CLIENT_KINDS, is_all=is_all)
+
+    async def _carry_out(self, connection: AsyncConnection, change: AccessChange) -> Shown:
+        return await _CARRIED[change.kind](_Desk(self._engine, self._keys, connection), change)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What carrying out needs; `connection` is in the transaction of the approval."""
+
+    engine: AsyncEngine
+    keys: KeyRing
+    connection: AsyncConnection
+
+
+async def _add_partner(desk: _Desk, change: AccessChange) -> Shown:
+    adding = Partners(desk.engine, desk.keys)
+    return _partner_shown(await adding.add_within(desk.connection, NewPartner(**change.terms)))
+
+
+async def _rotate_secret(desk: _Desk, change: AccessChange) -> Shown:
+    rotating, overlap = Partners(desk.engine, desk.keys), _overlap(change)
+    return _partner_shown(await rotating.rotate_secret_within(desk.connection, change.subject, overlap))
+
+
+async def _add_api_key(desk: _Desk, change: AccessChange) -> Shown:
+    hosts = change.terms["return_hosts"]
+    key = await ApiKeys(desk.engine).add_within(desk.connection, change.subject, hosts)
+    return {"partner_id": change.subject, "key": key, "return_hosts": hosts}
+
+
+async def _add_merchant(desk: _Desk, change: AccessChange) -> Shown:
+    agreement = agreement_from(change.terms["agreement"])
+    new = NewMerchant(change.subject, change.terms["mer_reg_id"], agreement)
+    added = await add_within(desk.connection, new, change.asked_by, change.approved_by)
+    return _merchant_shown(added, desk.keys)
+
+
+async def _rotate_merchant_key(desk: _Desk, change: AccessChange) -> Shown:
+    rotated = await rotate_key_within(
+        desk.connection, change.subject, _overlap(change), change.asked_by, change.approved_by
+    )
+    return _merchant_shown(rotated, desk.keys)
+
+
+_CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]] = MappingProxyType(
+    {
+        AccessKind.PARTNER_ADDED: _add_partner,
+        AccessKind.PARTNER_SECRET: _rotate_secret,
+        AccessKind.API_KEY_ADDED: _add_api_key,
+        AccessKind.MERCHANT_ADDED: _add_merchant,
+        AccessKind.MERCHANT_KEY: _rotate_merchant_key,
+    }
+)
+
+
+def _overlap(change: AccessChange) -> timedelta:
+    return timedelta(seconds=change.terms["overlap_seconds"])
+
+
+def _partner_shown(credentials: Credentials) -> Shown:
+    shown = {
+        "partner_id": credentials.partner_id,
+        "nd_id": credentials.nd_id,
+        "syndct_id": credentials.syndct_id,
+        "user_id": credentials.user_id,
+        "shared_secret": credentials.shared_secret,
+    }
+    return shown | ({"pass_key": credentials.pass_key} if credentials.pass_key else {})
+
+
+def _merchant_shown(key: MerchantKey, keys: KeyRing) -> Shown:
+    shown = {"partner_id": key.partner_id, "mer_reg_id": key.mer_reg_id, "pass_key": key.pass_key}
+    if key.ipn_endpoint_id is None:
+        return shown
+    public_key = WebhookKeys(keys).public_key(key.ipn_endpoint_id, 1)
+    return shown | {"ipn_endpoint": str(key.ipn_endpoint_id), "ipn_public_key": public_key}
+
+
+def _as_if(order: AccessOrder, asked_by: str) -> AccessChange:
+    """The change as it would be carried out."""
+    return AccessChange(
+        change_id=uuid7(),
+        kind=order.kind,
+        subject=order.subject,
+        terms=order.terms,
+        reason=order.reason,
+        state=AccessState.WAITS,
+        asked_by=asked_by,
+        asked_at=datetime.now(UTC),
+        approved_by=None,
+        approved_at=None,
+        rejected_by=None,
+        rejection_reason="",
+    )
