@@ -14,6 +14,8 @@ class AccessKind(StrEnum):
     API_KEY_ADDED = "api_key_added"
     MERCHANT_ADDED = "merchant_added"
     MERCHANT_KEY = "merchant_key"
+    CHALLAN_ACCESS = "challan_access"
+    CHALLAN_KEY = "challan_key"
 
 
 STAFF_KINDS = frozenset({AccessKind.STAFF_ADDED, AccessKind.STAFF_ROLES, AccessKind.STAFF_PASSPHRASE})

@@ -7,10 +7,19 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out, of_merchant
+from ekpay_switch.cli.merchants.finance_persons import (
+    AsJson,
+    By,
+    PartnerId,
+    carry_out,
+    id_of_merchant,
+    of_merchant,
+)
+from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, ChallanUserLine
+from ekpay_switch.persistence.access.client_access import challan_access_order, challan_key_order
+from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanGrant, ChallanUserLine
 
 app = typer.Typer(help="Merchants that may raise treasury challans, and their keys.", no_args_is_help=True)
 
@@ -39,20 +48,22 @@ def give(
     bin_: Annotated[
         str, typer.Option("--bin", callback=_bin, help="The business number that the treasury knows it by.")
     ],
-    by: By,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Let a merchant raise treasury challans, and print its key this once."""
-    granting = of_merchant(merchant, lambda engine, of: ChallanAccess(engine).grant(of, username, bin_, by))
-    _show_once(carry_out(by, granting), as_json=as_json)
+    """Ask that a merchant may raise treasury challans; the approval prints its key, once."""
+    order = challan_access_order(ChallanGrant(id_of_merchant(merchant), username, bin_))
+    ask_for(order, asked_by, approved_by, as_json=as_json)
 
 
 @app.command("rotate-key")
-def rotate_key(merchant: PartnerId, by: By, *, as_json: AsJson = False) -> None:
-    """Give a new key; the one before is dead at once."""
-    rotating = of_merchant(merchant, lambda engine, of: ChallanAccess(engine).rotate_key(of, by))
-    _show_once(carry_out(by, rotating), as_json=as_json)
+def rotate_key(
+    merchant: PartnerId, asked_by: AskedBy, approved_by: ApprovedBy = None, *, as_json: AsJson = False
+) -> None:
+    """Ask for a new key; with the approval, which prints it once, the one before is dead at once."""
+    ask_for(challan_key_order(id_of_merchant(merchant)), asked_by, approved_by, as_json=as_json)
 
 
 @app.command()
@@ -85,14 +96,6 @@ def list_(*, as_json: AsJson = False) -> None:
         return
     headings = ("merchant", "user name", "BIN", "active", "since (Dhaka)")
     show_table("Challan access", headings, (_for_people(line) for line in lines))
-
-
-def _show_once(credentials: ChallanKey, *, as_json: bool) -> None:
-    values = {"partner_id": credentials.partner_id, "username": credentials.username, "key": credentials.key}
-    if as_json:
-        show_json(values)
-        return
-    show_table("Shown once: hand it over safely", ("what", "value"), values.items())
 
 
 def _for_people(line: ChallanUserLine) -> tuple[str, ...]:

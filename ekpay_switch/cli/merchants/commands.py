@@ -13,7 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.challans import access as merchant_challans
 from ekpay_switch.cli.merchants import insecure_ipns
 from ekpay_switch.cli.merchants import payees as merchant_payees
-from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out, of_merchant
+from ekpay_switch.cli.merchants.finance_persons import (
+    AsJson,
+    By,
+    PartnerId,
+    carry_out,
+    id_of_merchant,
+    of_merchant,
+)
 from ekpay_switch.cli.merchants.imports import import_merchants
 from ekpay_switch.cli.merchants.terms import (
     REQUIRED,
@@ -120,12 +127,7 @@ def rotate_key(
     as_json: AsJson = False,
 ) -> None:
     """Ask for a new pass key of a merchant; the approval prints it, once."""
-
-    async def _resolve(_engine: AsyncEngine, merchant: str) -> str:
-        return merchant
-
-    merchant = open_session().run(of_merchant(partner_id, _resolve))
-    order = merchant_key_order(merchant, timedelta(hours=overlap_hours))
+    order = merchant_key_order(id_of_merchant(partner_id), timedelta(hours=overlap_hours))
     ask_for(order, asked_by, approved_by, as_json=as_json)
 
 

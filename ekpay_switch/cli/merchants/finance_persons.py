@@ -7,6 +7,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import act_as
+from ekpay_switch.cli.session import open_session
 from ekpay_switch.persistence.merchants.directory import partner_of_merchant
 
 PASSPHRASE_VARIABLE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
@@ -32,6 +33,15 @@ def of_merchant(
         return await work(engine, await partner_of_merchant(engine, name))
 
     return _resolved
+
+
+def id_of_merchant(name: str) -> str:
+    """The partner id of a merchant that is named by either of its ids.
+
+    Raises:
+        UnknownMerchantError: there is none of that name.
+    """
+    return open_session().run(lambda engine: partner_of_merchant(engine, name))
 
 
 def carry_out(by: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

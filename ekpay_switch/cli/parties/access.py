@@ -35,6 +35,8 @@ _WORDS: Mapping[AccessKind, str] = {
     AccessKind.API_KEY_ADDED: "API key",
     AccessKind.MERCHANT_ADDED: "new merchant",
     AccessKind.MERCHANT_KEY: "new pass key",
+    AccessKind.CHALLAN_ACCESS: "challan access",
+    AccessKind.CHALLAN_KEY: "new challan key",
 }
 
 

@@ -14,6 +14,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.access import STAFF_KINDS, AccessKind
+from ekpay_switch.persistence.challans.users import ChallanGrant, grant_within
+from ekpay_switch.persistence.challans.users import rotate_key_within as rotate_challan_key
 from ekpay_switch.persistence.merchants.agreements import agreement_document, agreement_from
 from ekpay_switch.persistence.merchants.staff_actions import (
     MerchantKey,
@@ -62,6 +64,18 @@ def merchant_order(new: NewMerchant) -> AccessOrder:
 def merchant_key_order(partner_id: str, overlap: timedelta) -> AccessOrder:
     """A request for a new pass key of a merchant."""
     return AccessOrder(AccessKind.MERCHANT_KEY, partner_id, {"overlap_seconds": overlap.total_seconds()})
+
+
+def challan_access_order(grant: ChallanGrant) -> AccessOrder:
+    """A request that a merchant may raise challans."""
+    return AccessOrder(
+        AccessKind.CHALLAN_ACCESS, grant.partner_id, {"username": grant.username, "bin": grant.bin}
+    )
+
+
+def challan_key_order(partner_id: str) -> AccessOrder:
+    """A request for a new key of a merchant that raises challans."""
+    return AccessOrder(AccessKind.CHALLAN_KEY, partner_id, {})
 
 
 class ClientAccess:
@@ -141,6 +155,17 @@ async def _rotate_merchant_key(desk: _Desk, change: AccessChange) -> Shown:
     return _merchant_shown(rotated, desk.keys)
 
 
+async def _give_challan_access(desk: _Desk, change: AccessChange) -> Shown:
+    grant = ChallanGrant(change.subject, **change.terms)
+    return asdict(await grant_within(desk.connection, grant, change.asked_by, change.approved_by))
+
+
+async def _rotate_challan_key(desk: _Desk, change: AccessChange) -> Shown:
+    return asdict(
+        await rotate_challan_key(desk.connection, change.subject, change.asked_by, change.approved_by)
+    )
+
+
 _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]] = MappingProxyType(
     {
         AccessKind.PARTNER_ADDED: _add_partner,
@@ -148,6 +173,8 @@ _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]]
         AccessKind.API_KEY_ADDED: _add_api_key,
         AccessKind.MERCHANT_ADDED: _add_merchant,
         AccessKind.MERCHANT_KEY: _rotate_merchant_key,
+        AccessKind.CHALLAN_ACCESS: _give_challan_access,
+        AccessKind.CHALLAN_KEY: _rotate_challan_key,
     }
 )
 

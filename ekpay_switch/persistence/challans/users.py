@@ -18,7 +18,7 @@ from ekpay_switch.domain.challans import challan_prefund
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.persistence.merchants.directory import UnknownMerchantError, can_be_stored
-from ekpay_switch.persistence.merchants.staff_actions import note_change
+from ekpay_switch.persistence.merchants.staff_actions import note_change, second_person
 from ekpay_switch.persistence.schema.books import accounts, partners
 from ekpay_switch.persistence.schema.challans import challan_users
 from ekpay_switch.persistence.schema.merchants import merchants
@@ -36,6 +36,15 @@ class ChallanAccessExistsError(SwitchError):
 
 class NoChallanAccessError(SwitchError):
     """The merchant has no challan access."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChallanGrant:
+    """What a merchant is called by the treasury: its user name and its business number (BIN)."""
+
+    partner_id: str
+    username: str
+    bin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,42 +103,14 @@ class ChallanAccess:
         self._engine = engine
 
     async def grant(self, partner_id: str, username: str, bin_: str, by: str) -> ChallanKey:
-        """Let a merchant raise challans under its own BIN, with an empty prefund for them; returns its key.
-
-        Raises:
-            ChallanAccessExistsError: it has access already, or the user name is taken.
-            UnknownMerchantError: there is no such merchant.
-            SpeaksSyndicateError: it speaks the syndicate API and pays bills from a prefund.
-        """
-        key = new_pass_key()
-        row = {"partner_id": partner_id, "username": username, "bin": bin_, "key_hash": hash_pass_key(key)}
-        try:
-            async with self._engine.begin() as connection:
-                await _require_challan_merchant(connection, partner_id)
-                await connection.execute(insert(challan_users).values(row))
-                await connection.execute(
-                    insert_or_not(accounts).values(_prefund_row(partner_id)).on_conflict_do_nothing()
-                )
-                await note_change(
-                    connection,
-                    partner_id,
-                    by,
-                    {"did": "challan_access_given", "username": username, "bin": bin_},
-                )
-        except IntegrityError as problem:
-            raise ChallanAccessExistsError from problem
-        return ChallanKey(partner_id, username, key)
+        """See `grant_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await grant_within(connection, ChallanGrant(partner_id, username, bin_), by)
 
     async def rotate_key(self, partner_id: str, by: str) -> ChallanKey:
-        """Give a new key; the previous key and all existing tokens are invalid at once.
-
-        Raises:
-            NoChallanAccessError: the merchant has no access.
-        """
-        key = new_pass_key()
-        new = {"key_hash": hash_pass_key(key), "generation": challan_users.c.generation + 1}
-        username = await self._change(partner_id, by, new, "challan_key_rotated")
-        return ChallanKey(partner_id, username, key)
+        """See `rotate_key_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await rotate_key_within(connection, partner_id, by)
 
     async def set_active(self, partner_id: str, by: str, *, is_active: bool) -> None:
         """Switch the access on or off; when off, new requests are refused and accepted ones are completed.
@@ -138,7 +119,10 @@ class ChallanAccess:
             NoChallanAccessError: the merchant has no access.
         """
         new = {"is_active": is_active, "generation": challan_users.c.generation + (0 if is_active else 1)}
-        await self._change(partner_id, by, new, "challan_access_on" if is_active else "challan_access_off")
+        async with self._engine.begin() as connection:
+            await _change(connection, partner_id, new)
+            did = "challan_access_on" if is_active else "challan_access_off"
+            await note_change(connection, partner_id, by, {"did": did})
 
     async def list(self) -> Sequence[ChallanUserLine]:
         """Every merchant that has access, by id."""
@@ -151,19 +135,54 @@ class ChallanAccess:
                 for row in rows
             ]
 
-    async def _change(self, partner_id: str, by: str, new: dict[str, Any], did: str) -> str:
-        change = (
-            update(challan_users)
-            .where(challan_users.c.partner_id == partner_id)
-            .values(new)
-            .returning(challan_users.c.username)
-        )
-        async with self._engine.begin() as connection:
-            username: str | None = (await connection.execute(change)).scalar()
-            if username is None:
-                raise NoChallanAccessError
-            await note_change(connection, partner_id, by, {"did": did})
-        return username
+
+async def grant_within(
+    connection: AsyncConnection, grant: ChallanGrant, by: str, approved_by: str | None = None
+) -> ChallanKey:
+    """Let a merchant raise challans under its own BIN, with an empty prefund for them; returns its key.
+
+    Raises:
+        ChallanAccessExistsError: it has access already, or the user name is taken; the transaction is over.
+        UnknownMerchantError: there is no such merchant.
+        SyndicateMerchantError: it speaks the syndicate API and pays bills from a prefund.
+    """
+    key, partner_id = new_pass_key(), grant.partner_id
+    named = {"username": grant.username, "bin": grant.bin}
+    try:
+        await _require_challan_merchant(connection, partner_id)
+        row = {"partner_id": partner_id, "key_hash": hash_pass_key(key)} | named
+        await connection.execute(insert(challan_users).values(row))
+        prefund = insert_or_not(accounts).values(_prefund_row(partner_id))
+        await connection.execute(prefund.on_conflict_do_nothing())
+        details: dict[str, object] = {"did": "challan_access_given", **named}
+        await note_change(connection, partner_id, by, details | second_person(approved_by))
+    except IntegrityError as problem:
+        raise ChallanAccessExistsError from problem
+    return ChallanKey(partner_id, grant.username, key)
+
+
+async def rotate_key_within(
+    connection: AsyncConnection, partner_id: str, by: str, approved_by: str | None = None
+) -> ChallanKey:
+    """Give a new key; the previous key and all existing tokens are invalid at once.
+
+    Raises:
+        NoChallanAccessError: the merchant has no access.
+    """
+    key = new_pass_key()
+    new = {"key_hash": hash_pass_key(key), "generation": challan_users.c.generation + 1}
+    details: dict[str, object] = {"did": "challan_key_rotated"}
+    username = await _change(connection, partner_id, new)
+    await note_change(connection, partner_id, by, details | second_person(approved_by))
+    return ChallanKey(partner_id, username, key)
+
+
+async def _change(connection: AsyncConnection, partner_id: str, new: dict[str, Any]) -> str:
+    change = update(challan_users).where(challan_users.c.partner_id == partner_id).values(new)
+    username: str | None = (await connection.execute(change.returning(challan_users.c.username))).scalar()
+    if username is None:
+        raise NoChallanAccessError
+    return username
 
 
 async def _require_challan_merchant(connection: AsyncConnection, partner_id: str) -> None:

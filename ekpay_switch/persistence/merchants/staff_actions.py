@@ -237,11 +237,12 @@ async def rotate_key_within(
     line = await lock_merchant(connection, partner_id)
     await update_merchant(connection, partner_id, changes)
     details = {"did": "key_rotated", "overlap_seconds": int(overlap.total_seconds())}
-    await note_change(connection, partner_id, by, details | _second_person(approved_by))
+    await note_change(connection, partner_id, by, details | second_person(approved_by))
     return MerchantKey(partner_id, line.merchant.mer_reg_id, line.merchant.name_en, pass_key)
 
 
-def _second_person(approved_by: str | None) -> dict[str, object]:
+def second_person(approved_by: str | None) -> dict[str, object]:
+    """What the record of a change says where it took two persons."""
     return {} if approved_by is None else {"approved_by": approved_by}
 
 
@@ -291,7 +292,7 @@ async def _add(
     endpoint = {"id": endpoint_id, "partner_id": new.partner_id, "url": IPN, "kind": IPN}
     await connection.execute(insert(notification_endpoints).values(endpoint))
     details = {"did": "added", "mer_reg_id": new.mer_reg_id, "fields": agreement_document(new.agreement)}
-    await note_change(connection, new.partner_id, by, details | _second_person(approved_by))
+    await note_change(connection, new.partner_id, by, details | second_person(approved_by))
     return MerchantKey(new.partner_id, new.mer_reg_id, new.agreement.name_en, pass_key, endpoint_id)
 
 

@@ -6,9 +6,10 @@ from uuid import uuid4
 import pytest
 
 from tests.cli.command_result import Ekpay
-from tests.cli.two_persons import on_the_staff, with_both
+from tests.cli.two_persons import FOUNDERS, FOUNDERS_PASSPHRASE, on_the_staff, with_both
 
 PHRASE = "a long phrase that opens nothing"
+WRITES = {"EKPAY_STAFF_PASSPHRASE": PHRASE, "EKPAY_APPROVER_PASSPHRASE": FOUNDERS_PASSPHRASE}
 TERMS = ("--set", "return_hosts=shop.example", "--set", "networks=192.0.2.0/24")
 
 
@@ -27,8 +28,18 @@ def merchant(ekpay: Ekpay) -> str:
 
 
 def given(ekpay: Ekpay, merchant: str, person: str, *more: str) -> tuple[int, str, str]:
-    words = ("--username", f"{merchant}_challan_test", "--bin", "001234560-0001", "--by", person, *more)
-    done = ekpay("merchants", "challan-access", "give", merchant, *words, EKPAY_STAFF_PASSPHRASE=PHRASE)
+    words = (
+        "--username",
+        f"{merchant}_challan_test",
+        "--bin",
+        "001234560-0001",
+        "--by",
+        person,
+        "--approved-by",
+        FOUNDERS[1],
+        *more,
+    )
+    done = ekpay("merchants", "challan-access", "give", merchant, *words, **WRITES)
     return done.code, done.out, done.err
 
 
@@ -50,11 +61,11 @@ def test_a_key_is_rotated_and_the_access_switched(ekpay: Ekpay, merchant: str, p
 
     def say(word: str, *more: str) -> str:
         words = ("merchants", "challan-access", word, merchant, "--by", person, *more)
-        done = ekpay(*words, EKPAY_STAFF_PASSPHRASE=PHRASE)
+        done = ekpay(*words, **WRITES)
         assert done.code == 0, done.err
         return done.out
 
-    assert len(json.loads(say("rotate-key", "--json"))["key"]) > 40
+    assert len(json.loads(say("rotate-key", "--approved-by", FOUNDERS[1], "--json"))["key"]) > 40
     assert say("off") == f"{merchant} may raise no challans.\n"
     assert say("on") == f"{merchant} may raise challans.\n"
 
@@ -79,3 +90,17 @@ def test_only_finance_gives_it_and_only_to_merchants(ekpay: Ekpay, merchant: str
     assert done.code == 1
     code, _, err = given(ekpay, "nobody", person)
     assert (code, err) == (1, "ekpay: There is no such merchant.\n")
+
+
+def test_one_person_alone_gives_no_access_and_no_key(ekpay: Ekpay, merchant: str, person: str) -> None:
+    words = ("--username", f"{merchant}_challan_test", "--bin", "0012345600001", "--by", person)
+    asked = ekpay("merchants", "challan-access", "give", merchant, *words, "--json", **WRITES)
+    assert json.loads(asked.out)["state"] == "waits"
+    change_id = json.loads(asked.out)["id"]
+    assert merchant not in ekpay("merchants", "challan-access", "list").out
+    own = ekpay("access", "approve", change_id, "--as", person, EKPAY_APPROVER_PASSPHRASE=PHRASE)
+    assert (own.code, "second person" in own.err) == (1, True)
+    done = ekpay("access", "approve", change_id, "--as", FOUNDERS[1], "--json", **WRITES)
+    assert json.loads(done.out).keys() == {"partner_id", "username", "key"}
+    changes = json.loads(ekpay("merchants", "show", merchant, "--json").out)["changes"]
+    assert (changes[-1]["by"], changes[-1]["approved_by"]) == (person, FOUNDERS[1])
