@@ -14,6 +14,10 @@ A faulty file of a far side is a result, not a failure: `intake` turns the last 
 callers never see it raised.
 """
 
+from typing import Final
+
+_LETTERS_MAX: Final = 400
+
 
 class ReconciliationError(Exception):
     """The root of every refusal of the wing; without a message of its own, the docstring is the message."""
@@ -67,10 +71,13 @@ class UnreadableFileError(ReconciliationError):
         place = "" if line is None else f"{unit} {line}"
         cell = "column" if unit == "line" else "field"
         place += "" if column is None else f"{', ' if place else ''}{cell} {column}"
+        # A reason cites what stands in the file, be it a cell of a megabyte.
+        reason = reason if len(reason) <= _LETTERS_MAX else f"{reason[:_LETTERS_MAX]}…"
         super().__init__(f"{place}: {reason}" if place else reason)
         self.reason = reason
         self.line = line
         self.column = column
+        self.unit = unit
 
 
 class ControlTotalError(UnreadableFileError):

@@ -27,16 +27,18 @@ from reconciliation.matching.reference_keys import lookup_keys, stranger_familie
 from reconciliation.matching.row_family import InstitutionKind, PoolRow
 from reconciliation.matching.row_pool import JudgedPool, judge_pool, with_rounding_broken
 from reconciliation.statement.layout import Layout
+from reconciliation.statement.reader import FileReader, ReaderInHere
 
 
 @dataclass(frozen=True, slots=True)
 class RunConfiguration:
-    """The configuration of a run: layouts, rules, calendar and the schedule of expected files."""
+    """The configuration of a run: layouts, rules, calendar, expected files, and who reads files."""
 
     layouts: Mapping[str, Layout]
     rules: BreakRules
     calendar: Calendar
     schedule: FileSchedule
+    reader: FileReader = field(default_factory=ReaderInHere)
 
     @property
     def kinds(self) -> Mapping[str, InstitutionKind]:
@@ -92,7 +94,7 @@ class Night:
 
 def run_night(inputs: NightInputs, setting: RunConfiguration, progress: RunProgress, engine: Engine) -> Night:
     """Read a night's files, judge the families that they touch and rows that are due, store the rows."""
-    intake = Intake(setting.layouts, setting.schedule, progress.register)
+    intake = Intake(setting.layouts, setting.schedule, progress.register, setting.reader)
     received = intake.receive(inputs.files, inputs.date)
     ours = with_windows(inputs.ours, setting.calendar)
     expected, replaced = progress.payouts.update_expected_rows(progress.register)

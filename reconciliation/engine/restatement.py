@@ -6,6 +6,7 @@ file that was replaced is never looked at.
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -24,7 +25,6 @@ from reconciliation.matching.due_windows import with_windows
 from reconciliation.matching.engines import Engine
 from reconciliation.matching.reference_keys import with_references
 from reconciliation.matching.row_pool import judge_pool, with_rounding_broken
-from reconciliation.statement.reader import read_file
 
 # The content of a row and its verdict, without its place in a file.
 OUTCOME = (*KEY, "source", "theirs", "status", "gross", "net", "currency", "verdict")
@@ -41,8 +41,8 @@ class RestatementMaterial(Protocol):
         """Further rows of ours of one institution, whose due dates are known."""
         ...
 
-    def content(self, arrival: Arrival) -> bytes:
-        """The bytes of a file that came."""
+    def path(self, arrival: Arrival) -> Path:
+        """Where the bytes of a file that came lie."""
         ...
 
 
@@ -85,5 +85,6 @@ def _files(live: Iterable[Arrival], material: RestatementMaterial, setting: RunC
     for arrival in live:
         name = arrival.name
         layout = setting.layouts[name.key.institution]
-        frames.append(read_file(material.content(arrival), layout, name.text, name.key.day).rows)
+        reading = setting.reader.read(material.path(arrival), layout, name.text, name.key.day)
+        frames.append(reading.rows)
     return pl.concat(frames) if frames else no_rows()

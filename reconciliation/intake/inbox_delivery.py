@@ -11,10 +11,10 @@ other.
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from reconciliation.digests import file_digest
 from reconciliation.errors import MonthError, SourceError
 from reconciliation.intake.file_names import FileName, parse_file_name
 from reconciliation.statement.layout import Layout
@@ -115,15 +115,6 @@ class InboxDelivery:
             return self.move_into_inbox(unfinished, name)
         finally:
             unfinished.unlink(missing_ok=True)
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in constant memory."""
-    checksum = sha256()
-    with path.open("rb") as file:
-        for chunk in _chunks(file):
-            checksum.update(chunk)
-    return checksum.hexdigest()
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

@@ -4,29 +4,34 @@ Files are judged in the order of institution, date, cycle and correction, whatev
 so a night has one outcome.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
-from reconciliation.digests import sha256_of
+from reconciliation.digests import file_digest
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.intake.file_names import FileName, LogicalKey, expected_name, parse_file_name
 from reconciliation.intake.file_register import Arrival, FileRegister, FileState
 from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import Reading, read_file
+from reconciliation.statement.reader import FileReader, ReaderInHere, Reading
+
+# The table of files counts them in 32 bits.
+_SEQUENCE_DIGITS_MAX: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """An incoming file: its name, and a function that reads its bytes."""
+    """An incoming file: its name, and where its bytes lie, which do not change any more."""
 
     name: str
-    read: Callable[[], bytes]
+    path: Path
 
 
 @dataclass(slots=True)
@@ -46,6 +51,7 @@ class Intake:
     layouts: Mapping[str, Layout]
     schedule: FileSchedule
     register: FileRegister
+    reader: FileReader = field(default_factory=ReaderInHere)
 
     def receive(self, files: Iterable[IncomingFile], night: date) -> ReceivedFiles:
         """Read every file, then add those missing by this night; files of one name stay in their order.
@@ -57,12 +63,12 @@ class Intake:
         for name, file in sorted(
             ((parse_file_name(incoming.name), incoming) for incoming in files), key=lambda pair: pair[0]
         ):
-            self._take(name, file.read(), night, received)
+            self._take(name, file.path, night, received)
         received.findings.extend(self._missing(night))
         return received
 
-    def _take(self, name: FileName, content: bytes, night: date, received: ReceivedFiles) -> None:
-        sha256 = sha256_of(content)
+    def _take(self, name: FileName, path: Path, night: date, received: ReceivedFiles) -> None:
+        sha256 = file_digest(path)
         live = self.register.loaded_file_of(name.key)
         refusal = self._has_no_effect(name, sha256, live)
         if refusal is not None:
@@ -72,7 +78,7 @@ class Intake:
             received.findings.append(replace(_of_file(code, name), amount=held_amount))
             return
         try:
-            reading = self._read(name, content)
+            reading = self._read(name, path)
         except UnreadableFileError as problem:
             self.register.add(Arrival(name, sha256, night, FileState.REFUSED, refusal=str(problem)))
             received.findings.append(_of_file(BreakCode(problem.code), name, reason=str(problem)))
@@ -119,13 +125,13 @@ class Intake:
         # The correction arrived before the file that it corrects.
         return BreakCode.FILE_SUPERSEDED, FileState.SUPERSEDED
 
-    def _read(self, name: FileName, content: bytes) -> Reading:
+    def _read(self, name: FileName, path: Path) -> Reading:
         layout = self.layouts.get(name.key.institution)
         if layout is None or name.text.rpartition(".")[2] != layout.extension:
             raise UnreadableFileError("no layout for a file of this name")
         if not self.schedule.takes(name.key):
             raise UnreadableFileError("no file of this date and cycle is expected")
-        reading = read_file(content, layout, name.text, name.key.day)
+        reading = self.reader.read(path, layout, name.text, name.key.day)
         check_header(name, reading)
         self._check_opening(name.key, reading)
         return reading
@@ -213,6 +219,9 @@ def check_header(name: FileName, reading: Reading) -> None:
     Raises:
         ControlTotalError: it differs.
     """
+    sequence = reading.header.get("sequence", "").lstrip("0")
+    if len(sequence) > _SEQUENCE_DIGITS_MAX:
+        raise ControlTotalError(f"the header says sequence {sequence[:40]}, which no file has")
     mark = "C" if name.correction else "O"
     expected = {
         "date": f"{name.key.day:%Y%m%d}",

@@ -17,12 +17,12 @@ from typing import Final, TypeVar
 
 import asyncssh
 
+from reconciliation.digests import file_digest
 from reconciliation.errors import ConfigurationError, SourceError
 from reconciliation.intake.fetched_files import FetchLog, RemoteFile
 from reconciliation.intake.inbox_delivery import (
     InboxDelivery,
     StillWaitingError,
-    file_digest,
     parse_expected_name,
 )
 from reconciliation.intake.sftp_servers import SftpServer

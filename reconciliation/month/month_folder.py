@@ -32,7 +32,7 @@ class Month:
 
     def inputs(self, night: date) -> NightInputs:
         """Our books and the files of one night."""
-        files = (IncomingFile(path.name, path.read_bytes) for path in sorted(self.files(night).iterdir()))
+        files = (IncomingFile(path.name, path) for path in sorted(self.files(night).iterdir()))
         return NightInputs(night, read_ledger_day(self.ledger(night)), tuple(files))
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:
@@ -44,9 +44,9 @@ class Month:
         """No further rows of ours."""
         return no_rows()
 
-    def content(self, arrival: Arrival) -> bytes:
-        """The bytes of a file that came."""
-        return (self.files(arrival.night) / arrival.name.text).read_bytes()
+    def path(self, arrival: Arrival) -> Path:
+        """Where the bytes of a file that came lie."""
+        return self.files(arrival.night) / arrival.name.text
 
     def named_institutions(self) -> frozenset[str]:
         """The institutions that our books or files name."""

@@ -1,6 +1,7 @@
 """A month: the nights in order over a folder, the seal, then the key and the comparison."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from reconciliation.month.comparison import MonthComparison, compare
 from reconciliation.month.evidence import write_evidence
 from reconciliation.month.month_folder import Month, month_of
 from reconciliation.month.sealed_key import open_key
+from reconciliation.nightly.night_configuration import NIGHT, read_night_settings
 from reconciliation.reports.month_files import MonthReports
+from reconciliation.statement.isolated_reader import IsolatedReader
 from reconciliation.statement.layout import read_layouts
 
 # Called after each night with its number and how many there are.
@@ -77,25 +80,24 @@ def run_month(
         MonthError: the folder is no month, or its key is not sealed.
         ReportError: a report could not be made.
     """
-    month = month_of(folder)
-    setting = setting_of(config, month)
-    progress = empty_progress(setting, state / "rows")
-    (state / "spill").mkdir(parents=True, exist_ok=True)
-    duckdb = DuckDbEngine(state / "spill")
-    checks = MonthChecks(month, setting, progress, (duckdb, PolarsEngine()))
-    leaving = None if reports is None else MonthReports(reports, checks)
+    month, spill = month_of(folder), state / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    limits = read_night_settings(config / NIGHT).reading
+    duckdb = DuckDbEngine(spill)
+    with closing(duckdb), IsolatedReader(limits, spill) as reader:
+        setting = replace(setting_of(config, month), reader=reader)
+        progress = empty_progress(setting, state / "rows")
+        checks = MonthChecks(month, setting, progress, (duckdb, PolarsEngine()))
+        leaving = None if reports is None else MonthReports(reports, checks)
 
-    def check_and_watch(number: int, count: int, night: Night) -> None:
-        checks.after(night)
-        if leaving is not None:
-            leaving.after(night)
-        watch(number, count, night)
+        def check_and_watch(number: int, count: int, night: Night) -> None:
+            checks.after(night)
+            if leaving is not None:
+                leaving.after(night)
+            watch(number, count, night)
 
-    try:
         run_all_nights(month, setting, progress, duckdb, check_and_watch)
         checks.at_the_end()
-    finally:
-        duckdb.close()
     identity = identity_of(month, config, setting.calendar.version)
     nights_by_finding = {key: night for key, (night, _) in progress.findings.items()}
     sealed = seal(nights_by_finding, identity, state)

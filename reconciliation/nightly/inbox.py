@@ -9,6 +9,7 @@ it took and judges it again; a run that was committed is the proof that what it 
 file that an institution sends twice is distinguished from one that a killed run meets again.
 """
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from reconciliation.digests import sha256_of
+from reconciliation.digests import file_digest
 from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import MonthError
 from reconciliation.intake.file_names import parse_file_name
@@ -28,6 +29,7 @@ FOLDER: Final = "folder"
 # Subfolders of the inbox by source; files in the inbox itself were put there by hand.
 SOURCES: Final = ("sftp", "upload")
 _RUN: Final = ".run-"
+_CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,7 +45,7 @@ class TakenFile:
     @property
     def as_incoming_file(self) -> IncomingFile:
         """The file in the form that intake reads."""
-        return IncomingFile(self.name, self.path.read_bytes)
+        return IncomingFile(self.name, self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,13 @@ class Inbox:
         """The files that no run has taken yet, ordered by name."""
         files = [WaitingFile(path, source, _day(path.name)) for source, path in self._waiting_paths()]
         return sorted(files, key=lambda file: (file.path.name, file.source))
+
+    def uncommitted_files(self) -> list[WaitingFile]:
+        """The files that no committed run has taken: those that wait, and those that a killed run took."""
+        taken = [
+            WaitingFile(path, path.parts[-2], _day(path.name)) for path in self._inbox.glob(f"{_RUN}*/*/*/*")
+        ]
+        return sorted([*self.waiting_files(), *taken], key=lambda file: (file.path.name, file.source))
 
     def take(self, run: int, night: date) -> list[TakenFile]:
         """Take every file of dates up to a night, and those that a killed run took, in a fixed order."""
@@ -91,27 +100,32 @@ class Inbox:
                 yield from ((source, path) for path in files if not path.name.startswith("."))
 
     def _take(self, waiting_file: WaitingFile, run: int) -> None:
-        content = waiting_file.path.read_bytes()
-        sha256 = sha256_of(content)
-        self._archive_content(sha256, content)
+        sha256 = self._archive_file(waiting_file.path)
         place = self._inbox / f"{_RUN}{run}" / sha256 / waiting_file.source
         place.mkdir(parents=True, exist_ok=True)
         waiting_file.path.rename(place / waiting_file.path.name)
         sync_to_disk(place)
 
-    def _archive_content(self, sha256: str, content: bytes) -> None:
+    def _archive_file(self, source: Path) -> str:
+        """Copy a file into the archive, whatever its size; the SHA-256 of what was copied."""
+        checksum = hashlib.sha256()
+        unfinished = self._archive / f".{source.name}"
+        with source.open("rb") as file, unfinished.open("wb") as copy:
+            while chunk := file.read(_CHUNK):
+                checksum.update(chunk)
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        sha256 = checksum.hexdigest()
         path = self.archived_path(sha256)
         if path.exists():
-            return
+            unfinished.unlink()
+            return sha256
         path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_name(f".{sha256}")
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         unfinished.chmod(0o440)
         unfinished.rename(path)
         sync_to_disk(path.parent)
+        return sha256
 
     def _taken_files(self, run: int) -> Iterator[TakenFile]:
         for path in (self._inbox / f"{_RUN}{run}").glob("*/*/*"):
@@ -124,7 +138,7 @@ def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
     """The first of these digests whose archived file is missing or changed; None where all are whole."""
     for sha256 in digests:
         path = archive.archived_path(sha256)
-        if not path.is_file() or sha256_of(path.read_bytes()) != sha256:
+        if not path.is_file() or file_digest(path) != sha256:
             return sha256
     return None
 

@@ -32,6 +32,8 @@ from reconciliation.results.records import PositionRecord
 from reconciliation.results.run_state import CarriedState, RunState, folder_digest
 from reconciliation.settlement.store.expected_debits import INSTRUCTION
 from reconciliation.settlement.store.expected_transfers import WITHDRAWN
+from reconciliation.statement.isolated_reader import IsolatedReader
+from reconciliation.statement.reader import FileReader
 
 EXPECTED: Final = "expected.parquet"
 # An expected row that failed only withdraws the one whose origin it extends.
@@ -91,9 +93,9 @@ class RunMaterial:
         told = pl.concat([*earlier, self.inputs.expected]).filter(pl.col("institution") == institution)
         return told.filter(_STANDS & ~pl.col("origin").is_in(_withdrawn_origins(told)))
 
-    def content(self, arrival: Arrival) -> bytes:
+    def path(self, arrival: Arrival) -> Path:
         """The archived bytes of a file."""
-        return self.locations.archive.archived_path(arrival.sha256).read_bytes()
+        return self.locations.archive.archived_path(arrival.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,16 @@ class RunJudge:
 
     def judge(self, before: RunState, run_inputs: RunInputs) -> JudgedRun:
         """Judge one run, check its invariants, and write its rows beside those of earlier runs."""
+        with IsolatedReader(self.rules.settings.reading, self.locations.spill) as reader:
+            return self._judge(before, run_inputs, reader)
+
+    def _judge(self, before: RunState, run_inputs: RunInputs, reader: FileReader) -> JudgedRun:
         run_inputs = replace(run_inputs, late_lines=self._late_lines(before, run_inputs.lines.after))
         lines = with_institutions(run_inputs.frame, self.rules.layouts)
         named = _first_dates(lines)
         part = participants_of(before.since, named, self.rules.layouts, self.rules.calendar)
         watched = lines.filter(pl.col("institution").is_in(list(part.since)))
-        setting = self.rules.setting(run_inputs.night, part.since)
+        setting = replace(self.rules.setting(run_inputs.night, part.since), reader=reader)
         progress = self._progress(before, setting)
         expected = _expected(run_inputs, part)
         inputs = _night_inputs(run_inputs, watched, expected)

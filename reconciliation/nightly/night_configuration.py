@@ -22,6 +22,7 @@ from reconciliation.engine.night import RunConfiguration
 from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import ConfigurationError
 from reconciliation.intake.file_schedule import FileSchedule
+from reconciliation.statement.formats.file_limits import USUAL_LIMITS, FileLimits
 from reconciliation.statement.layout import Layout, read_layouts
 
 CODES: Final = "breaks.toml"
@@ -31,13 +32,15 @@ STATEMENTS: Final = "statements"
 
 
 class NightSettings(BaseModel):
-    """When a night begins, and what it may use."""
+    """When a night begins, what it may use, and what one file may take to be read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     cut_off_minutes: int = Field(ge=0, lt=24 * 60)
     memory_limit: str = Field(pattern=r"^[1-9]\d*(MB|GB)$")
     horizon_days: int = Field(ge=31, le=366)
+    # Rules that were kept before there were limits have none of their own.
+    reading: FileLimits = USUAL_LIMITS
 
 
 def read_night_settings(path: Path) -> NightSettings:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from ekpay_switch.ports.finance import Finance
 from reconciliation.engine.invariants import Invariant
 from reconciliation.intake.file_names import LogicalKey, expected_name
-from reconciliation.intake.file_register import Arrival
+from reconciliation.intake.file_register import Arrival, FileState
 from reconciliation.nightly.inbox import Inbox, WaitingFile
 from reconciliation.nightly.night_configuration import NightRules
 from reconciliation.nightly.night_start import deadline
@@ -29,7 +29,7 @@ OVER = (BreakState.CLOSED, BreakState.RESOLVED)
 
 @dataclass(frozen=True, slots=True)
 class FileCounts:
-    """The files of one institution in a night: expected, in time, late, missing, and without effect."""
+    """The files of one institution in a night: expected, in time, late, missing, and refused."""
 
     institution: str
     expected: int
@@ -138,6 +138,13 @@ def _red(
             if len(missing) == 1
             else f"{len(missing)} files are missing, the first is {missing[0]}"
         )
+    refused = [words_of_file for line in files for words_of_file in line.refused]
+    if refused:
+        words.append(
+            f"a file is refused: {refused[0]}"
+            if len(refused) == 1
+            else f"{len(refused)} files are refused, the first is {refused[0]}"
+        )
     words += [
         f"nobody watches {name}, {count} lines of our books name it" for name, count in unwatched.items()
     ]
@@ -170,12 +177,11 @@ async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> t
             if key.institution == name and key not in first
         ]
         without_effect = [
-            file.name.text
+            f"{file.name.text}: {file.refusal}"
             for file in register.arrivals
             if file.night == run.night
             and file.name.key.institution == name
-            and not file.rows
-            and file.refusal
+            and file.state is FileState.REFUSED
         ]
         expected = sum(key.institution == name and night == run.night for key, night in due.items())
         lines.append(

@@ -139,6 +139,7 @@ def register_of(files: Iterable[FileRecord]) -> FileRegister:
                 closing=file.closing,
                 rounding=file.rounding,
                 controls=file.controls,
+                refusal=file.controls.get("refused", ""),
             )
         )
     return register

@@ -5,8 +5,8 @@ that the layout names must be there, in its place, and no other.
 """
 
 import codecs
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from reconciliation.digests import sha256_of
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats import workbook
 from reconciliation.statement.formats.delimited import grid, split_delimited, split_fixed
+from reconciliation.statement.formats.file_limits import USUAL_LIMITS, FileLimits
 from reconciliation.statement.layout import Layout, LineLayout, TextLayout
 
 _ENDS = {"lf": "\n", "crlf": "\r\n"}
@@ -46,7 +47,7 @@ class CellTable:
         return UnreadableFileError(reason, place, column or None, self.unit)
 
 
-def read_table(content: bytes, layout: Layout) -> CellTable:
+def read_table(content: bytes, layout: Layout, limits: FileLimits = USUAL_LIMITS) -> CellTable:
     """The cells of a file whose layout is a table.
 
     Raises:
@@ -56,7 +57,12 @@ def read_table(content: bytes, layout: Layout) -> CellTable:
     if layout.row is None:
         raise UnreadableFileError("the layout has no rows")
     if layout.text is None:
-        return _of_workbook(content, layout.row)
+        tables = list(workbook_tables(content, layout.row, limits))
+        return replace(
+            tables[0],
+            cells=pl.concat([table.cells for table in tables]),
+            numbers=pl.concat([table.numbers for table in tables if table.numbers is not None]),
+        )
     return of_lines(content, layout, layout.text, _lines(content, layout.text))
 
 
@@ -81,11 +87,19 @@ def of_lines(
     return CellTable(cells, first_line, header, trailer, digest)
 
 
-def _of_workbook(content: bytes, row: LineLayout) -> CellTable:
-    headings, cells, numbers = workbook.read(content, None, 0)
-    if tuple(headings) != row.names:
-        raise UnreadableFileError(f"the headings are {', '.join(headings)}", line=1)
-    return CellTable(_named(cells, row), 2, {}, {}, numbers=_named(numbers, row))
+def workbook_tables(content: bytes, row: LineLayout, limits: FileLimits) -> Iterator[CellTable]:
+    """The cells of a workbook in pieces, each a table of its own; at least one.
+
+    Raises:
+        UnreadableFileError: it does not match the layout, or exceeds the limits.
+    """
+    sheet = workbook.read(content, limits)
+    if tuple(sheet.headings) != row.names:
+        raise UnreadableFileError(f"the headings are {', '.join(sheet.headings)}", line=sheet.headings_line)
+    for piece in sheet.pieces:
+        yield CellTable(
+            _named(piece.cells, row), piece.first_line, {}, {}, numbers=_named(piece.numbers, row)
+        )
 
 
 def _named(cells: pl.DataFrame, row: LineLayout) -> pl.DataFrame:

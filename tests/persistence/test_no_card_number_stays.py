@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 
 from ekpay_switch.api.merchant.refusals import BASE as MERCHANT
-from ekpay_switch.api.syndicate.routes import BASE as SYNDICATE
+from ekpay_switch.api.syndicate.codes import BASE as SYNDICATE
 from ekpay_switch.cli.acting import visible_text
 from ekpay_switch.composition.http_app import build_app
 from ekpay_switch.domain.bill import Bill

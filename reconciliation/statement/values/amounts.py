@@ -73,9 +73,10 @@ def cell_of_double(text: str) -> str:
     """
     try:
         exact = Decimal(text)
+        rounded = exact.quantize(_CENT, ROUND_HALF_EVEN)
     except InvalidOperation:
+        # No number, or one with more digits than any amount has.
         return text
-    rounded = exact.quantize(_CENT, ROUND_HALF_EVEN)
     return str(rounded) if abs(exact - rounded) < _RESIDUE_MAX else text
 
 

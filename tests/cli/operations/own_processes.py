@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,3 +45,24 @@ def wait_for(log: Path, event: str, process: "subprocess.Popen[bytes]") -> None:
 def lines(log: Path) -> list[dict[str, object]]:
     """Every line of stderr, whole; one that is no JSON fails the test."""
     return [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def get(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def operations_port(log: Path) -> int:
+    return next(int(str(line["port"])) for line in lines(log) if line["event"] == "operations_served")
+
+
+def wait_until_it_answers(port: int) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            assert "ready" in get(port, "/health/ready")
+        except urllib.error.URLError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return

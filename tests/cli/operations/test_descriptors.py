@@ -10,15 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sandbox.kit.tcp_ports import free_port
-from tests.cli.operations.test_disk_full import ready, wrong_login
-from tests.cli.operations.test_processes import (
-    _get,
-    _lines,
-    _operations_port,
-    _running,
-    _wait_for,
-    _wait_until_it_answers,
+from tests.cli.operations.own_processes import (
+    get,
+    lines,
+    operations_port,
+    running,
+    wait_for,
+    wait_until_it_answers,
 )
+from tests.cli.operations.test_disk_full import ready, wrong_login
 
 LIMIT, IDLE = 256, 400
 NO_PLACE = "descriptors spent: every place for connections is taken"
@@ -57,24 +57,24 @@ def test_a_crowd_of_connections_leaves_the_database_its_descriptors(home: Path, 
     resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, ours[1]))
     with ExitStack() as stack:
         try:
-            process = stack.enter_context(_running(home, log, "serve", "--port", str(port)))
+            process = stack.enter_context(running(home, log, "serve", "--port", str(port)))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, ours)
-        _wait_for(log, "serving", process)
-        _wait_until_it_answers(port)
-        operations = _operations_port(log)
+        wait_for(log, "serving", process)
+        wait_until_it_answers(port)
+        operations = operations_port(log)
         crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(IDLE)]
         assert ready(port) == ready(operations) == (503, {"status": NO_PLACE})
         # Whoever sends a request is served, by way of the database, and the longest idle ones make room.
         assert wrong_login(port, "in the crowd")[0] == 401
-        numbers = _get(operations, "/metrics")
+        numbers = get(operations, "/metrics")
         assert "ekpay_descriptors_spent 1.0" in numbers
         assert 'ekpay_connections_cut_total{which="waiting"}' in numbers
         open_count = next(line for line in numbers.splitlines() if line.startswith("ekpay_process_open_fds"))
         assert float(open_count.split()[1]) < LIMIT
         for connection in crowd:
             connection.close()
-        _wait_for(log, "descriptors_left_again", process)
+        wait_for(log, "descriptors_left_again", process)
         assert ready(port) == (200, {"status": "ready"})
-    said = [line["event"] for line in _lines(log) if str(line["event"]).startswith("descriptors_")]
+    said = [line["event"] for line in lines(log) if str(line["event"]).startswith("descriptors_")]
     assert said == ["descriptors_spent", "descriptors_left_again"]

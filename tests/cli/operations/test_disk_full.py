@@ -15,13 +15,13 @@ import pytest
 
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from sandbox.kit.tcp_ports import free_port
-from tests.cli.operations.test_processes import (
-    _get,
-    _lines,
-    _operations_port,
-    _running,
-    _wait_for,
-    _wait_until_it_answers,
+from tests.cli.operations.own_processes import (
+    get,
+    lines,
+    operations_port,
+    running,
+    wait_for,
+    wait_until_it_answers,
 )
 
 TOKEN_PATH = "/syndicate/api/get-token"
@@ -116,7 +116,7 @@ def wrong_login(port: int, name: str) -> tuple[int, dict[str, str], dict[str, ob
 
 def ready(port: int) -> tuple[int, dict[str, object]]:
     try:
-        return 200, json.loads(_get(port, "/health/ready"))
+        return 200, json.loads(get(port, "/health/ready"))
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
 
@@ -126,10 +126,10 @@ async def test_a_full_disk_is_said_everywhere_and_forgotten_once_there_is_room(
 ) -> None:
     port, log = free_port(), tmp_path / "stderr"
     await disk.lay_table()
-    with _running(own_home, log, "serve", "--port", str(port)) as process:
-        _wait_for(log, "serving", process)
-        _wait_until_it_answers(port)
-        operations = _operations_port(log)
+    with running(own_home, log, "serve", "--port", str(port)) as process:
+        wait_for(log, "serving", process)
+        wait_until_it_answers(port)
+        operations = operations_port(log)
         assert wrong_login(port, "before")[0] == 401
         await disk.fill()
         refused = [wrong_login(port, f"name{number}") for number in range(40)]
@@ -138,16 +138,16 @@ async def test_a_full_disk_is_said_everywhere_and_forgotten_once_there_is_room(
         assert (headers["retry-after"], body["resp_cd"]) == ("1", "2004")
         why = f"database refuses to write: {disk.reason}"
         assert ready(port) == ready(operations) == (503, {"status": why})
-        numbers = _get(operations, "/metrics")
+        numbers = get(operations, "/metrics")
         assert "ekpay_database_refusing 1.0" in numbers
         assert f'ekpay_database_refusals_total{{reason="{disk.reason}"}}' in numbers
         await disk.make_room()
         assert ready(port) == (200, {"status": "ready"})
         assert wrong_login(port, "after")[0] == 401
-        assert "ekpay_database_refusing 0.0" in _get(operations, "/metrics")
+        assert "ekpay_database_refusing 0.0" in get(operations, "/metrics")
     await disk.take_away()
     events = ("database_refuses", "database_writes_again")
-    assert [(line["event"], line["reason"]) for line in _lines(log) if line["event"] in events] == [
+    assert [(line["event"], line["reason"]) for line in lines(log) if line["event"] in events] == [
         ("database_refuses", disk.reason),
         ("database_writes_again", disk.reason),
     ]

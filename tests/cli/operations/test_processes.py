@@ -15,30 +15,29 @@ from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.settings import Settings
 from sandbox.kit.tcp_ports import free_port
 from tests.cli.command_result import Ekpay
-from tests.cli.operations.own_processes import WAIT_SECONDS, lines, running, wait_for
-
-
-def _get(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-        return str(answer.read().decode())
+from tests.cli.operations.own_processes import (
+    WAIT_SECONDS,
+    get,
+    lines,
+    operations_port,
+    running,
+    wait_for,
+    wait_until_it_answers,
+)
 
 
 def test_serve_is_ready_shows_its_numbers_and_leaves_when_told(home: Path, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "stderr"
     with running(home, log, "serve", "--port", str(port)) as process:
         wait_for(log, "serving", process)
-        _wait_until_it_answers(port)
-        operations = _operations_port(log)
-        assert "ekpay_queue_depth" in _get(operations, "/metrics")
+        wait_until_it_answers(port)
+        operations = operations_port(log)
+        assert "ekpay_queue_depth" in get(operations, "/metrics")
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            _get(port, "/metrics")
+            get(port, "/metrics")
         process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_SECONDS) in {0, -signal.SIGTERM}
     assert {line["process"] for line in lines(log)} == {"web"}
-
-
-def _operations_port(log: Path) -> int:
-    return next(int(str(line["port"])) for line in lines(log) if line["event"] == "operations_served")
 
 
 WORKER_GONE = """
@@ -53,22 +52,22 @@ def test_the_worker_tells_its_metrics_and_a_dead_one_shows(home: Path, tmp_path:
         with running(home, worker_log, "worker") as worker:
             wait_for(worker_log, "worker_started", worker)
             for log in (web_log, worker_log):
-                shown = _get(_operations_port(log), "/metrics")
+                shown = get(operations_port(log), "/metrics")
                 assert "ekpay_stuck_payments 0.0" in shown
                 assert "ekpay_database_up 1.0" in shown
-            assert json.loads(_get(_operations_port(worker_log), "/health/detail"))["status"] == "well"
+            assert json.loads(get(operations_port(worker_log), "/health/detail"))["status"] == "well"
             worker.kill()
         asyncio.run(_tell(home, WORKER_GONE))
         with pytest.raises(urllib.error.HTTPError, match="503"):
-            _wait_for_silence(_operations_port(web_log))
-        assert "ready" in _get(port, "/health/ready"), "payments are taken without a worker"
+            _wait_for_silence(operations_port(web_log))
+        assert "ready" in get(port, "/health/ready"), "payments are taken without a worker"
 
 
 def _wait_for_silence(port: int) -> None:
     """Ask until an answer is another one: a number that was just counted is told for five seconds."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
-        assert json.loads(_get(port, "/health/detail"))["status"] == "well"
+        assert json.loads(get(port, "/health/detail"))["status"] == "well"
         time.sleep(0.2)
 
 
@@ -86,18 +85,6 @@ def test_a_port_for_operators_that_is_taken_stops_the_worker(home: Path, tmp_pat
         with running(home, tmp_path / "log", "worker", **variable) as worker:
             assert worker.wait(WAIT_SECONDS) == 1
     assert "EKPAY_WORKER_OPERATIONS_PORT" in (tmp_path / "log").read_text()
-
-
-def _wait_until_it_answers(port: int) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            assert "ready" in _get(port, "/health/ready")
-        except urllib.error.URLError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

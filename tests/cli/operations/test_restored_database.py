@@ -80,8 +80,8 @@ def _refusal(home: Path, command: str) -> str:
 
 async def _staff(home: Path) -> None:
     engine = open_database(_settings(home)).engine()
-    await Staff(engine).add("amina", ASKER, [Role.FINANCE])
-    await Staff(engine).add("karim", APPROVER, [Role.FINANCE])
+    await Staff(engine).install("amina", ASKER, [Role.FINANCE])
+    await Staff(engine).install("karim", APPROVER, [Role.FINANCE])
     await engine.dispose()
 
 

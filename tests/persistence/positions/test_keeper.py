@@ -29,6 +29,7 @@ from ekpay_switch.persistence.positions.restores import (
 )
 from tests.persistence.books import APPROVED, Books, a_top_up
 from tests.persistence.positions.cut_ends import cut_end
+from tests.persistence.staff_rows import persons
 
 PLACE = "host:/positions"
 OPEN_ALARMS = "SELECT kind, subject FROM alarms WHERE ended_at IS NULL"
@@ -88,7 +89,7 @@ async def stand(books: Books, tmp_path: Path) -> AsyncIterator[Stand]:
     await books.finish(await books.start(), APPROVED)
     engine = books.database.engine()
     for name in ("amina", "karim"):
-        await Staff(engine).add(name, f"{name} has a long passphrase", [Role.FINANCE])
+        await Staff(engine).install(name, f"{name} has a long passphrase", [Role.FINANCE])
     yield Stand(books, tmp_path / "positions", engine)
     await engine.dispose()
 
@@ -225,7 +226,8 @@ async def test_a_request_of_a_person_who_left_is_asked_anew(stand: Stand) -> Non
     await stand.start()
     stand.file.path.unlink()
     restore, restores = await stand.refused("is missing"), Restores(stand.engine)
-    await Staff(stand.engine).add("rahima", "rahima has a long passphrase", [Role.FINANCE])
+    async with stand.engine.begin() as connection:
+        await connection.exec_driver_sql(persons("rahima"))
     await record_check(stand.engine, PLACE, 0)
     await restores.ask(restore.restore_id, "why", "amina")
     await Staff(stand.engine).disable("amina", "karim")

@@ -8,7 +8,7 @@ import pytest
 
 from ekpay_switch import telemetry
 from ekpay_switch.composition import positions as serving
-from ekpay_switch.composition.operations import is_fit_to_serve
+from ekpay_switch.composition.operations import readiness_fault
 from ekpay_switch.composition.positions import position_kept, refuse_if_restored
 from ekpay_switch.composition.switch import open_switch
 from ekpay_switch.persistence.positions import keeper as keeping
@@ -35,7 +35,7 @@ async def test_a_process_whose_database_is_replaced_is_not_ready_and_leaves(
         asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
 
     async with open_switch(settings, books.database) as switch:
-        assert await is_fit_to_serve(switch), "what asks back may look"
+        assert await readiness_fault(switch) == "", "what asks back may look"
         with pytest.raises(RestoredDatabaseError):
             await refuse_if_restored(switch.positions)
         with pytest.raises(RestoredDatabaseError):
@@ -45,10 +45,10 @@ async def test_a_process_whose_database_is_replaced_is_not_ready_and_leaves(
 
 async def _serve_until(left: asyncio.Event, settings: Settings, books: Books) -> None:
     async with open_switch(settings, books.database) as switch, position_kept(switch.positions):
-        assert await is_fit_to_serve(switch)
+        assert await readiness_fault(switch) == ""
         await cut_end(books)
         await asyncio.wait_for(left.wait(), 60)
-        assert not await is_fit_to_serve(switch)
+        assert await readiness_fault(switch) == "database restored"
 
 
 async def test_a_process_records_its_last_position_when_it_leaves(books: Books, tmp_path: Path) -> None:
@@ -76,6 +76,6 @@ async def test_a_disk_that_is_full_stops_no_payment(
         folder.rename(tmp_path / "away")
         folder.write_text("no folder any more")
         await asyncio.wait_for(counted.wait(), 60)
-        assert await is_fit_to_serve(switch)
+        assert await readiness_fault(switch) == ""
         folder.unlink()
         (tmp_path / "away").rename(folder)

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from reconciliation.cli import take_commands as upload
 from reconciliation.cli.take_commands import take_all
+from reconciliation.digests import file_digest
 from reconciliation.errors import SourceError
 from reconciliation.intake import inbox_delivery as sources
 from reconciliation.intake.inbox_delivery import (
     InboxDelivery,
     StillWaitingError,
-    file_digest,
     parse_expected_name,
 )
 from reconciliation.nightly.inbox import Inbox

@@ -52,7 +52,7 @@ class Switch(NightStage):
 
     async def staff(self, *names: str) -> None:
         for name in names:
-            await self.tell(persons(name))
+            await self.rows(persons(name))
 
 
 @pytest.fixture

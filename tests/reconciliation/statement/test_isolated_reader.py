@@ -1,0 +1,141 @@
+"""A file can break the process that reads it, and nothing else."""
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import psutil
+import pytest
+
+from reconciliation.errors import ControlTotalError, UnreadableFileError
+from reconciliation.statement.formats.file_limits import USUAL_LIMITS, FileLimits
+from reconciliation.statement.isolated_reader import IsolatedReader
+from reconciliation.statement.layout import read_layouts
+from reconciliation.statement.reader import ReaderInHere, Reading
+from tests.reconciliation.institution_files import Credit, Head, Movement, at, breb, npsb, stmt_sonali
+from tests.reconciliation.statement import hostile_files as hostile
+
+LAYOUTS = read_layouts(Path(__file__).parents[3] / "config" / "statements")
+SUN = date(2026, 4, 5)
+ROW = Movement("000000000001", at("2026-04-05 10:00:00"), 100_000, 1_150, theirs="F1")
+WHOLE = {
+    "npsb": npsb([ROW], Head(SUN)),
+    "breb_postpaid": breb([ROW], Head(SUN)),
+    "nagad": hostile.nagad_workbook(hostile.nagad_row()),
+    "stmt_sonali": stmt_sonali([Credit(98_850, "B1")], Head(SUN)),
+}
+
+
+@pytest.fixture
+def reader() -> Iterator[IsolatedReader]:
+    with IsolatedReader(USUAL_LIMITS) as usual:
+        yield usual
+
+
+def limited(**limits: int) -> IsolatedReader:
+    return IsolatedReader(FileLimits(**limits))
+
+
+def laid(folder: Path, content: bytes) -> Path:
+    path = folder / "file"
+    path.write_bytes(content)
+    return path
+
+
+def read(reader: IsolatedReader | ReaderInHere, path: Path, institution: str) -> Reading:
+    return reader.read(path, LAYOUTS[institution], f"{institution}_x", SUN)
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "reading_process" in " ".join(child.cmdline())]
+
+
+@pytest.mark.parametrize("institution", WHOLE)
+def test_a_file_is_read_as_in_this_process(reader: IsolatedReader, institution: str, tmp_path: Path) -> None:
+    path = laid(tmp_path, WHOLE[institution])
+    there, here = read(reader, path, institution), read(ReaderInHere(), path, institution)
+    assert there.rows.equals(here.rows)
+    assert (there.header, there.settled, there.opening, there.closing, there.controls) == (
+        here.header,
+        here.settled,
+        here.opening,
+        here.closing,
+        dict(here.controls),
+    )
+
+
+def test_a_refusal_keeps_its_kind_and_place(reader: IsolatedReader, tmp_path: Path) -> None:
+    with pytest.raises(ControlTotalError, match="the last line has no end"):
+        read(reader, laid(tmp_path, WHOLE["breb_postpaid"][:-1]), "breb_postpaid")
+    spoiled = hostile.nagad_workbook(hostile.nagad_row(amount=1e27))
+    with pytest.raises(UnreadableFileError, match="line 2, column amount: ") as raised:
+        read(reader, laid(tmp_path, spoiled), "nagad")
+    assert (raised.value.line, raised.value.column) == (2, "amount")
+
+
+def test_one_process_reads_one_file_after_another(tmp_path: Path) -> None:
+    with limited() as reader:
+        processes = set()
+        for institution in (*WHOLE, *WHOLE):
+            read(reader, laid(tmp_path, WHOLE[institution]), institution)
+            processes |= {child.pid for child in children()}
+    assert len(processes) == 1
+    assert not children()
+
+
+def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_is_read(tmp_path: Path) -> None:
+    texts = b"<si><t>" + b"x" * 32_000 + b"</t></si>"
+    shared = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + texts * 8_000
+    large = hostile.with_part(WHOLE["nagad"], {"xl/sharedStrings.xml": shared + b"</sst>"})
+    with limited(memory_megabytes=64, unpacked_ratio=5_000) as reader:
+        with pytest.raises(UnreadableFileError, match="it is damaged, or takes more than 64 MB to read"):
+            read(reader, laid(tmp_path, large), "nagad")
+        assert read(reader, laid(tmp_path, WHOLE["nagad"]), "nagad").rows.height == 1
+
+
+def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path: Path) -> None:
+    row = hostile.sheet_of(WHOLE["nagad"]).partition(b'<row r="2"')[2].partition(b"</row>")[0]
+    rows = b"".join(
+        b'<row r="%d"' % line
+        + row.replace(b'2" ', b'%d" ' % line).replace(b'2"><v>', b'%d"><v>' % line)
+        + b"</row>"
+        for line in range(3, 40_000)
+    )
+    long = hostile.with_sheet(WHOLE["nagad"], b"</sheetData>", rows + b"</sheetData>")
+    words = "it takes more than 1 s of the processor, or 480 s, to read"
+    with limited(processor_seconds=1) as reader:
+        with pytest.raises(UnreadableFileError, match=words):
+            read(reader, laid(tmp_path, long), "nagad")
+        assert read(reader, laid(tmp_path, WHOLE["nagad"]), "nagad").rows.height == 1
+
+
+def test_a_file_that_never_ends_is_refused_by_the_clock(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with limited(clock_seconds=1) as reader:
+        with pytest.raises(UnreadableFileError, match=r"it takes more than .* or 1 s, to read"):
+            read(reader, tmp_path / "pipe", "nagad")
+        assert not children()
+
+
+def test_what_an_earlier_file_left_behind_refuses_no_other_one(tmp_path: Path) -> None:
+    with limited() as reader:
+        read(reader, laid(tmp_path, WHOLE["npsb"]), "npsb")
+        (process,) = children()
+        process.send_signal(signal.SIGKILL)
+        assert read(reader, laid(tmp_path, WHOLE["npsb"]), "npsb").rows.height == 1
+
+
+def test_an_error_that_nobody_thought_of_is_a_refusal(reader: IsolatedReader, tmp_path: Path) -> None:
+    """Here the file is gone; it might be any mistake in a format of ours."""
+    with pytest.raises(UnreadableFileError, match="it is damaged"):
+        read(reader, tmp_path / "nowhere", "npsb")
+
+
+def test_the_process_is_given_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EKPAY_DATABASE_URL", "secret")
+    with limited() as reader:
+        read(reader, laid(tmp_path, WHOLE["npsb"]), "npsb")
+        (process,) = children()
+        assert not [name for name in process.environ() if name.startswith("EKPAY")]
