@@ -46,7 +46,7 @@ class Explainer:
     def explain(self, finding: BreakFinding, night: date, as_of: date) -> Break:
         """A finding of a night as it stands on a later date."""
         meaning = self.rules.meanings[finding.key.code]
-        exposure = _exposure(meaning.exposure, finding)
+        exposure = _exposure("open_total" if finding.waits_for_a_file else meaning.exposure, finding)
         phrase = None if finding.diagnosis is None else self.rules.diagnoses[finding.diagnosis]
         facts = _facts(finding)
         amounts = {"amount": finding.amount, "difference": finding.difference, "exposure": exposure}

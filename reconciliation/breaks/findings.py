@@ -39,3 +39,10 @@ class BreakFinding:
     open_total: int = 0
     diagnosis: DifferenceCause | None = None
     rows: tuple[str, ...] = ()
+
+    @property
+    def waits_for_a_file(self) -> bool:
+        """Whether it is about a file none of whose rows is loaded: missing, or refused whole."""
+        if self.key.code is BreakCode.ROW_REJECTED:
+            return self.key.reference == self.file
+        return self.key.code in {BreakCode.FILE_MISSING, BreakCode.CONTROL_TOTAL}

@@ -326,3 +326,4 @@ def _show_tables(night_status: "NightStatus") -> None:
     holds = "hold" if done.holds else "do not hold"
     typer.echo(f"run {done.seq}, night {done.night} number {done.number}, invariants {holds}")
     typer.echo(f"identity {done.identity_digest}, outcome {done.outcome_digest}")
+    typer.echo(f"breaks {done.findings_digest}")

@@ -12,7 +12,6 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import DAY_MINUTES, FileTimes
 from reconciliation.canonical_row import LEDGER, OPEN
@@ -20,7 +19,6 @@ from reconciliation.intake.file_names import LogicalKey
 from reconciliation.intake.file_register import FileRegister
 from reconciliation.statement.values.dates import DHAKA_NAME
 
-WAITS_FOR_A_FILE: Final = (BreakCode.FILE_MISSING, BreakCode.CONTROL_TOTAL)
 _MINUTES_AN_HOUR: Final = 60
 
 
@@ -70,7 +68,7 @@ SINGLE_FILE: Final = AwaitedFiles()
 
 def awaited_file_of(finding: BreakFinding) -> LogicalKey | None:
     """The file that a break waits for; None where it waits for none."""
-    if finding.key.code not in WAITS_FOR_A_FILE or finding.day is None:
+    if not finding.waits_for_a_file or finding.day is None:
         return None
     return LogicalKey(finding.key.institution, finding.day, finding.cycle)
 

@@ -14,7 +14,6 @@ import polars as pl
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, OPEN
-from reconciliation.engine.awaited_files import WAITS_FOR_A_FILE
 from reconciliation.engine.night import Night
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.intake.file_register import FileRegister
@@ -62,8 +61,7 @@ def _reason(
     register: FileRegister,
 ) -> str | None:
     key = finding.key
-    is_refused_whole = key.code is BreakCode.ROW_REJECTED and key.reference == finding.file
-    if key.code in WAITS_FOR_A_FILE or is_refused_whole:
+    if finding.waits_for_a_file:
         day = finding.day
         if (
             day is not None

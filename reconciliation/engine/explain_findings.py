@@ -11,7 +11,7 @@ from reconciliation.breaks.diagnosis import DiagnosisContext, diagnose
 from reconciliation.breaks.findings import BreakFinding
 from reconciliation.breaks.nearest_candidate import with_nearest
 from reconciliation.canonical_row import MATCHED, QUIET
-from reconciliation.engine.awaited_files import SINGLE_FILE, WAITS_FOR_A_FILE, AwaitedFiles
+from reconciliation.engine.awaited_files import SINGLE_FILE, AwaitedFiles
 from reconciliation.engine.payouts import Payouts
 from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.file_register import FileRegister
@@ -34,7 +34,7 @@ def explain_findings(
     results = []
     for finding in findings:
         near = of_institutions.get((finding.key.institution,), unmatched.clear())
-        if finding.key.code in WAITS_FOR_A_FILE:
+        if finding.key in totals:
             results.append(replace(finding, open_total=totals[finding.key]))
         elif finding.compared is not None:
             cause = diagnose(finding.compared, _diagnosis_context(finding, differences, register, payouts))

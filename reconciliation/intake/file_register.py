@@ -44,6 +44,11 @@ class Arrival:
     controls: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
 
+    @property
+    def fulfils(self) -> bool:
+        """Whether an expected file has come with it: bytes that came before tell nothing of another date."""
+        return self.state is not FileState.DUPLICATE
+
 
 @dataclass(slots=True)
 class FileRegister:
@@ -63,6 +68,10 @@ class FileRegister:
         """All arrivals of a key."""
         return [self.arrivals[index] for index in self._by_key.get(key, [])]
 
+    def has_come(self, key: LogicalKey) -> bool:
+        """Whether the file of a key has come, be it refused."""
+        return any(arrival.fulfils for arrival in self.arrivals_of(key))
+
     def loaded_file_of(self, key: LogicalKey) -> Arrival | None:
         """The file of a key that counts, or none."""
         return next((arrival for arrival in self.arrivals_of(key) if arrival.state is FileState.LOADED), None)
@@ -70,9 +79,13 @@ class FileRegister:
     def knows(self, sha256: str, key: LogicalKey) -> bool:
         """Whether these bytes came before: under the same key, or with rows under any other.
 
-        Files without rows may be alike from day to day.
+        Files without rows may be alike from day to day. Bytes that were refused are read again: layouts and
+        limits may be others by then.
         """
-        return any(arrival.name.key == key or arrival.rows for arrival in self._by_bytes.get(sha256, []))
+        return any(
+            arrival.rows or (arrival.name.key == key and arrival.state is not FileState.REFUSED)
+            for arrival in self._by_bytes.get(sha256, [])
+        )
 
     def loaded_files(self) -> Iterator[Arrival]:
         """Every file that counts."""

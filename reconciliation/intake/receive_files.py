@@ -176,7 +176,7 @@ class Intake:
                 BreakCode.FILE_MISSING, parse_file_name(expected_name(key, self.layouts[key.institution]))
             )
             for key in self.schedule.due_by(night)
-            if not self.register.arrivals_of(key)
+            if not self.register.has_come(key)
         ]
 
 

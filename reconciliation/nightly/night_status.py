@@ -164,7 +164,8 @@ async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> t
     register = register_of(kept_file.file for kept_file in await kept_files(connection, run.seq))
     first: dict[LogicalKey, Arrival] = {}
     for arrival in register.arrivals:
-        first.setdefault(arrival.name.key, arrival)
+        if arrival.fulfils:
+            first.setdefault(arrival.name.key, arrival)
     tonight = {key for key, arrival in first.items() if arrival.night == run.night}
     lines = []
     for name in sorted({*since, *(key.institution for key in tonight)}):

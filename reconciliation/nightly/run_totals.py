@@ -56,15 +56,15 @@ def _files(night: Night, setting: RunConfiguration, progress: RunProgress) -> di
     arrivals = progress.register.arrivals
     earlier, arrived = arrivals[: len(arrivals) - count], arrivals[len(arrivals) - count :]
     states = [arrival.state for arrival in arrived]
-    known = {arrival.name.key for arrival in earlier}
-    first: set[LogicalKey] = {arrival.name.key for arrival in arrived} - known
+    known = {arrival.name.key for arrival in earlier if arrival.fulfils}
+    first: set[LogicalKey] = {arrival.name.key for arrival in arrived if arrival.fulfils} - known
     due = setting.schedule.arrivals
     on_time = sum(night.date <= due.get(key, night.date) for key in first)
     return {f"files.{state.value}": states.count(state) for state in FileState if state in states} | {
         "files.on_time": on_time,
         "files.late": len(first) - on_time,
         "files.missing": sum(
-            not progress.register.arrivals_of(key) for key in setting.schedule.due_by(night.date)
+            not progress.register.has_come(key) for key in setting.schedule.due_by(night.date)
         ),
     }
 

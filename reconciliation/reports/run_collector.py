@@ -173,7 +173,7 @@ class Collector:
         missing = [
             self._missing_line(key, night)
             for key in self._setting.schedule.due_by(night)
-            if not self._progress.register.arrivals_of(key)
+            if not self._progress.register.has_come(key)
         ]
         return tuple(
             sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.arrived_on)))
@@ -224,7 +224,8 @@ class Collector:
         self, night: Night, decided: pl.DataFrame, breaks: tuple[BreakLine, ...], ended: int
     ) -> NightLine:
         register, schedule = self._progress.register, self._setting.schedule
-        first = {arrival.name.key: arrival.night for arrival in reversed(register.arrivals)}
+        arrivals = [arrival for arrival in reversed(register.arrivals) if arrival.fulfils]
+        first = {arrival.name.key: arrival.night for arrival in arrivals}
         tonight = [key for key, when in first.items() if when == night.date]
         on_time = sum(night.date <= schedule.arrivals.get(key, night.date) for key in tonight)
         open_lines = [arrival for arrival in breaks if arrival.ended is None]

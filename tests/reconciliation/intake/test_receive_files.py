@@ -178,7 +178,10 @@ def test_yesterdays_bytes_under_todays_name_are_a_duplicate(small: Make) -> None
     month = small("bkash", days=4)
     row = ROW.but(ours="EKF1")
     month.book("bkash", row).send("bkash", [row], SUN).send("bkash", [row], MON)
-    assert month.run().found == {("FILE_DUPLICATE", "bkash_20260406_01.csv", "2026-04-07")}
+    assert month.run().found == {
+        ("FILE_DUPLICATE", "bkash_20260406_01.csv", "2026-04-07"),
+        ("FILE_MISSING", "bkash_20260406_01.csv", "2026-04-07"),
+    }
 
 
 def test_a_file_for_a_day_on_which_none_is_made_is_refused(tmp_path: Path, small: Make) -> None:

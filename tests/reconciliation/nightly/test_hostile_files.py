@@ -8,7 +8,7 @@ from reconciliation.nightly.night_status import NightStatus, status_of
 from reconciliation.nightly.verify_run import verify_run
 from reconciliation.results.committed_rows import all_rows
 from tests.reconciliation.institution_files import Head, Movement, at, breb
-from tests.reconciliation.nightly.stage import BREB, SUN, NightStage
+from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage
 from tests.reconciliation.statement import hostile_files as hostile
 
 ROWS = [
@@ -81,3 +81,41 @@ async def test_a_name_that_no_table_holds_stays_in_the_inbox(stage: NightStage) 
     ran = await stage.full_night(SUN)
     assert sorted(ran.waiting) == sorted(names)
     assert any("names that say nothing" in words for words in (await stands(stage)).red)
+
+
+async def test_yesterdays_file_under_todays_name(stage: NightStage) -> None:
+    """It tells nothing of today: the date stays missing, with what waits for it, until its own file comes."""
+    monday = Movement("EKP11", at("2026-04-06 09:00:00"), 5_000, theirs="T11")
+    key, name = LogicalKey(BREB, MON, 2), "breb_postpaid_20260406_02.txt"
+    stage.book(BREB, *ROWS, monday).send(BREB, ROWS, SUN)
+    await stage.full_night(SUN)
+    yesterdays = breb(ROWS, Head(SUN, 2, stage.schedule.place(LogicalKey(BREB, SUN, 2))))
+    ran = await stage.lay(key, yesterdays).full_night(MON)
+    assert {row for row in await stage.breaks() if row[1] == name} == {
+        ("FILE_DUPLICATE", name, "2026-04-06", "open"),
+        ("FILE_MISSING", name, "2026-04-06", "open"),
+    }
+    figures = ran.run.figures
+    assert (figures["files.missing"], figures["files.duplicate"], figures["exposure"]) == (1, 1, 5_000)
+    assert (
+        figures["files.on_time"]
+        == len(list(stage.schedule.due_by(MON))) - len(list(stage.schedule.due_by(SUN))) - 1
+    )
+    told = await stands(stage, MON)
+    assert f"a file is missing: {name}" in told.red
+    (counts,) = [line for line in told.files if line.institution == BREB]
+    assert (counts.in_time, counts.missing) == (counts.expected - 1, (name,))
+    second = await stage.send(BREB, [monday], MON).night(MON)
+    assert ("FILE_MISSING", name, "2026-04-06", "closed") in await stage.breaks()
+    assert second.run.figures["files.missing"] == 0
+    assert second.run.holds, second.run.invariants
+
+
+async def test_the_exposure_of_a_refused_file_is_what_waits_for_it(stage: NightStage) -> None:
+    """Whatever is wrong in it: a cell, or a control total."""
+    broken = breb(ROWS, Head(SUN, 2, 2)).replace(b"|1000.01", b"|much", 1)
+    ran = await stage.book(BREB, *ROWS).lay(LogicalKey(BREB, SUN, 2), broken).full_night(SUN)
+    ((code, exposure),) = await stage.rows("SELECT code, exposure FROM reconciliation.breaks")
+    assert (code, exposure) == ("ROW_REJECTED", sum(row.gross for row in ROWS))
+    assert ran.run.figures["exposure"] == exposure
+    assert await verify_run(stage, ran.run.seq, lambda _done, _of: None) is None

@@ -25,8 +25,8 @@ def nagad_workbook(*rows: list[object]) -> bytes:
     stream = BytesIO()
     book = xlsxwriter.Workbook(stream, {"in_memory": True})
     sheet = book.add_worksheet()
-    lines: list[list[object]] = [list(NAGAD), *rows]
-    for line, cells in enumerate(lines):
+    headings: list[object] = list(NAGAD)
+    for line, cells in enumerate([headings, *rows]):
         for column, cell in enumerate(cells):
             (sheet.write_string if isinstance(cell, str) else sheet.write_number)(line, column, cell)
     book.close()

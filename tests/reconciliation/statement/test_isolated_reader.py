@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import psutil
 import pytest
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
@@ -48,8 +47,15 @@ def read(reader: IsolatedReader | ReaderInHere, path: Path, institution: str) ->
     return reader.read(path, LAYOUTS[institution], f"{institution}_x", SUN)
 
 
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "reading_process" in " ".join(child.cmdline())]
+def children() -> list[int]:
+    """The processes that read files for this one."""
+    parents = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    numbers = [int(number) for path in parents for number in path.read_text(encoding="ascii").split()]
+    return [number for number in numbers if b"reading_process" in _of(number, "cmdline")]
+
+
+def _of(number: int, name: str) -> bytes:
+    return Path(f"/proc/{number}/{name}").read_bytes()
 
 
 @pytest.mark.parametrize("institution", WHOLE)
@@ -77,10 +83,10 @@ def test_a_refusal_keeps_its_kind_and_place(reader: IsolatedReader, tmp_path: Pa
 
 def test_one_process_reads_one_file_after_another(tmp_path: Path) -> None:
     with limited() as reader:
-        processes = set()
+        processes: set[int] = set()
         for institution in (*WHOLE, *WHOLE):
             read(reader, laid(tmp_path, WHOLE[institution]), institution)
-            processes |= {child.pid for child in children()}
+            processes |= set(children())
     assert len(processes) == 1
     assert not children()
 
@@ -123,7 +129,7 @@ def test_what_an_earlier_file_left_behind_refuses_no_other_one(tmp_path: Path) -
     with limited() as reader:
         read(reader, laid(tmp_path, WHOLE["npsb"]), "npsb")
         (process,) = children()
-        process.send_signal(signal.SIGKILL)
+        os.kill(process, signal.SIGKILL)
         assert read(reader, laid(tmp_path, WHOLE["npsb"]), "npsb").rows.height == 1
 
 
@@ -138,4 +144,4 @@ def test_the_process_is_given_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with limited() as reader:
         read(reader, laid(tmp_path, WHOLE["npsb"]), "npsb")
         (process,) = children()
-        assert not [name for name in process.environ() if name.startswith("EKPAY")]
+        assert b"EKPAY" not in _of(process, "environ")
