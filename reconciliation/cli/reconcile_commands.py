@@ -13,6 +13,7 @@ import typer
 from ekpay_switch.cli.terminal import complain, show_table
 from reconciliation.cli import break_commands, check_commands, mirror_commands, night_commands
 from reconciliation.cli import fetch_commands as sftp
+from reconciliation.cli import quarantine_commands as quarantine
 from reconciliation.cli import take_commands as upload
 from reconciliation.cli.progress_bar import counting_bar
 from reconciliation.errors import ReportError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from reconciliation.month.comparison import MonthComparison
 
 app = typer.Typer(no_args_is_help=True, help="Match our books with what institutions say happened.")
-for part in (night_commands, upload, sftp, check_commands, mirror_commands, break_commands):
+for part in (night_commands, upload, sftp, quarantine, check_commands, mirror_commands, break_commands):
     part.register(app)
 
 CONFIG = Path(__file__).parents[2] / "config"

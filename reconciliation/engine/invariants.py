@@ -29,6 +29,7 @@ from reconciliation.canonical_row import (
 from reconciliation.engine.night import Night, RunConfiguration, RunProgress, files_over_rounding_bound
 from reconciliation.engine.restatement import RestatementMaterial, agrees_from_scratch, outcome
 from reconciliation.intake.file_names import parse_file_name
+from reconciliation.intake.file_register import FileState
 from reconciliation.intake.receive_files import Intake
 from reconciliation.matching.engines import Engine, digest
 from reconciliation.matching.institution_positions import (
@@ -112,10 +113,16 @@ class NightChecks:
         )
 
     def _take_in_again(self, night: Night) -> None:
-        """The same bytes a second time must be known, every one of them."""
+        """The same bytes a second time must be known, except those that were refused."""
         register = deepcopy(self.progress.register)
-        intake = Intake(self.setting.layouts, self.setting.schedule, register)
-        again = intake.receive(night.inputs.files, night.date)
+        refused = {
+            file.name.text
+            for file in register.arrivals
+            if file.night == night.date and file.state is FileState.REFUSED
+        }
+        files = [file for file in night.inputs.files if file.name not in refused]
+        intake = Intake(self.setting.layouts, self.setting.schedule, register, self.setting.reader)
+        again = intake.receive(files, night.date)
         self.hold(
             Invariant.IDEMPOTENCE,
             not again.frames and not again.withdrawn,

@@ -1,0 +1,89 @@
+"""`ekpay reconcile quarantine`: files that cannot be read, and what a person does with them.
+
+Heavy things are imported when the command runs; `ekpay --help` loads this module without the extra.
+"""
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
+from ekpay_switch.domain.errors import SwitchError
+from reconciliation.errors import ReconciliationError
+
+if TYPE_CHECKING:
+    from ekpay_switch.ports.finance import Finance
+    from reconciliation.nightly.quarantine import RefusedFile
+
+_FAILED: Final = 1
+_ASKER: Final = "EKPAY_STAFF_PASSPHRASE"
+_SHORT: Final = 12
+
+
+def register(app: typer.Typer) -> None:
+    """Let `quarantine` join the commands."""
+    app.command("quarantine")(quarantine)
+
+
+def quarantine(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="The name of a file; without one, all are listed.")
+    ] = "",
+    *,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who you are, of the staff.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; it is kept for good.")] = "",
+    back: Annotated[bool, typer.Option("--release", help="Put the file back into the inbox.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="For programs: amounts in whole paisa.")] = False,
+) -> None:
+    """List the files that cannot be read, take one out of the inbox, or put it back for another try.
+
+    Listed are files that nights refused and that none has replaced since, and those in quarantine. A file
+    that is taken out is seen by no run; its bytes are kept. With --release it is put back, and so is a file
+    that a night refused: the next run reads it again.
+    """
+    try:
+        from reconciliation.nightly import quarantine as files  # noqa: PLC0415 - needs the extra
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        raise typer.Exit(_FAILED) from problem
+    if back and not file:
+        raise typer.BadParameter("which one is to be put back", param_hint="FILE")
+    finance: Finance = context.obj
+    move = files.release if back else files.hold
+    secret = _checked_person(by.strip(), reason.strip()) if file else ""
+
+    async def _carry_out() -> "list[RefusedFile]":
+        if not file:
+            return await files.refused_files(finance)
+        await finance.persons.verify(by.strip(), secret)
+        return await move(finance, file, by.strip(), reason.strip())
+
+    try:
+        found = asyncio.run(_carry_out())
+    except (ReconciliationError, SwitchError, OSError) as problem:
+        complain(str(problem))
+        raise typer.Exit(_FAILED) from problem
+    if json:
+        show_json([asdict(each) for each in found])
+    else:
+        _show(found)
+
+
+def _checked_person(by: str, reason: str) -> str:
+    """The passphrase of the person who asks."""
+    if not by:
+        raise typer.BadParameter("a name of the staff", param_hint="--by")
+    if not reason:
+        raise typer.BadParameter("why, in a few words", param_hint="--reason")
+    return passphrase(_ASKER, f"Passphrase of {by}")
+
+
+def _show(found: "list[RefusedFile]") -> None:
+    rows = [
+        (each.name, each.place.value, each.sha256[:_SHORT], taka(each.exposure), each.reason, each.person)
+        for each in found
+    ]
+    show_table("Files that cannot be read", ("file", "lies in", "sha256", ">exposure", "why", "by"), rows)
