@@ -6,7 +6,7 @@ Safe while the switch runs: old code uses none of it, and every default stands i
 from alembic import op
 
 revision = "0036"
-down_revision = "0034"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
