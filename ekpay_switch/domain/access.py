@@ -16,6 +16,9 @@ class AccessKind(StrEnum):
     MERCHANT_KEY = "merchant_key"
     CHALLAN_ACCESS = "challan_access"
     CHALLAN_KEY = "challan_key"
+    ENDPOINT_ADDED = "endpoint_added"
+    ENDPOINT_KEY = "endpoint_key"
+    ENDPOINT_SECRET = "endpoint_secret"  # noqa: S105 - a kind's name
 
 
 STAFF_KINDS = frozenset({AccessKind.STAFF_ADDED, AccessKind.STAFF_ROLES, AccessKind.STAFF_PASSPHRASE})

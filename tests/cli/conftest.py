@@ -30,7 +30,12 @@ def ekpay(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     """Types a command; keyword arguments are environment variables for it alone."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"EKPAY_{name.upper()}", raising=False)
-    for name in ("EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE", "EKPAY_TRACEBACK"):
+    for name in (
+        "EKPAY_STAFF_PASSPHRASE",
+        "EKPAY_APPROVER_PASSPHRASE",
+        "EKPAY_STAFF_CODE",
+        "EKPAY_TRACEBACK",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EKPAY_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "200")

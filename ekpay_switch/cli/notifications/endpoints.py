@@ -8,14 +8,19 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.acting import visible_text
-from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
+from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
 from ekpay_switch.composition.switch import address_rules
 from ekpay_switch.domain.notifications import EndpointKind, EventType
+from ekpay_switch.persistence.access.client_access import (
+    endpoint_key_order,
+    endpoint_order,
+    endpoint_secret_order,
+    endpoint_without_secrets,
+)
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
-from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.wire.public_addresses import AddressRules, UnsafeAddressError, target_of
 from ekpay_switch.wire.webhooks import NameResolver, resolve_checked
 
@@ -34,16 +39,17 @@ def add(
         list[EventType] | None, typer.Option("--event", help="Only this type; may be repeated.")
     ] = None,
     *,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Add an endpoint, and print the public key that its messages are checked with."""
+    """Ask for an endpoint; the approval prints the public key that its messages are checked with."""
     session = open_session()
     try:
         asyncio.run(_check(url, address_rules(session.settings)))
     except UnsafeAddressError as problem:
         raise typer.BadParameter(str(problem), param_hint="URL") from problem
-    line = session.run(lambda engine: Endpoints(engine).add(partner_id, url, events or []))
-    _show_keys(session, line, as_json=as_json)
+    ask_for(endpoint_order(partner_id, url, events or []), asked_by, approved_by, as_json=as_json)
 
 
 @app.command("list")
@@ -56,8 +62,8 @@ def list_(
     session = open_session()
     lines: Sequence[EndpointLine] = session.run(lambda engine: Endpoints(engine).list(partner))
     if as_json:
-        keys = WebhookKeys(session.keys())
-        show_json([_for_programs(line, keys) for line in lines])
+        keys = session.keys()
+        show_json([endpoint_without_secrets(line, keys) for line in lines])
         return
     headings = ("endpoint", "partner", "URL", "events", "state", ">failed in a row", "since (Dhaka)")
     show_table("Endpoints", headings, (_for_people(line) for line in lines))
@@ -85,29 +91,31 @@ def enable(endpoint_id: EndpointId) -> None:
 @app.command("share-secret")
 def share_secret(
     endpoint_id: EndpointId,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     *,
     stop: Annotated[bool, typer.Option("--stop", help="Sign under the public key alone again.")] = False,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Sign under a shared secret as well, for libraries that know no public keys, and print the secret."""
-    session = open_session()
-    line = session.run(lambda engine: Endpoints(engine).share_secret(endpoint_id, is_shared=not stop))
-    _show_keys(session, line, as_json=as_json)
+    """Ask for a shared secret beside the key, for libraries that know no public keys; printed once."""
+    order = endpoint_secret_order(endpoint_id, is_shared=not stop)
+    ask_for(order, asked_by, approved_by, as_json=as_json)
 
 
 @app.command("rotate-key")
 def rotate_key(
     endpoint_id: EndpointId,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
     overlap_hours: Annotated[
         float, typer.Option(min=0, max=24 * 90, help="How long the key before signs beside the new one.")
     ] = 72,
     *,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Sign with a new key; until the overlap ends each message carries both signatures."""
-    session, overlap = open_session(), timedelta(hours=overlap_hours)
-    line = session.run(lambda engine: Endpoints(engine).rotate_key(endpoint_id, overlap))
-    _show_keys(session, line, as_json=as_json)
+    """Ask for a new key; until the overlap ends each message carries both signatures."""
+    order = endpoint_key_order(endpoint_id, timedelta(hours=overlap_hours))
+    ask_for(order, asked_by, approved_by, as_json=as_json)
 
 
 async def _check(url: str, rules: AddressRules) -> None:
@@ -119,26 +127,6 @@ async def _check(url: str, rules: AddressRules) -> None:
         raise UnsafeAddressError("its name could not be resolved in time") from problem
     finally:
         names.close()
-
-
-def _show_keys(session: Session, line: EndpointLine, *, as_json: bool) -> None:
-    keys = WebhookKeys(session.keys())
-    secrets = _shared_secrets(line, keys)
-    if as_json:
-        show_json(_for_programs(line, keys) | ({"shared_secrets": secrets} if secrets else {}))
-        return
-    rows = [("endpoint", str(line.id)), ("URL", _place(line)), ("events", _events(line))]
-    rows += [("public key", key) for key in _public_keys(line, keys)]
-    rows += [("keys at", f"{PATH}/{line.id}")]
-    rows += [("shared secret, hand it over safely", secret) for secret in secrets]
-    show_table("Give the partner its public key", ("what", "value"), rows)
-
-
-def _shared_secrets(line: EndpointLine, keys: WebhookKeys) -> list[str]:
-    """The secrets of the valid generations, the newest first; none where none is shared."""
-    if not line.has_shared_secret:
-        return []
-    return [keys.shared_secret(line.id, generation) for generation in line.key_generations]
 
 
 def _events(line: EndpointLine) -> str:
@@ -163,24 +151,3 @@ def _for_people(line: EndpointLine) -> tuple[str, ...]:
 
 def _place(line: EndpointLine) -> str:
     return "(IPNs: as each order says)" if line.kind is EndpointKind.IPN else line.url
-
-
-def _public_keys(line: EndpointLine, keys: WebhookKeys) -> list[str]:
-    return [keys.public_key(line.id, generation) for generation in line.key_generations]
-
-
-def _for_programs(line: EndpointLine, keys: WebhookKeys) -> dict[str, object]:
-    return {
-        "id": line.id,
-        "partner_id": line.partner_id,
-        "kind": line.kind.value,
-        "url": line.url,
-        "events": list(line.events),
-        "state": line.state,
-        "disabled_why": line.disabled_why,
-        "public_keys": _public_keys(line, keys),
-        "previous_key_until": line.previous_key_until,
-        "failures_in_a_row": line.failures_in_a_row,
-        "paused_until": line.paused_until,
-        "created_at": line.created_at,
-    }

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
 from ekpay_switch.cli.parties.staff_wording import change_for_programs
 from ekpay_switch.cli.session import open_session
@@ -37,6 +38,9 @@ _WORDS: Mapping[AccessKind, str] = {
     AccessKind.MERCHANT_KEY: "new pass key",
     AccessKind.CHALLAN_ACCESS: "challan access",
     AccessKind.CHALLAN_KEY: "new challan key",
+    AccessKind.ENDPOINT_ADDED: "webhook endpoint",
+    AccessKind.ENDPOINT_KEY: "new webhook key",
+    AccessKind.ENDPOINT_SECRET: "shared webhook secret",
 }
 
 
@@ -124,11 +128,15 @@ def _show_once(shown: Shown, *, as_json: bool) -> None:
         show_json(dict(shown))
         return
     rows = [(name, text) for name, value in shown.items() for text in _texts(value)]
+    if "public_keys" in shown:
+        rows.append(("keys at", f"{PATH}/{shown['id']}"))
     show_table("Shown once: hand it over safely", ("what", "value"), rows)
 
 
-def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a text or several
-    return value if isinstance(value, list) else [value]
+def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a value or several, or none
+    if isinstance(value, list):
+        return [str(each) for each in value]
+    return [] if value is None else [str(value)]
 
 
 def _wording(change: AccessOrder | AccessChange) -> str:

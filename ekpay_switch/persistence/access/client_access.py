@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.access import STAFF_KINDS, AccessKind
+from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.persistence.challans.users import ChallanGrant, grant_within
 from ekpay_switch.persistence.challans.users import rotate_key_within as rotate_challan_key
 from ekpay_switch.persistence.merchants.agreements import agreement_document, agreement_from
@@ -23,6 +24,7 @@ from ekpay_switch.persistence.merchants.staff_actions import (
     add_within,
     rotate_key_within,
 )
+from ekpay_switch.persistence.notifications import endpoints
 from ekpay_switch.persistence.parties.access_changes import (
     AccessChange,
     AccessChanges,
@@ -76,6 +78,23 @@ def challan_access_order(grant: ChallanGrant) -> AccessOrder:
 def challan_key_order(partner_id: str) -> AccessOrder:
     """A request for a new key of a merchant that raises challans."""
     return AccessOrder(AccessKind.CHALLAN_KEY, partner_id, {})
+
+
+def endpoint_order(partner_id: str, url: str, events: Sequence[EventType]) -> AccessOrder:
+    """A request for an endpoint of webhooks; the caller has checked that its URL is safe."""
+    terms = {"url": url, "events": sorted({event.value for event in events})}
+    return AccessOrder(AccessKind.ENDPOINT_ADDED, partner_id, terms)
+
+
+def endpoint_key_order(endpoint_id: UUID, overlap: timedelta) -> AccessOrder:
+    """A request for a new key that an endpoint's messages are signed with."""
+    terms = {"overlap_seconds": overlap.total_seconds()}
+    return AccessOrder(AccessKind.ENDPOINT_KEY, str(endpoint_id), terms)
+
+
+def endpoint_secret_order(endpoint_id: UUID, *, is_shared: bool) -> AccessOrder:
+    """A request that an endpoint's messages are signed under a shared secret as well, or no more."""
+    return AccessOrder(AccessKind.ENDPOINT_SECRET, str(endpoint_id), {"is_shared": is_shared})
 
 
 class ClientAccess:
@@ -166,6 +185,24 @@ async def _rotate_challan_key(desk: _Desk, change: AccessChange) -> Shown:
     )
 
 
+async def _add_endpoint(desk: _Desk, change: AccessChange) -> Shown:
+    events = [EventType(word) for word in change.terms["events"]]
+    line = await endpoints.add_within(desk.connection, change.subject, change.terms["url"], events)
+    return _endpoint_shown(line, desk.keys)
+
+
+async def _rotate_endpoint_key(desk: _Desk, change: AccessChange) -> Shown:
+    endpoint_id = UUID(change.subject)
+    line = await endpoints.rotate_key_within(desk.connection, endpoint_id, _overlap(change))
+    return _endpoint_shown(line, desk.keys)
+
+
+async def _share_endpoint_secret(desk: _Desk, change: AccessChange) -> Shown:
+    endpoint_id, is_shared = UUID(change.subject), change.terms["is_shared"]
+    line = await endpoints.share_secret_within(desk.connection, endpoint_id, is_shared=is_shared)
+    return _endpoint_shown(line, desk.keys)
+
+
 _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]] = MappingProxyType(
     {
         AccessKind.PARTNER_ADDED: _add_partner,
@@ -175,6 +212,9 @@ _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]]
         AccessKind.MERCHANT_KEY: _rotate_merchant_key,
         AccessKind.CHALLAN_ACCESS: _give_challan_access,
         AccessKind.CHALLAN_KEY: _rotate_challan_key,
+        AccessKind.ENDPOINT_ADDED: _add_endpoint,
+        AccessKind.ENDPOINT_KEY: _rotate_endpoint_key,
+        AccessKind.ENDPOINT_SECRET: _share_endpoint_secret,
     }
 )
 
@@ -200,6 +240,34 @@ def _merchant_shown(key: MerchantKey, keys: KeyRing) -> Shown:
         return shown
     public_key = WebhookKeys(keys).public_key(key.ipn_endpoint_id, 1)
     return shown | {"ipn_endpoint": str(key.ipn_endpoint_id), "ipn_public_key": public_key}
+
+
+def _endpoint_shown(line: endpoints.EndpointLine, keys: KeyRing) -> Shown:
+    shown = endpoint_without_secrets(line, keys)
+    if not line.has_shared_secret:
+        return shown
+    webhook_keys = WebhookKeys(keys)
+    secrets = [webhook_keys.shared_secret(line.id, number) for number in line.key_generations]
+    return shown | {"shared_secrets": secrets}
+
+
+def endpoint_without_secrets(line: endpoints.EndpointLine, keys: KeyRing) -> dict[str, object]:
+    """An endpoint with its public keys, the newest first."""
+    webhook_keys = WebhookKeys(keys)
+    return {
+        "id": line.id,
+        "partner_id": line.partner_id,
+        "kind": line.kind.value,
+        "url": line.url,
+        "events": list(line.events),
+        "state": line.state,
+        "disabled_why": line.disabled_why,
+        "public_keys": [webhook_keys.public_key(line.id, number) for number in line.key_generations],
+        "previous_key_until": line.previous_key_until,
+        "failures_in_a_row": line.failures_in_a_row,
+        "paused_until": line.paused_until,
+        "created_at": line.created_at,
+    }
 
 
 def _as_if(order: AccessOrder, asked_by: str) -> AccessChange:

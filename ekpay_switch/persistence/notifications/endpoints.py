@@ -4,7 +4,7 @@ Signing keys are derived from an endpoint's id and key generation, so a rotation
 and the rows contain no secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.notifications import EndpointKind, EventType
@@ -67,24 +67,9 @@ class Endpoints:
         self._engine = engine
 
     async def add(self, partner_id: str, url: str, events: Sequence[EventType]) -> EndpointLine:
-        """Add an endpoint of a partner; the caller has checked that its URL is safe.
-
-        Raises:
-            UnknownPartnerError: there is no such partner.
-            EndpointExistsError: it has this URL already.
-        """
-        new = {"id": uuid7(), "partner_id": partner_id, "url": url}
-        event_types = sorted({event.value for event in events})
-        try:
-            async with self._engine.begin() as connection:
-                if await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id)) is None:
-                    raise UnknownPartnerError
-                row = await connection.execute(
-                    insert(_TABLE).values(**new, events=event_types).returning(_TABLE, *_KEYS[1:])
-                )
-                return _line(row.one())
-        except IntegrityError as problem:
-            raise EndpointExistsError from problem
+        """See `add_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await add_within(connection, partner_id, url, events)
 
     async def list(self, partner_id: str | None = None) -> Sequence[EndpointLine]:
         """Every endpoint, or those of one partner, the oldest first."""
@@ -123,16 +108,14 @@ class Endpoints:
         )
 
     async def share_secret(self, endpoint_id: UUID, *, is_shared: bool) -> EndpointLine:
-        """Sign under a shared secret as well, or under the public key alone. Raises like `enable`."""
-        return await self._change(endpoint_id, has_shared_secret=is_shared)
+        """See `share_secret_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await share_secret_within(connection, endpoint_id, is_shared=is_shared)
 
     async def rotate_key(self, endpoint_id: UUID, overlap: timedelta) -> EndpointLine:
-        """Sign with a new key, and for `overlap` with the previous one as well. Raises like `enable`."""
-        return await self._change(
-            endpoint_id,
-            key_generation=_TABLE.c.key_generation + 1,
-            previous_key_until=func.now() + overlap if overlap > timedelta(0) else null(),
-        )
+        """See `rotate_key_within`; a transaction of its own."""
+        async with self._engine.begin() as connection:
+            return await rotate_key_within(connection, endpoint_id, overlap)
 
     async def key_generations(self, endpoint_id: UUID) -> Sequence[int]:
         """See `ports.notifications.EndpointKeys`."""
@@ -143,12 +126,52 @@ class Endpoints:
         return valid_generations(row.key_generation, has_previous=bool(row.has_previous_key))
 
     async def _change(self, endpoint_id: UUID, **changes: Any) -> EndpointLine:  # noqa: ANN401 - SQL expressions too
-        change = update(_TABLE).where(_TABLE.c.id == endpoint_id).values(**changes)
         async with self._engine.begin() as connection:
-            row = (await connection.execute(change.returning(_TABLE, *_KEYS[1:]))).first()
-        if row is None:
-            raise UnknownEndpointError
-        return _line(row)
+            return await _change(connection, endpoint_id, changes)
+
+
+async def add_within(
+    connection: AsyncConnection, partner_id: str, url: str, events: Sequence[EventType]
+) -> EndpointLine:
+    """Add an endpoint of a partner; the caller has checked that its URL is safe.
+
+    Raises:
+        UnknownPartnerError: there is no such partner.
+        EndpointExistsError: it has this URL already; the transaction is over.
+    """
+    new = {"id": uuid7(), "partner_id": partner_id, "url": url}
+    event_types = sorted({event.value for event in events})
+    if await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id)) is None:
+        raise UnknownPartnerError
+    adding = insert(_TABLE).values(**new, events=event_types).returning(_TABLE, *_KEYS[1:])
+    try:
+        return _line((await connection.execute(adding)).one())
+    except IntegrityError as problem:
+        raise EndpointExistsError from problem
+
+
+async def share_secret_within(
+    connection: AsyncConnection, endpoint_id: UUID, *, is_shared: bool
+) -> EndpointLine:
+    """Sign under a shared secret as well, or under the public key alone; UnknownEndpointError if none."""
+    return await _change(connection, endpoint_id, {"has_shared_secret": is_shared})
+
+
+async def rotate_key_within(
+    connection: AsyncConnection, endpoint_id: UUID, overlap: timedelta
+) -> EndpointLine:
+    """Sign with a new key, and for `overlap` with the previous one as well; UnknownEndpointError if none."""
+    until = func.now() + overlap if overlap > timedelta(0) else null()
+    changes = {"key_generation": _TABLE.c.key_generation + 1, "previous_key_until": until}
+    return await _change(connection, endpoint_id, changes)
+
+
+async def _change(connection: AsyncConnection, endpoint_id: UUID, changes: Mapping[str, Any]) -> EndpointLine:
+    change = update(_TABLE).where(_TABLE.c.id == endpoint_id).values(dict(changes))
+    row = (await connection.execute(change.returning(_TABLE, *_KEYS[1:]))).first()
+    if row is None:
+        raise UnknownEndpointError
+    return _line(row)
 
 
 def _line(row: Row[Any]) -> EndpointLine:

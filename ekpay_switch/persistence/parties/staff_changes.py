@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.access import CODED_KINDS, STAFF_KINDS, AccessKind, CameBy
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.persistence.parties.access_changes import AccessChange, AccessChanges, AccessOrder
-from ekpay_switch.persistence.parties.staff import Role, UnknownStaffError
+from ekpay_switch.persistence.parties.staff import Role, UnknownStaffError, refuse_taken_name
 from ekpay_switch.persistence.schema.access import access_changes
 from ekpay_switch.persistence.schema.books import staff
 from ekpay_switch.security.identifiers import random_text
@@ -159,6 +159,7 @@ class StaffChanges:
 
 async def _carry_out(connection: AsyncConnection, change: AccessChange) -> AccessChange:
     if change.kind is AccessKind.STAFF_ADDED:
+        await refuse_taken_name(connection, change.subject)
         new = {
             "name": change.subject,
             "passphrase_hash": "",

@@ -15,6 +15,7 @@ from ekpay_switch.cli.notifications.replay_options import SILENT_SECONDS, bar_wh
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
 from tests.cli.migrated_home import a_home
+from tests.cli.two_persons import with_both
 from tests.database import database_of
 from tests.persistence.books import Books, group_commit_of
 from tests.persistence.merchants.merchant_setup import open_shop
@@ -183,7 +184,9 @@ def test_the_place_of_ipns_is_shown_with_its_key_and_cannot_be_disabled(ekpay: E
     assert "(IPNs: as each order says)" in shown
     refused = ekpay("notifications", "endpoints", "disable", str(line["id"]))
     assert (refused.code, refused.err.startswith("ekpay: IPNs cannot be disabled")) == (1, True)
-    rotated = json.loads(ekpay("notifications", "endpoints", "rotate-key", str(line["id"]), "--json").out)
+    rotated = json.loads(
+        with_both(ekpay, "notifications", "endpoints", "rotate-key", str(line["id"]), "--json").out
+    )
     assert len(rotated["public_keys"]) == 2
 
 

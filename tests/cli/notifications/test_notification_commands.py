@@ -33,7 +33,7 @@ def partner(ekpay: Ekpay) -> str:
 
 @pytest.fixture
 def endpoint(ekpay: Ekpay, partner: str) -> dict[str, object]:
-    done = ekpay("notifications", "endpoints", "add", partner, URL, "--json", **{TRUSTED: PLACE})
+    done = with_both(ekpay, "notifications", "endpoints", "add", partner, URL, "--json", **{TRUSTED: PLACE})
     assert done.code == 0, done.err
     shown: dict[str, object] = json.loads(done.out)
     return shown
@@ -46,7 +46,8 @@ def listed(ekpay: Ekpay, partner: str) -> dict[str, object]:
 
 
 def on_endpoint(ekpay: Ekpay, word: str, endpoint: dict[str, object], *more: str) -> Typed:
-    return ekpay("notifications", "endpoints", word, str(endpoint["id"]), *more)
+    words = ("notifications", "endpoints", word, str(endpoint["id"]), *more)
+    return ekpay(*words) if word in {"disable", "enable"} else with_both(ekpay, *words)
 
 
 # ---- endpoints
@@ -66,7 +67,7 @@ def test_a_new_endpoint_is_told_with_its_public_key(
 
 def test_people_are_told_where_the_keys_are(ekpay: Ekpay, partner: str) -> None:
     words = ("notifications", "endpoints", "add", partner, URL, "--event", "payment.refunded")
-    done = ekpay(*words, **{TRUSTED: PLACE})
+    done = with_both(ekpay, *words, **{TRUSTED: PLACE})
     line = listed(ekpay, partner)
     assert line["events"] == ["payment.refunded"]
     assert f"/.well-known/ekpay-webhook-keys/{line['id']}" in done.out
@@ -90,7 +91,7 @@ def test_people_are_told_where_the_keys_are(ekpay: Ekpay, partner: str) -> None:
 def test_an_unsafe_url_is_refused_and_nothing_is_added(
     ekpay: Ekpay, partner: str, url: str, why: str
 ) -> None:
-    done = ekpay("notifications", "endpoints", "add", partner, url)
+    done = with_both(ekpay, "notifications", "endpoints", "add", partner, url)
     assert (done.code, done.out) == (2, "")
     assert why in done.err
     assert "secret" not in done.err
@@ -99,8 +100,8 @@ def test_an_unsafe_url_is_refused_and_nothing_is_added(
 
 def test_other_ports_can_be_allowed(ekpay: Ekpay, partner: str) -> None:
     words = ("notifications", "endpoints", "add", partner, "https://127.0.0.1:9443/")
-    assert "port 9443" in ekpay(*words).err
-    assert "not public" in ekpay(*words, EKPAY_WEBHOOK_PORTS="443, 9443").err
+    assert "port 9443" in with_both(ekpay, *words).err
+    assert "not public" in with_both(ekpay, *words, EKPAY_WEBHOOK_PORTS="443, 9443").err
 
 
 @pytest.mark.parametrize("value", ["8191", "http://127.0.0.1:8191", "127.0.0.1", "a b:1"])
@@ -116,11 +117,11 @@ def test_the_partner_must_exist_and_have_the_url_once(
 ) -> None:
     assert endpoint["state"] == "active"
     add = ("notifications", "endpoints", "add")
-    again = ekpay(*add, partner, URL, **{TRUSTED: PLACE})
+    again = with_both(ekpay, *add, partner, URL, **{TRUSTED: PLACE})
     assert (again.code, again.err) == (1, "ekpay: The partner has an endpoint at this URL already.\n")
-    nobody = ekpay(*add, "nobody", URL, **{TRUSTED: PLACE})
+    nobody = with_both(ekpay, *add, "nobody", URL, **{TRUSTED: PLACE})
     assert (nobody.code, nobody.err) == (1, "ekpay: There is no such partner.\n")
-    assert ekpay(*add, partner, URL, "--event", "payment.lost").code == 2
+    assert with_both(ekpay, *add, partner, URL, "--event", "payment.lost").code == 2
 
 
 def test_an_endpoint_is_disabled_and_enabled(ekpay: Ekpay, partner: str, endpoint: dict[str, object]) -> None:

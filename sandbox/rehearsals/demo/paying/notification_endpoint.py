@@ -12,7 +12,7 @@ from typing import Any
 from sandbox.callers.partner.webhooks import WebhookReceiver, build_server
 from sandbox.rehearsals.demo.comparison.biller_books import NotificationLine
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
-from sandbox.rehearsals.installation.parties import StagePartner
+from sandbox.rehearsals.installation.parties import StagePartner, ask_together
 
 REFUSED_EVERY = 50
 """One message in so many is refused when it arrives for the first time."""
@@ -50,7 +50,7 @@ class NotificationEndpoint:
 
     async def register(self, tool: EkpayCommand, url: str) -> None:
         """Register the endpoint with the switch, and read the switch's key."""
-        registered = await tool.read("notifications", "endpoints", "add", self.player.id, url, "--json")
+        registered = await ask_together(tool, "notifications", "endpoints", "add", self.player.id, url)
         self._receiver.trust(registered["public_keys"])
 
     async def wait_for(self, references: Collection[str]) -> None:
