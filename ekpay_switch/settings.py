@@ -158,6 +158,11 @@ class Settings(BaseSettings):
         ge=1,
         description='Days after which an unpaid quote is dropped (ekpay-syndicate-api.md, "Binding").',
     )
+    seal_customers: bool = Field(
+        default=True,
+        description="Whether the customers of merchants' orders are stored sealed; false while a process of "
+        "before still runs, which could not read them (docs/adr/0084).",
+    )
     webhook_ports: Ports = Field(
         frozenset({443, 8443}), description="TCP ports that endpoints of partners may have, with commas."
     )

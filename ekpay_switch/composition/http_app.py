@@ -30,6 +30,7 @@ from ekpay_switch.composition.switch import (
     Switch,
     WrapWorld,
     address_rules,
+    customer_seal,
     open_switch,
     same_world,
 )
@@ -199,7 +200,7 @@ def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
 def _receipts(switch: Switch) -> ReceiptPages:
     world, public_url = switch.world, switch.settings.public_url
     return ReceiptPages(
-        receipts=PostgresReceipts(switch.engine),
+        receipts=PostgresReceipts(switch.engine, customer_seal(switch.settings, switch.keys)),
         billers=world.billers,
         connectors=world.connectors,
         keys=ReceiptKeys(switch.keys),

@@ -22,6 +22,7 @@ from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.host_links.store import PostgresHosts
+from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.payments.biller_locked_bills import PostgresLockedBills
@@ -47,7 +48,7 @@ from ekpay_switch.wire.http import HttpWire, WireSettings
 from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.tcp import TcpLines
 
-FAR_SIDE_TOKENS, BOUGHT_TOKENS = "far-side-tokens/1", "bought-tokens/1"
+FAR_SIDE_TOKENS, BOUGHT_TOKENS, CUSTOMERS = "far-side-tokens/1", "bought-tokens/1", "customers/1"
 SEND_CODES, SEND_SEALS = "sends-journal-codes/1", "sends-journal-seals/1"
 
 
@@ -117,7 +118,7 @@ async def open_switch(
         alarms=alarms,
         public_url=settings.public_url,
         merchants=PostgresMerchants(engine),
-        merchant_payments=PostgresMerchantPayments(engine, transactions),
+        merchant_payments=PostgresMerchantPayments(engine, transactions, customer_seal(settings, keys)),
         sends=sends,
         lost_payments=PostgresLostPayments(engine, clock),
     )
@@ -195,6 +196,11 @@ def sends_journal(settings: Settings, keys: KeyRing) -> FileSendsJournal:
 def send_sealer(keys: KeyRing) -> Sealer:
     """What seals and opens the personal part of the sends journal."""
     return Sealer(keys.sub_key(SEND_SEALS))
+
+
+def customer_seal(settings: Settings, keys: KeyRing) -> CustomerSeal:
+    """What seals and opens the customers of merchants' orders."""
+    return CustomerSeal(Sealer(keys.sub_key(CUSTOMERS)), is_on=settings.seal_customers)
 
 
 def _wire_settings(divisor: float) -> WireSettings:

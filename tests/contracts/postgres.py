@@ -25,7 +25,7 @@ from ekpay_switch.persistence.short_transactions import ShortTransactions, Trans
 from ekpay_switch.ports.merchants import MerchantOpened, NewMerchantPayment
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.contracts.setups import LoggedTry, StoredNotification
-from tests.persistence.books import SEALER, Books
+from tests.persistence.books import CUSTOMERS, SEALER, Books
 from tests.persistence.conftest import open_books
 from tests.persistence.merchants.merchant_setup import NEW_ENDPOINT, NEW_MERCHANT, a_text
 from tests.persistence.merchants.merchant_setup import NEW_PARTNER as NEW_MERCHANT_PARTNER
@@ -224,7 +224,7 @@ class PostgresEndpoints:
             return_url="https://pay.example/return",
             shares=(Share("", None, amount),),
         )
-        answer = await PostgresMerchantPayments(self.copy.engine, self.copy.transactions).open(new)
+        answer = await PostgresMerchantPayments(self.copy.engine, self.copy.transactions, CUSTOMERS).open(new)
         assert isinstance(answer, MerchantOpened), answer
         return payment_id
 

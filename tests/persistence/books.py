@@ -23,6 +23,7 @@ from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.group_commit.steps import PostEntry, SaveQuote, Step
+from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.sealed_fields import Sealer
 from tests.database import database_of
@@ -33,6 +34,7 @@ APPROVED = Approved({"receipt": "R-1"})
 REFUSED = Declined("account_closed", "205")
 SILENT = InDoubt("no answer in time")
 SEALER = Sealer(bytes(32))
+CUSTOMERS = CustomerSeal(SEALER)
 NEW_PARTNER = """
 INSERT INTO partners (id, name, nd_id, syndct_id, user_id, pass_key_hash, secret_sealed, lane)
 VALUES ($1, $1, $2, $3, $1, '', '', $4)

@@ -46,7 +46,7 @@ from tests.persistence.challans.challan_setup import BIN, MachineClock
 from tests.persistence.collections.merchant_money_setup import Stall
 from tests.scenarios.merchant_orders import ELSEWHERE, KEY, SERVER, an_order
 
-MASTER_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that open nothing
+OPENS_NOTHING = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that open nothing
 CARDS = ("4012888888881881", "5200828282828210", "371449635398431")
 SPELLINGS = (
     "4012888888881881",
@@ -144,7 +144,9 @@ async def opened(books: Books, home: Path) -> AsyncIterator[Scene]:
     def wrap(world: World) -> World:
         return replace(world, billers=FakeBillers([biller, treasury]), connectors=FakeConnectors([wallet]))
 
-    settings = Settings(home=home, master_key=MASTER_KEY, operations_port=0, public_url="https://pay.example")
+    settings = Settings(
+        home=home, master_key=OPENS_NOTHING, operations_port=0, public_url="https://pay.example"
+    )
     app = build_app(settings, books.database, wrap)
     async with app.router.lifespan_context(app):
         yield Scene(app, books, biller, wallet)
@@ -245,7 +247,7 @@ async def _one_that_is_paid(scene: Scene, order: Content, headers: Mapping[str, 
 
 async def bills_of_partners(scene: Scene) -> None:
     engine = scene.books.database.engine()
-    keys = KeyRing.open(Path("unused"), MASTER_KEY)
+    keys = KeyRing.open(Path("unused"), OPENS_NOTHING)
     given = await Partners(engine, keys).add(NewPartner("walker", "Walker", "walker-user", "NS77", "s77"))
     lane = await scene.books.value("SELECT lane FROM partners WHERE id = 'walker'")
     await engine.dispose()

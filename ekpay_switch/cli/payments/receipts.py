@@ -11,6 +11,7 @@ import typer
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
 from ekpay_switch.cli.session import Session, keys_of, open_session
 from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
+from ekpay_switch.composition.switch import customer_seal
 from ekpay_switch.flows.receipt import Receipt, receipt_of
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts, ask_for_final_receipt
 from ekpay_switch.plugins import load_billers, load_connectors
@@ -145,7 +146,10 @@ def _receipt(session: Session, payment_id: UUID) -> Receipt | None:
     wire, tokens, clock = NoWire(), NoTokens(), SystemClock()
     billers = load_billers(config, wire, tokens, clock, divisor)
     connectors = load_connectors(config, wire, tokens, clock, divisor)
-    return session.run(lambda engine: receipt_of(payment_id, PostgresReceipts(engine), billers, connectors))
+    customers = customer_seal(session.settings, session.keys())
+    return session.run(
+        lambda engine: receipt_of(payment_id, PostgresReceipts(engine, customers), billers, connectors)
+    )
 
 
 def _write_pdf(receipt: SignedReceipt, file: Path) -> None:

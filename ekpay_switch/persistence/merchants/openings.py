@@ -11,6 +11,7 @@ from ekpay_switch.domain.money import ZERO
 from ekpay_switch.persistence.collections.openings import LOCK_BILL, NEW_COLLECTION, READ_STANDING
 from ekpay_switch.persistence.group_commit.batch import bill_lock
 from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, open_window
+from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.persistence.payment_rows import Row, as_json
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.merchants import NewMerchantPayment, OrderText
@@ -50,7 +51,7 @@ def reference_of(trnx_id: str) -> str:
     return f"ekpg:{trnx_id}"
 
 
-async def open_order(connection: Connection, new: NewMerchantPayment) -> UUID | None:
+async def open_order(connection: Connection, new: NewMerchantPayment, customers: CustomerSeal) -> UUID | None:
     """The id of the payment with the order's trnx_id, opened if there is none; None if its content differs.
 
     It is the id of `new` where it was written now or by a COMMIT that was not acknowledged. Callers with the
@@ -61,22 +62,24 @@ async def open_order(connection: Connection, new: NewMerchantPayment) -> UUID | 
     await connection.execute(LOCK_BILL, bill_lock(payee, new.text.trnx_id))
     standing: Row | None = await connection.fetchrow(READ_STANDING, new.partner_id, reference)
     if standing is None:
-        await _write(connection, new, payee, reference)
+        await _write(connection, new, reference, customers)
         return new.payment_id
     standing_id: UUID = standing["id"]
     return standing_id if standing["fingerprint"] == new.fingerprint else None
 
 
-async def _write(connection: Connection, new: NewMerchantPayment, payee: str, reference: str) -> None:
+async def _write(
+    connection: Connection, new: NewMerchantPayment, reference: str, customers: CustomerSeal
+) -> None:
     """Write a payment without a try: it waits for one until its token expires, and then expires itself."""
-    payment_id, until = new.payment_id, new.token_expires_at
+    payment_id, until, payee = new.payment_id, new.token_expires_at, payee_of(new.partner_id)
     day = (await open_window(connection))["business_date"]
     await connection.execute(
         NEW_PAYMENT, payment_id, new.partner_id, new.lane, reference, new.fingerprint, payee,
         new.text.trnx_id, new.amount.currency, new.amount.minor, ZERO.minor, until, day,
     )  # fmt: skip
     await connection.execute(NEW_COLLECTION, payment_id, "{}", new.return_url, until)
-    await _write_order(connection, new)
+    await _write_order(connection, new, customers)
     columns = zip(
         *(
             (
@@ -92,13 +95,13 @@ async def _write(connection: Connection, new: NewMerchantPayment, payee: str, re
     await connection.execute(NEW_SHARES, payment_id, *map(list, columns))
 
 
-async def _write_order(connection: Connection, new: NewMerchantPayment) -> None:
+async def _write_order(connection: Connection, new: NewMerchantPayment, customers: CustomerSeal) -> None:
     """Write the order under its transaction id, or under another one where that is taken.
 
     Raises:
         OutOfNamesError: no draw found a free one.
     """
-    name, order = new.ekpay_trnx_id, as_json(text_as_json(new.text))
+    name, order = new.ekpay_trnx_id, as_json(_text_as_json(new, customers))
     for _ in range(DRAWS_MAX):
         is_written = await connection.fetchval(
             NEW_ORDER, new.payment_id, new.partner_id, new.text.trnx_id, order, name, new.checkout_reference,
@@ -110,11 +113,12 @@ async def _write_order(connection: Connection, new: NewMerchantPayment) -> None:
     raise OutOfNamesError
 
 
-def text_as_json(text: OrderText) -> dict[str, object]:
+def _text_as_json(new: NewMerchantPayment, customers: CustomerSeal) -> dict[str, object]:
     """The order's text as it is stored; `text_of` reads it back."""
+    text = new.text
     return {
         "trnx_id": text.trnx_id,
-        "order": dict(text.order),
+        "order": customers.seal(new.payment_id, text.order),
         "s_uri": text.s_uri,
         "f_uri": text.f_uri,
         "c_uri": text.c_uri,
@@ -124,11 +128,10 @@ def text_as_json(text: OrderText) -> dict[str, object]:
     }
 
 
-def text_of(document: Mapping[str, Any]) -> OrderText:
+def text_of(payment_id: UUID, document: Mapping[str, Any], customers: CustomerSeal) -> OrderText:
     """The stored text of an order; card numbers in rows from before they were masked are masked here."""
-    order: Mapping[str, str | None] = document["order"]
     masked = {
         name: value if value is None or name in _EXACT_MEMBERS else mask_card_numbers(value)
-        for name, value in order.items()
+        for name, value in customers.open(payment_id, document["order"]).items()
     }
     return OrderText(**{**document, "order": masked})

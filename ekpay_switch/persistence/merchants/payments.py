@@ -17,6 +17,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import IPN_CODES
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.persistence.merchants.directory import can_be_stored
 from ekpay_switch.persistence.merchants.openings import open_order, text_of
 from ekpay_switch.persistence.schema.books import one_of
@@ -83,13 +84,16 @@ ORDER BY payment_id, seq
 class PostgresMerchantPayments:
     """Merchant payments in PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine, transactions: ShortTransactions) -> None:
+    def __init__(self, engine: AsyncEngine, transactions: ShortTransactions, customers: CustomerSeal) -> None:
         self._engine = engine
         self._transactions = transactions
+        self._customers = customers
 
     async def open(self, new: NewMerchantPayment) -> MerchantOpened | TrnxIdTaken:
         """See `ports.merchants.MerchantPayments`."""
-        standing = await self._transactions.run(lambda connection: open_order(connection, new))
+        standing = await self._transactions.run(
+            lambda connection: open_order(connection, new, self._customers)
+        )
         if standing is None:
             return TrnxIdTaken()
         payment = await self.by_id(standing)
@@ -127,7 +131,10 @@ class PostgresMerchantPayments:
                 await _by_payment(connection, _TRIES, ids),
                 await _by_payment(connection, _SHARES, ids),
             )
-        return [_payment(row, tries.get(row.payment_id, []), shares[row.payment_id]) for row in rows]
+        return [
+            _payment(row, tries.get(row.payment_id, []), shares[row.payment_id], self._customers)
+            for row in rows
+        ]
 
 
 async def _by_payment(
@@ -143,7 +150,9 @@ async def _by_payment(
     return by_payment
 
 
-def _payment(row: Row[Any], tries: Sequence[Row[Any]], shares: Sequence[Row[Any]]) -> MerchantPayment:
+def _payment(
+    row: Row[Any], tries: Sequence[Row[Any]], shares: Sequence[Row[Any]], customers: CustomerSeal
+) -> MerchantPayment:
     currency = row.currency
     parts = (row.amount, row.charge, row.fee, row.vat, row.rounding)
     sums = Sums(*(Money(part, currency) for part in parts))
@@ -155,7 +164,7 @@ def _payment(row: Row[Any], tries: Sequence[Row[Any]], shares: Sequence[Row[Any]
         mer_reg_id=row.mer_reg_id,
         merchant_en=row.name,
         merchant_bn=row.name_bn,
-        text=text_of(row.text),
+        text=text_of(row.payment_id, row.text, customers),
         amount=sums.amount,
         sums=sums,
         fingerprint=bytes(row.fingerprint),

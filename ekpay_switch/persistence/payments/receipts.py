@@ -13,6 +13,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import FREED, RefundKind, RefundState
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
+from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.persistence.payment_rows import LEG
 from ekpay_switch.persistence.schema.books import attempts, history, partners, payments
 from ekpay_switch.persistence.schema.collections import collections, refunds, tries
@@ -26,8 +27,9 @@ _NOT_OWED = FREED | {RefundState.REQUESTED, RefundState.DONE}
 class PostgresReceipts:
     """Paid payments with the fields of their receipts; read without locks."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, customers: CustomerSeal) -> None:
         self._engine = engine
+        self._customers = customers
 
     async def by_id(self, payment_id: UUID) -> PaidPayment | None:
         """See `ports.receipts.Receipts`."""
@@ -55,7 +57,7 @@ class PostgresReceipts:
         )  # fmt: skip
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).mappings().first()
-        return None if row is None else _paid(row)
+        return None if row is None else _paid(row, self._customers)
 
 
 async def ask_for_final_receipt(
@@ -93,7 +95,7 @@ def _given_back(is_counted: ColumnElement[bool]) -> ScalarSelect[Any]:
     )
 
 
-def _paid(row: RowMapping) -> PaidPayment:
+def _paid(row: RowMapping, customers: CustomerSeal) -> PaidPayment:
     return PaidPayment(
         payment_id=row["id"],
         state=State(row["state"]),
@@ -102,7 +104,7 @@ def _paid(row: RowMapping) -> PaidPayment:
         sums=sums_of(dict(row)),
         bill=row["bill"],
         facts=row["facts"],
-        order=None if row["order"] is None else _order(row),
+        order=None if row["order"] is None else _order(row, customers),
         connector_id=row["connector_id"],
         reference=row["our_reference"],
         provider_transaction=row["provider_transaction"] or "",
@@ -112,9 +114,9 @@ def _paid(row: RowMapping) -> PaidPayment:
     )
 
 
-def _order(row: RowMapping) -> PaidOrder:
+def _order(row: RowMapping, customers: CustomerSeal) -> PaidOrder:
     text: Mapping[str, Any] = row["order"]
-    fields: Mapping[str, str | None] = text["order"]
+    fields = customers.open(row["id"], text["order"])
     return PaidOrder(
         merchant_en=row["name"],
         merchant_bn=row["name_bn"],

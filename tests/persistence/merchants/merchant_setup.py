@@ -17,7 +17,7 @@ from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits
 from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, OrderText
 from ekpay_switch.security.identifiers import unguessable, uuid7
-from tests.persistence.books import Books
+from tests.persistence.books import CUSTOMERS, Books
 from tests.persistence.collections.collection_setup import HOLD_SECONDS, Till, open_till
 
 NEW_PARTNER = "INSERT INTO partners (id, name, lane) VALUES ($1, $2, $3)"
@@ -129,6 +129,7 @@ async def open_shop(
     limits = TransactionLimits(connections)
     transactions = ShortTransactions(connect or books.database.connect_hot, limits)
     async with open_till(books, connect, connections) as till:
-        yield Shop(books, till, PostgresMerchants(engine), PostgresMerchantPayments(engine, transactions))
+        payments = PostgresMerchantPayments(engine, transactions, CUSTOMERS)
+        yield Shop(books, till, PostgresMerchants(engine), payments)
     await transactions.close()
     await engine.dispose()

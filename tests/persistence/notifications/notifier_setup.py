@@ -25,7 +25,7 @@ from tests.fakes.billers import FakeBiller, FakeBillers
 from tests.fakes.connectors import FakeConnector, FakeConnectors
 from tests.fakes.crash_points import Steps
 from tests.fakes.world import FakeAlarms, FakeClock
-from tests.persistence.books import APPROVED, Books
+from tests.persistence.books import APPROVED, CUSTOMERS, Books
 from tests.wire.scripted_peer import Caller, Manners, RudePeer, rude_peer
 
 PACE = NotifierPace(poll_seconds=0.05, lease_seconds=30.0, leave_seconds=1.0)
@@ -66,7 +66,9 @@ class Post:
             alarms=self.alarms,
             luck=lambda: 0.0,
             merchants=IpnPorts(
-                PostgresMerchantPayments(self.engine, ShortTransactions(self.books.database.connect_hot)),
+                PostgresMerchantPayments(
+                    self.engine, ShortTransactions(self.books.database.connect_hot), CUSTOMERS
+                ),
                 FakeConnectors([FakeConnector(FakeClock(), Steps())]),
                 lambda payment: f"token of {payment.payment_id}",
             ),

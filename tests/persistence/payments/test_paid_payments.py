@@ -11,7 +11,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
 from ekpay_switch.ports.receipts import PaidPayment
-from tests.persistence.books import Books
+from tests.persistence.books import CUSTOMERS, Books
 from tests.persistence.collections.collection_setup import SUMS, Till, agreed
 from tests.persistence.merchants.merchant_setup import BKASH, open_shop
 from tests.persistence.refunds.refund_setup import NO, SILENCE, Office, open_office
@@ -27,7 +27,7 @@ async def office(till: Till) -> AsyncIterator[Office]:
 @pytest.fixture
 async def receipts(books: Books) -> AsyncIterator[PostgresReceipts]:
     engine = books.database.engine()
-    yield PostgresReceipts(engine)
+    yield PostgresReceipts(engine, CUSTOMERS)
     await engine.dispose()
 
 
