@@ -6,7 +6,7 @@ are paisa.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -30,6 +30,29 @@ class FetchTerms:
 
 
 USUAL_FETCHES = FetchTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageWindow:
+    """How old a partner's message may be when it starts something, and how far ahead of our clock.
+
+    Seconds; None where its time is not looked at.
+    """
+
+    age_seconds: int | None = 86_400
+    ahead_seconds: int | None = 900
+
+    def fault(self, sent_at: datetime, now: datetime) -> str:
+        """What is wrong with the time of a message; empty for a fresh one."""
+        age = (now - sent_at).total_seconds()
+        if self.age_seconds is not None and age > self.age_seconds:
+            return f"is more than {self.age_seconds} seconds ago"
+        if self.ahead_seconds is not None and -age > self.ahead_seconds:
+            return f"is more than {self.ahead_seconds} seconds ahead of our clock"
+        return ""
+
+
+USUAL_MESSAGES = MessageWindow()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from ekpay_switch.domain.delivery import (
 from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.inquiries import DoubtfulSend
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import USUAL_FETCHES, FetchTerms
+from ekpay_switch.domain.partner_limits import USUAL_FETCHES, USUAL_MESSAGES, FetchTerms, MessageWindow
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.billers import Billers
@@ -156,7 +156,8 @@ class LockedBills(Protocol):
 class Partner:
     """A partner as the API needs it; `secrets` holds the current key, then in an overlap the one before.
 
-    By its agreement it may take `tokens_per_second` at get-token, and fetch bills within `fetches`.
+    By its agreement it may take `tokens_per_second` at get-token, and fetch bills within `fetches`; its
+    messages are sent within `messages`.
     """
 
     id: str
@@ -170,6 +171,7 @@ class Partner:
     secrets: tuple[bytes, ...] = field(repr=False)
     tokens_per_second: int = 1_000
     fetches: FetchTerms = USUAL_FETCHES
+    messages: MessageWindow = USUAL_MESSAGES
 
 
 class PartnerDirectory(Protocol):

@@ -1,13 +1,13 @@
 """Limits of a partner: the running total of a day, what may still be paid, and claims that meet either."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.claims import decide_claims
-from ekpay_switch.domain.partner_limits import DayTotal, left_today
+from ekpay_switch.domain.partner_limits import DayTotal, MessageWindow, left_today
 from ekpay_switch.domain.refusals import Refusal
 from tests.domain.test_claims import PREFUND, a_claim, a_quote, a_snapshot, refusal_of, refusals
 
@@ -78,3 +78,25 @@ def test_the_limit_of_another_partner_binds_nobody_else() -> None:
     seen = a_snapshot(a_quote())
     seen.left_today["bank2"] = -1
     assert refusal_of(a_claim(), seen) is None
+
+
+NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fault"),
+    [
+        (-86_400, ""),
+        (-86_401, "is more than 86400 seconds ago"),
+        (0, ""),
+        (900, ""),
+        (901, "is more than 900 seconds ahead of our clock"),
+    ],
+)
+def test_a_message_is_fresh_within_its_window(seconds: int, fault: str) -> None:
+    assert MessageWindow().fault(NOON + timedelta(seconds=seconds), NOON) == fault
+
+
+def test_a_window_without_bounds_takes_any_time() -> None:
+    for years in (-6, 6):
+        assert MessageWindow(None, None).fault(NOON.replace(year=NOON.year + years), NOON) == ""

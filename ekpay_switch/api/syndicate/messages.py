@@ -9,6 +9,7 @@ the partner's own with a card number in it is refused; what names a bill is judg
 import hashlib
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -261,6 +262,14 @@ def fault_of(error: ValidationError) -> str:
         rule = _RULES.get(names[-1] if names else "")
         why = rule or ("is too long" if first["type"] == "string_too_long" else "is not as specified")
     return f"{'.'.join(names) or 'the message'} {why}"
+
+
+def sent_at(headers: Headers) -> datetime | None:
+    """When a message says that it was sent; None where it says nothing, or a day that there is not."""
+    try:
+        return None if headers.tms is None else datetime.fromisoformat(headers.tms)
+    except ValueError:
+        return None
 
 
 AnyRequest = MasterDataRequest | FetchRequest | PayRequest | StatusRequest | BalanceRequest

@@ -34,6 +34,7 @@ from ekpay_switch.api.syndicate.messages import (
     PayRequest,
     StatusRequest,
     fault_of,
+    sent_at,
 )
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.bill import Quote
@@ -144,6 +145,20 @@ def _malformed_answer(
     return head | block | answers.status_block(REFUSALS[Refusal.MALFORMED], fault=fault)
 
 
+def _time_fault(message: FetchRequest | PayRequest, call: SyndicateCall, syndicate: SyndicateApi) -> str:
+    """What is wrong with the time of a message that would start something; empty for a fresh one."""
+    instant = sent_at(message.hdrs)
+    why = "" if instant is None else call.partner.messages.fault(instant, syndicate.world.clock.now())
+    return why and f"hdrs.tms {why}"
+
+
+async def _is_repeat(message: PayRequest, call: SyndicateCall, syndicate: SyndicateApi) -> bool:
+    """Whether this reference pays or has paid what this message names: its sender is owed the truth."""
+    status = await syndicate.enquiries.status_of_request(call.partner.id, message.hdrs.ref_id)
+    standing = None if status is None else status.standing
+    return standing is not None and standing.reference == message.pyd_inf.pyd_trxn_refid
+
+
 async def _master_data(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
     message = _read(MasterDataRequest, call, "FETCH_MDM_DATA_REQ", syndicate)
     if isinstance(message, dict):
@@ -157,6 +172,9 @@ async def _fetch(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer
     message = _read(FetchRequest, call, "FETCH_BLL_REQ", syndicate)
     if isinstance(message, dict):
         return message
+    stale = _time_fault(message, call, syndicate)
+    if stale:
+        return _malformed_answer(FetchRequest, message, stale, syndicate)
     bill = message.bll_inf
     order = FetchOrder(
         call.partner.id,
@@ -179,6 +197,9 @@ async def _pay(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answer:
     message = _read(PayRequest, call, "UPDT_BLL_PYMNT_REQ", syndicate)
     if isinstance(message, dict):
         return message
+    stale = _time_fault(message, call, syndicate)
+    if stale and not await _is_repeat(message, call, syndicate):
+        return _malformed_answer(PayRequest, message, stale, syndicate)
     order = PartnerPayOrder(
         partner_id=call.partner.id,
         lane=call.partner.lane,

@@ -17,7 +17,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.partner_limits import FetchTerms, MessageWindow
 from ekpay_switch.persistence.access.client_access import partner_order, secret_order
 from ekpay_switch.persistence.parties.partners import NewPartner, PartnerLine, Partners
 from ekpay_switch.persistence.parties.staff import Role, Staff
@@ -132,6 +132,24 @@ def set_fetch_limits(
     typer.echo(f"{partner_id} may fetch {in_flight} bills at the same time and {per_second} a second.")
 
 
+@app.command("set-message-window")
+def set_message_window(
+    partner_id: PartnerId,
+    age_seconds: Annotated[
+        int | None, typer.Option(min=60, max=31_622_400, help="How old; any age if left out.")
+    ] = None,
+    ahead_seconds: Annotated[
+        int | None, typer.Option(min=60, max=31_622_400, help="How far ahead of our clock; any if left out.")
+    ] = None,
+) -> None:
+    """Take fetches and payments of a partner whose hdrs.tms lies within this window, by its agreement."""
+    session = open_session()
+    keys, window = session.keys(), MessageWindow(age_seconds, ahead_seconds)
+    session.run(lambda engine: Partners(engine, keys).set_message_window(partner_id, window))
+    age, ahead = ("any" if bound is None else f"{bound} s" for bound in (age_seconds, ahead_seconds))
+    typer.echo(f"{partner_id} may send messages of {age} ago and {ahead} ahead.")
+
+
 @app.command("list")
 def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
     """List partners and what stands in their prefunds."""
@@ -230,6 +248,8 @@ def _for_programs(line: PartnerLine) -> dict[str, object]:
         "tokens_per_second": line.tokens_per_second,
         "fetches_in_flight": line.fetches.in_flight,
         "fetches_per_second": line.fetches.per_second,
+        "message_age_seconds": line.messages.age_seconds,
+        "message_ahead_seconds": line.messages.ahead_seconds,
         "generation": line.generation,
         "is_active": line.is_active,
         "created_at": line.created_at,

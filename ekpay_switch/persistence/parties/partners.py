@@ -19,7 +19,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.partner_limits import FetchTerms, MessageWindow
 from ekpay_switch.persistence.schema.books import accounts, lanes, partners
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.keys import KeyRing
@@ -83,6 +83,7 @@ class PartnerLine:
     user_id: str | None
     tokens_per_second: int
     fetches: FetchTerms
+    messages: MessageWindow
     generation: int
     is_active: bool
     created_at: datetime
@@ -182,6 +183,15 @@ class Partners:
         values = {"fetches_in_flight": terms.in_flight, "fetches_per_second": terms.per_second}
         await self._change_terms(partner_id, values)
 
+    async def set_message_window(self, partner_id: str, window: MessageWindow) -> None:
+        """Take the partner's messages within this window, each bound from a minute to 366 days.
+
+        Raises:
+            UnknownPartnerError: there is no such partner.
+        """
+        values = {"message_age_seconds": window.age_seconds, "message_ahead_seconds": window.ahead_seconds}
+        await self._change_terms(partner_id, values)
+
     async def by_id(self, partner_id: str) -> Partner | None:
         """The partner with its secrets unsealed; None if there is none with a shared secret."""
         return await self._find(partners.c.id, partner_id)
@@ -235,6 +245,7 @@ class Partners:
             secrets=tuple(self._sealer.unseal(_context(row.id), bytes(text)) for text in sealed),
             tokens_per_second=row.tokens_per_second,
             fetches=FetchTerms(row.fetches_in_flight, row.fetches_per_second),
+            messages=MessageWindow(row.message_age_seconds, row.message_ahead_seconds),
         )
 
 
@@ -348,6 +359,7 @@ def _line(row: Row[Any], balance_by_code: Mapping[str, int]) -> PartnerLine:
         user_id=row.user_id,
         tokens_per_second=row.tokens_per_second,
         fetches=FetchTerms(row.fetches_in_flight, row.fetches_per_second),
+        messages=MessageWindow(row.message_age_seconds, row.message_ahead_seconds),
         generation=row.generation,
         is_active=row.is_active,
         created_at=row.created_at,

@@ -78,6 +78,20 @@ def test_fetch_limits_are_terms_of_the_agreement(ekpay: Ekpay, partner: str) -> 
     assert limits() == (7, 90)
 
 
+def test_the_window_of_messages_is_a_term_of_the_agreement(ekpay: Ekpay, partner: str) -> None:
+    def window() -> tuple[int | None, int | None]:
+        listed = json.loads(ekpay("partners", "list", "--json").out)
+        (line,) = [line for line in listed if line["id"] == partner]
+        return line["message_age_seconds"], line["message_ahead_seconds"]
+
+    command = ("partners", "set-message-window", partner)
+    assert window() == (86_400, 900)
+    assert ekpay(*command, "--age-seconds", "3600").code == 0
+    assert window() == (3_600, None)
+    assert ekpay(*command, "--age-seconds", "59").code == 2
+    assert window() == (3_600, None)
+
+
 def test_a_partner_is_added_once(ekpay: Ekpay, partner: str) -> None:
     done = with_both(ekpay, "partners", "add", partner, "--name", "Again")
     assert done.code == 1
