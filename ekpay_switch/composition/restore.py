@@ -5,16 +5,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.composition.positions import place_of
 from ekpay_switch.composition.switch import SEND_CODES, open_switch, send_sealer
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.lost_sends import LostSend
 from ekpay_switch.flows.ask_lost_sends import ask_lost_sends
 from ekpay_switch.flows.book_lost_sends import book_lost_sends
 from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.positions.restores import record_check
 from ekpay_switch.persistence.sends.journal import holds_journal, read_journal
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
 from ekpay_switch.persistence.sends.lost_decisions import LostDecisions
-from ekpay_switch.persistence.sends.parts import SendLine
+from ekpay_switch.persistence.sends.parts import JournalLine
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
@@ -41,7 +45,7 @@ class _Lines:
         self._folders, self._code_key = folders, code_key
         self.count = self.unreadable = 0
 
-    def __iter__(self) -> Iterator[SendLine]:
+    def __iter__(self) -> Iterator[JournalLine]:
         for folder in self._folders:
             for line in read_journal(folder, self._code_key):
                 self.count += 1
@@ -63,7 +67,7 @@ async def check_lost_sends(settings: Settings, database: Database, folders: Sequ
         if not holds_journal(folder):
             raise NoJournalError(f"{folder}: it holds no sends journal, so nothing can be asked back")
     async with (
-        open_switch(settings, database) as switch,
+        open_switch(settings, database, may_be_restored=True) as switch,
         open_lost_sends(database, switch.keys) as lost_sends,
     ):
         lines = _Lines(folders, switch.keys.sub_key(SEND_CODES))
@@ -71,17 +75,26 @@ async def check_lost_sends(settings: Settings, database: Database, folders: Sequ
         if lines.count and lines.count == lines.unreadable:
             raise NoJournalError("no line can be read: journal or master key are another installation's")
         await ask_lost_sends(lost_sends, switch.world)
-        return CheckedSends(await lost_sends.all(), new, lines.count, lines.unreadable)
+        found = await lost_sends.all()
+        await record_differences(switch.engine, settings, found)
+        return CheckedSends(found, new, lines.count, lines.unreadable)
 
 
 async def book_all(settings: Settings, database: Database) -> Sequence[LostSend]:
     """Book every lost payment that may be posted; all lost sends after it. May be repeated."""
     async with (
-        open_switch(settings, database) as switch,
+        open_switch(settings, database, may_be_restored=True) as switch,
         open_lost_sends(database, switch.keys) as lost_sends,
     ):
         await book_lost_sends(lost_sends, switch.world)
-        return await lost_sends.all()
+        found = await lost_sends.all()
+        await record_differences(switch.engine, settings, found)
+        return found
+
+
+async def record_differences(engine: AsyncEngine, settings: Settings, lost: Sequence[LostSend]) -> None:
+    """Say at the open restore of this place, if there is one, how many lost sends are not settled yet."""
+    await record_check(engine, place_of(settings), sum(line.is_open for line in lost))
 
 
 async def read_lost_sends(database: Database, keys: KeyRing) -> Sequence[LostSend]:

@@ -80,29 +80,29 @@ def same_world(world: World) -> World:
 
 @asynccontextmanager
 async def open_switch(
-    settings: Settings, database: Database, wrap: WrapWorld = same_world
+    settings: Settings, database: Database, wrap: WrapWorld = same_world, *, may_be_restored: bool = False
 ) -> AsyncIterator[Switch]:
     """Build the world; on leaving, what waits for a batch is written and every connection closed.
 
-    `wrap` lets a rehearsal put something between the flows and the world, such as a crash.
+    `wrap` lets a rehearsal put something between the flows and the world, such as a crash. Only what asks
+    losses back opens a database that `may_be_restored`.
 
     Raises:
         AssertionsDisabledError: under `python -O`.
     """
     _require_assertions()
     keys = _key_ring(settings)
-    database, positions = kept_database(settings, database, keys)
+    database, positions = _admitted(settings, database, keys, may_be_restored=may_be_restored)
     clock, engine = SystemClock(), database.engine()
-    group_commit = GroupCommit(database.connect_hot, _group_commit_limits(settings))
+    group_commit, transactions = _writers(settings, database)
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
     far_sides = FarSides(engine, Sealer(keys.sub_key(FAR_SIDE_TOKENS)))
     payments = PostgresPayments(engine, group_commit, settings.lanes, token_sealer(keys))
-    transactions = ShortTransactions(database.connect_hot)
-    alarms, hosts = PostgresAlarms(transactions), PostgresHosts(database.connect_hot)
+    sends, alarms = sends_journal(settings, keys), PostgresAlarms(transactions)
+    hosts = PostgresHosts(database.connect_hot, sends.keep_trace)
     host_ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), alarms)
-    bill_files = PostgresBillFiles(transactions)
-    billers, connectors = _plug_in(settings, wire, far_sides, clock, bill_files, host_ports)
-    rules, sends = routing_rules(settings, billers, connectors), sends_journal(settings, keys)
+    billers, connectors = _plug_in(settings, wire, far_sides, clock, transactions, host_ports)
+    rules = routing_rules(settings, billers, connectors)
     world = World(
         billers=billers,
         connectors=connectors,
@@ -144,17 +144,30 @@ async def _kept_synced(sends: FileSendsJournal) -> AsyncIterator[None]:
         sends.close()
 
 
+def _admitted(
+    settings: Settings, database: Database, keys: KeyRing, *, may_be_restored: bool
+) -> tuple[Database, PositionKeeper]:
+    """The database that this process may open connections to, and what keeps its position."""
+    kept, positions = kept_database(settings, database, keys)
+    return (database if may_be_restored else kept), positions
+
+
+def _writers(settings: Settings, database: Database) -> tuple[GroupCommit, ShortTransactions]:
+    group_commit = GroupCommit(database.connect_hot, _group_commit_limits(settings))
+    return group_commit, ShortTransactions(database.connect_hot)
+
+
 def _plug_in(
     settings: Settings,
     wire: HttpWire,
     far_sides: FarSides,
     clock: SystemClock,
-    bill_files: PostgresBillFiles,
+    transactions: ShortTransactions,
     hosts: HostPorts,
 ) -> tuple[Billers, Connectors]:
     config, divisor = settings.config, settings.time_divisor
     return (
-        load_billers(config, wire, far_sides, clock, divisor, bill_files),
+        load_billers(config, wire, far_sides, clock, divisor, PostgresBillFiles(transactions)),
         load_connectors(config, wire, far_sides, clock, divisor, hosts),
     )
 

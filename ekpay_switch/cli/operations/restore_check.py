@@ -20,6 +20,7 @@ from ekpay_switch.composition.restore import (
     check_lost_sends,
     open_decisions,
     read_lost_sends,
+    record_differences,
 )
 from ekpay_switch.domain.lost_sends import LostSend, LostState
 from ekpay_switch.persistence.sends.lost_decisions import LostDecisions
@@ -111,9 +112,12 @@ def approve_decision(
 def _carry_out(name: str, variable: str, work: Callable[[LostDecisions], Awaitable[Result]]) -> Result:
     """Do the work of a person of finance, once their passphrase is verified."""
 
-    async def _with_transactions(session: Session, _: AsyncEngine) -> Result:
+    async def _with_transactions(session: Session, engine: AsyncEngine) -> Result:
         async with open_decisions(session.database) as decisions:
-            return await work(decisions)
+            result = await work(decisions)
+        lost = await read_lost_sends(session.database, session.keys())
+        await record_differences(engine, session.settings, lost)
+        return result
 
     return act_as(name, variable, _with_transactions)
 

@@ -5,7 +5,7 @@ row's state. `settle` leaves a tombstone, so that an older holder, however late,
 (law 14, docs/adr/0037).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -80,17 +80,34 @@ WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_CONFIRMED)} RETURNING *
 """  # noqa: S608 - constants
 
 
+KeepTrace = Callable[[str, Trace], bool]
+
+
+def keep_no_trace(_acquirer: str, _trace: Trace) -> bool:
+    """Keep a number in the database alone."""
+    return True
+
+
 class PostgresHostMessages:
     """Requests to hosts in PostgreSQL; one short transaction a call."""
 
-    def __init__(self, transactions: ShortTransactions, news: HostNews) -> None:
+    def __init__(
+        self, transactions: ShortTransactions, news: HostNews, keep_trace: KeepTrace = keep_no_trace
+    ) -> None:
         self._transactions = transactions
         self._news = news
+        self._keep_trace = keep_trace
 
     async def next_trace(self, acquirer: str) -> Trace | None:
-        """See `ports.host_links.HostMessages`. A number whose COMMIT was not acknowledged is never used."""
+        """See `ports.host_links.HostMessages`. A number whose COMMIT was not acknowledged is never used.
+
+        Nor is one that is not kept outside the database, where a restore would give it out again.
+        """
         row = await self._transactions.run(lambda connection: connection.fetchrow(NEXT_TRACE, acquirer))
-        return None if row is None else Trace(row["last"], row["at"])
+        if row is None:
+            return None
+        trace = Trace(row["last"], row["at"])
+        return trace if self._keep_trace(acquirer, trace) else None
 
     async def hand_over(self, new: NewHostMessage, send_seconds: float) -> HostMessage | None:
         """See `ports.host_links.HostMessages`."""

@@ -26,8 +26,10 @@ from ekpay_switch.persistence.host_links.message_changes import HostNews
 from ekpay_switch.persistence.host_links.messages import (
     KEYED,
     NEXT_TRACE,
+    KeepTrace,
     PostgresHostMessages,
     in_states,
+    keep_no_trace,
     key_of,
     lock_row,
     message_of,
@@ -233,13 +235,14 @@ class PostgresHostLinks:
 class PostgresHosts:
     """Both ports with connections of their own, so that waiting for a host delays no payment."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, keep_trace: KeepTrace = keep_no_trace) -> None:
+        """`keep_trace` keeps each number outside the database too, before it is used."""
         self._transactions = ShortTransactions(connect, TransactionLimits(_CONNECTIONS))
         run = self._transactions.run
         self._news = HostNews(
             lambda keys: run(lambda connection: read_messages(connection, keys)), lambda: run(read_work)
         )
-        self.messages = PostgresHostMessages(self._transactions, self._news)
+        self.messages = PostgresHostMessages(self._transactions, self._news, keep_trace)
         self.links = PostgresHostLinks(self._transactions, self._news)
 
     async def close(self) -> None:

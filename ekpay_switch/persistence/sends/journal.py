@@ -15,8 +15,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.host_messages import Trace
 from ekpay_switch.domain.sends import Send
-from ekpay_switch.persistence.sends.parts import SendLine, line_of, read_line
+from ekpay_switch.persistence.sends.parts import JournalLine, TraceLine, line_of, line_of_trace, read_line
 from ekpay_switch.security.sealed_fields import Sealer
 
 SYNC_SECONDS = 1.0
@@ -39,9 +41,16 @@ class FileSendsJournal:
 
     def write(self, send: Send) -> bool:
         """See `ports.sends.SendsJournal`. Costs some thirty microseconds."""
-        line = line_of(send, self._code_key, self._sealer)
+        return self._write(send.sent_at.date(), line_of(send, self._code_key, self._sealer))
+
+    def keep_trace(self, acquirer: str, trace: Trace) -> bool:
+        """Append a number that is about to be used; False where it cannot be written."""
+        line = TraceLine(acquirer, business_date(trace.at), trace.stan)
+        return self._write(trace.at.date(), line_of_trace(line, self._code_key))
+
+    def _write(self, day: date, line: bytes) -> bool:
         try:
-            self._append(send.sent_at.date(), line)
+            self._append(day, line)
         except OSError as error:
             telemetry.count_error("sends_journal_failed", error=error)
             return False
@@ -95,7 +104,7 @@ def holds_journal(folder: Path) -> bool:
     return any(folder.glob(f"{NAME}*{SUFFIX}"))
 
 
-def read_journal(folder: Path, code_key: bytes) -> Iterator[SendLine | None]:
+def read_journal(folder: Path, code_key: bytes) -> Iterator[JournalLine | None]:
     """Every line of the folder, the oldest day first; None for one that was cut off or changed.
 
     Raises:

@@ -5,17 +5,19 @@ the same reference only, it learns of the later one, so that nothing is sent tha
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from ekpay_switch.domain.host_messages import STAN_MAX
 from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.sends import SendKind
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.persistence.sends.parts import SendLine, unseal_line
+from ekpay_switch.persistence.sends.parts import JournalLine, SendLine, TraceLine, unseal_line
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.sealed_fields import Sealer
@@ -66,6 +68,13 @@ _LEARN = {
     SendKind.EXECUTE: _LEARN_EXECUTES,
     SendKind.REFUND: _LEARN_REFUNDS,
 }
+# Numbers that a bank was told are not given to another message; a few were used that no line tells of.
+TRACES_BEYOND = 100
+_RAISE_TRACES = f"""
+INSERT INTO host_traces AS t (acquirer, day, last) VALUES ($1, $2, least($3, {STAN_MAX}))
+ON CONFLICT (acquirer, day) DO UPDATE SET last = greatest(t.last, excluded.last)
+WHERE t.last < $3 - {TRACES_BEYOND}
+"""  # noqa: S608 - constants
 _READ = "SELECT * FROM lost_sends"
 _TO_ASK = f"""
 {_READ} WHERE state = 'unknown' AND approved_at IS NULL AND booked_at IS NULL ORDER BY sent_at, id
@@ -92,20 +101,35 @@ class PostgresLostSends:
         self._transactions = transactions
         self._sealer = sealer
 
-    async def keep_unknown(self, lines: Iterable[SendLine]) -> int:
+    async def keep_unknown(self, lines: Iterable[JournalLine]) -> int:
         """Keep the lines that the database knows nothing of; returns how many sends were not kept before.
+
+        Numbers of banks' messages are raised above those that were used.
 
         Raises:
             SealBrokenError: another installation has written a line.
         """
         batch: dict[_Key, list[SendLine]] = {}
+        traces: dict[tuple[str, date], int] = {}
         count = 0
         for line in lines:
+            if isinstance(line, TraceLine):
+                key = line.acquirer, line.day
+                traces[key] = max(line.stan, traces.get(key, 0))
+                continue
             batch.setdefault((line.far_side, line.reference), []).append(line)
             if len(batch) >= LINES_AT_ONCE:
                 count += await self._keep(batch)
                 batch.clear()
+        await self._raise_traces(traces)
         return count + await self._keep(batch)
+
+    async def _raise_traces(self, traces: Mapping[tuple[str, date], int]) -> None:
+        async def work(connection: Connection) -> None:
+            for (acquirer, day), last in sorted(traces.items()):
+                await connection.execute(_RAISE_TRACES, acquirer, day, last + TRACES_BEYOND)
+
+        await self._transactions.run(work)
 
     async def _keep(self, batch: Mapping[_Key, Sequence[SendLine]]) -> int:
         keys = list(batch)

@@ -38,6 +38,19 @@ class SendLine:
     sealed: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """A number (STAN) that an acquirer's messages have used on a Dhaka day."""
+
+    acquirer: str
+    day: date
+    stan: int
+
+
+JournalLine = SendLine | TraceLine
+_TRACE = "trace"
+
+
 def line_of(send: Send, code_key: bytes, sealer: Sealer) -> bytes:
     """A send as its line."""
     sealed = sealer.seal(_context(send.reference), orjson.dumps(_personal(send)))
@@ -58,10 +71,20 @@ def line_of(send: Send, code_key: bytes, sealer: Sealer) -> bytes:
             "sealed": base64.b64encode(sealed).decode(),
         }
     )
+    return _framed(text, code_key)
+
+
+def line_of_trace(line: TraceLine, code_key: bytes) -> bytes:
+    """A number as its line."""
+    parts = {"kind": _TRACE, "acquirer": line.acquirer, "day": line.day, "stan": line.stan}
+    return _framed(orjson.dumps(parts), code_key)
+
+
+def _framed(text: bytes, code_key: bytes) -> bytes:
     return b"\n%b\t%b\n" % (text, _code(text, code_key))
 
 
-def read_line(line: bytes, code_key: bytes) -> SendLine | None:
+def read_line(line: bytes, code_key: bytes) -> JournalLine | None:
     """A line, or None where it was cut off or changed."""
     text, _, code = line.partition(b"\t")
     if not hmac.compare_digest(code, _code(text, code_key)):
@@ -72,7 +95,9 @@ def read_line(line: bytes, code_key: bytes) -> SendLine | None:
         return None
 
 
-def _line(parts: dict[str, Any]) -> SendLine:
+def _line(parts: dict[str, Any]) -> JournalLine:
+    if parts["kind"] == _TRACE:
+        return TraceLine(parts["acquirer"], date.fromisoformat(parts["day"]), parts["stan"])
     return SendLine(
         kind=SendKind(parts["kind"]),
         far_side=parts["far_side"],

@@ -50,11 +50,14 @@ async def _play(site: Site) -> None:
         lost = [await _pay(side, far_side, bill) for far_side, bill in named.items()]
         async with _standing_still(site):
             await _copy(site, "backup", "data")
+            is_served, _ = await tool.ask("serve")
+            assert not is_served
             checked = await tool.read("restore", "check", "--json")
             assert _states(checked) == dict.fromkeys(FAR_SIDES, ("posted", True))
             assert _states(await tool.read("restore", "check", "--json")) == _states(checked)
             booked = await tool.read("restore", "book", "--json")
             assert _states(booked) == dict.fromkeys(FAR_SIDES, ("posted", False))
+            await _release(site)
         for paid in (known, *lost):
             tokens = list(paid.reference.tokens)
             assert await side.pay(paid.fetched, paid.reference) == PAID
@@ -73,6 +76,17 @@ async def _pay(side: PartnerSide, far_side: str, bill: Mapping[str, str]) -> Pai
     assert await side.pay(fetched, reference) == PAID
     assert bool(reference.tokens) is (far_side == "nesco")
     return Paid(far_side, fetched, reference)
+
+
+async def _release(site: Site) -> None:
+    """Two persons let the database be served again."""
+    tool, (asker, approver) = site.stage.tool, site.cast.staff
+    (restore,) = await tool.read("restore", "status", "--json")
+    asked = ("--reason", "asked back and booked", "--asked-by", asker.name)
+    await tool.run("restore", "release", restore["id"], *asked, EKPAY_STAFF_PASSPHRASE=asker.passphrase)
+    approved = ("--approved-by", approver.name)
+    secret = {"EKPAY_APPROVER_PASSPHRASE": approver.passphrase}
+    await tool.run("restore", "approve", restore["id"], *approved, **secret)
 
 
 def _a_vend() -> Mapping[str, str]:

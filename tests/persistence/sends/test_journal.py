@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ekpay_switch.domain.host_messages import Trace
 from ekpay_switch.persistence.sends.journal import FileSendsJournal, drop_old_sends, file_name, read_journal
-from ekpay_switch.persistence.sends.parts import read_line, unseal_line
+from ekpay_switch.persistence.sends.parts import SendLine, TraceLine, read_line, unseal_line
 from tests.persistence.sends.a_send import CODE_KEY, SEALER, a_send
 
 NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
@@ -99,8 +100,15 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     sends = [a_send(1), replace(a_send(2), order=None, claim=None)]
     assert all(a_journal(tmp_path).write(send) for send in sends)
     lines = list(read_journal(tmp_path, CODE_KEY))
-    assert [line and unseal_line(line, SEALER) for line in lines] == sends
-    assert [line and line.has_claim for line in lines] == [True, False]
+    read = [line for line in lines if isinstance(line, SendLine)]
+    assert [unseal_line(line, SEALER) for line in read] == sends
+    assert [line.has_claim for line in read] == [True, False]
+
+
+def test_a_number_of_a_banks_message_is_read_again(tmp_path: Path) -> None:
+    # In Dhaka it is the next day already.
+    assert a_journal(tmp_path).keep_trace("601", Trace(42, datetime(2026, 3, 1, 19, tzinfo=UTC)))
+    assert list(read_journal(tmp_path, CODE_KEY)) == [TraceLine("601", date(2026, 3, 2), 42)]
 
 
 def test_a_line_that_was_cut_off_or_changed_is_recognised(tmp_path: Path) -> None:

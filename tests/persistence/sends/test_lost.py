@@ -6,14 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.sends import Send, SendKind
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.flows.book_lost_sends import book_lost_sends
+from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.persistence.payments.store import PostgresPayments
-from ekpay_switch.persistence.sends.lost import PostgresLostSends
-from ekpay_switch.persistence.sends.parts import SendLine, line_of, read_line
+from ekpay_switch.persistence.sends.lost import TRACES_BEYOND, PostgresLostSends
+from ekpay_switch.persistence.sends.parts import SendLine, TraceLine, line_of, read_line
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.world import World
 from tests.fakes.world import SmallWorld
@@ -32,7 +34,7 @@ async def lost_sends(books: Books) -> AsyncIterator[PostgresLostSends]:
 
 def a_line(send: Send) -> SendLine:
     line = read_line(line_of(send, CODE_KEY, SEALER).strip(b"\n"), CODE_KEY)
-    assert line is not None
+    assert isinstance(line, SendLine)
     return line
 
 
@@ -110,6 +112,39 @@ async def test_refunds_and_executes_are_kept_as_what_they_are(lost_sends: Postgr
         (SendKind.REFUND, True),
         (SendKind.EXECUTE, False),
     ]
+
+
+async def test_numbers_that_a_bank_was_told_are_not_given_again(
+    books: Books, lost_sends: PostgresLostSends
+) -> None:
+    hosts = PostgresHosts(books.database.connect_hot)
+    today = business_date(await books.value("SELECT now()"))
+    await hosts.messages.next_trace("601")
+    lines = [TraceLine("601", today, stan) for stan in (7, 9, 8)]
+    for _ in range(2):
+        await lost_sends.keep_unknown(lines)
+    trace = await hosts.messages.next_trace("601")
+    await hosts.close()
+    assert trace is not None
+    assert trace.stan == 9 + TRACES_BEYOND + 1
+
+
+async def test_numbers_that_the_database_knows_stay(books: Books, lost_sends: PostgresLostSends) -> None:
+    hosts = PostgresHosts(books.database.connect_hot)
+    today = business_date(await books.value("SELECT now()"))
+    for _ in range(3):
+        trace = await hosts.messages.next_trace("601")
+    await lost_sends.keep_unknown([TraceLine("601", today, 3)])
+    trace = await hosts.messages.next_trace("601")
+    await hosts.close()
+    assert trace is not None
+    assert trace.stan == 4
+
+
+async def test_a_number_that_is_not_kept_outside_is_not_used(books: Books) -> None:
+    hosts = PostgresHosts(books.database.connect_hot, lambda _acquirer, _trace: False)
+    assert await hosts.messages.next_trace("601") is None
+    await hosts.close()
 
 
 # ---- booking
