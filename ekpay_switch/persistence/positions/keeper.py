@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.alarms import restore_subject
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.positions import Divergence, DivergenceKind, Position, advance, compare, is_further
 from ekpay_switch.persistence.positions.position_file import PositionFile, PositionFileError, RecordedPosition
@@ -162,7 +163,8 @@ class PositionKeeper:
         """
         if self.lost is not None:
             raise self.lost
-        if self._rules.file.age_seconds < FRESH_SECONDS:
+        # An age below zero is that of a clock that was set back.
+        if 0 <= self._rules.file.age_seconds < FRESH_SECONDS:
             return
         with self._rules.file.lock_if_free() as is_ours:
             if is_ours:
@@ -213,7 +215,9 @@ class PositionKeeper:
             await self._write(position)
         if seen.recorded is not None and seen.recorded.timeline != position.timeline:
             telemetry.log_warning(
-                "timeline_changed", before=seen.recorded.timeline, timeline=position.timeline
+                "timeline_changed",
+                from_state=str(seen.recorded.timeline),
+                to_state=str(position.timeline),
             )
         self._kept = position
 
@@ -232,7 +236,7 @@ class PositionKeeper:
         self._kept = seen.reading.position
         await mark_kept(connection)
         await mark_resumed(connection, restore_id)
-        telemetry.log_warning("restored_database_resumed", restore_id=restore_id)
+        telemetry.log_warning("restored_database_resumed", subject=restore_subject(restore_id))
 
     async def _refuse(self, connection: Connection, seen: Inspection, divergence: Divergence) -> None:
         new = NewRestore(
@@ -242,12 +246,15 @@ class PositionKeeper:
             recorded_digest=seen.digest,
             found=seen.reading.position,
         )
-        restore_id = await open_restore(connection, new)
-        telemetry.log_error("database_restored", restore_id=restore_id, why=divergence.why)
-        self.lost = RestoredDatabaseError(
-            f"{divergence.text}: it was restored or cut, and nothing is served from it; "
-            f"ekpay restore status says what to do ({restore_id})"
-        )
+        telemetry.log_error("database_restored", notice=divergence.why, subject=divergence.row)
+        text = f"{divergence.text}: it was restored or cut, and nothing is served from it"
+        # Known before it is written down, so that nothing that fails there lets the process go on.
+        self.lost = RestoredDatabaseError(f"{text}; ekpay restore status says what to do")
+        try:
+            await open_restore(connection, new)
+        except Exception as error:
+            self.lost = RestoredDatabaseError(f"{text}; not written down: {error} (ekpay migrate?)")
+            raise self.lost from error
         raise self.lost
 
     async def _connected(self) -> Connection:

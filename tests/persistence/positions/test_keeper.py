@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.positions import Position
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
+from ekpay_switch.persistence.engine import DATABASE_AWAY
 from ekpay_switch.persistence.parties.staff import LeftStaffError, NotAllowedError, Role, Staff
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.positions import keeper as keeping
@@ -275,6 +278,32 @@ async def test_a_running_process_records_what_came_and_stops_where_the_end_is_go
     assert len(await stand.restores()) == 1
 
 
+async def test_a_restore_that_cannot_be_written_down_is_refused_all_the_same(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database of an older schema has no table for it."""
+    monkeypatch.setattr(keeping, "FRESH_SECONDS", -1.0)
+    async with stand.process() as keeper:
+        await cut_end(stand.books)
+        await stand.books.tell("ALTER TABLE restores RENAME TO others")
+        for _ in range(2):
+            with pytest.raises(RestoredDatabaseError, match=r"ends before .* not written down: .*restores"):
+                await keeper.keep()
+        assert keeper.lost is not None
+        with pytest.raises(asyncpg.UndefinedTableError):  # told as "run ekpay migrate"
+            await stand.start()
+        await stand.books.tell("ALTER TABLE others RENAME TO restores")
+
+
+async def test_a_clock_that_was_set_back_holds_nothing_up(stand: Stand) -> None:
+    async with stand.process() as keeper:
+        await stand.books.submit(a_top_up("bank1", 1_234))
+        before, ahead = stand.recorded(), time.time() + 3_600
+        os.utime(stand.file.path, (ahead, ahead))
+        await keeper.keep()
+        assert stand.recorded() != before
+
+
 async def test_no_connection_is_opened_to_a_database_that_was_replaced(stand: Stand) -> None:
     """Before the next round of a running process has looked."""
     async with stand.process() as keeper:
@@ -306,7 +335,7 @@ async def test_a_lost_connection_is_opened_again(stand: Stand, monkeypatch: pyte
     monkeypatch.setattr(keeping, "FRESH_SECONDS", -1.0)
     async with stand.process() as keeper:
         await stand.books.tell(GONE)
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*DATABASE_AWAY):
             await keeper.keep()  # may have heard of it, or not yet
         await keeper.keep()
         await stand.books.tell("UPDATE housekeeping_marks SET passed_until = now() WHERE chore = 'positions'")
