@@ -1,5 +1,6 @@
 """What a restored database has lost: read from sends journals, asked at far sides (docs/adr/0088)."""
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,13 +8,14 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.composition.positions import place_of
+from ekpay_switch.composition.positions import place_of, position_keeper, refuse_if_restored
 from ekpay_switch.composition.switch import SEND_CODES, open_switch, send_sealer
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.lost_sends import LostSend
 from ekpay_switch.flows.ask_lost_sends import ask_lost_sends
 from ekpay_switch.flows.book_lost_sends import book_lost_sends
 from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.positions.keeper import RestoredDatabaseError
 from ekpay_switch.persistence.positions.restores import record_check
 from ekpay_switch.persistence.sends.journal import holds_journal, read_journal
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
@@ -58,7 +60,8 @@ class _Lines:
 async def check_lost_sends(settings: Settings, database: Database, folders: Sequence[Path]) -> CheckedSends:
     """Keep what the database does not know of these journals, and ask about all that is not proven.
 
-    Moves no money, and may be repeated: what was found stays found.
+    Without folders only what was found before is asked about: the journals are lost as well. Moves no money,
+    and may be repeated: what was found stays found.
 
     Raises:
         NoJournalError: a folder holds no journal, or none of this installation; nothing was done.
@@ -70,6 +73,8 @@ async def check_lost_sends(settings: Settings, database: Database, folders: Sequ
         open_switch(settings, database, may_be_restored=True) as switch,
         open_lost_sends(database, switch.keys) as lost_sends,
     ):
+        with contextlib.suppress(RestoredDatabaseError):
+            await refuse_if_restored(position_keeper(settings, database, switch.keys))
         lines = _Lines(folders, switch.keys.sub_key(SEND_CODES))
         new = await lost_sends.keep_unknown(lines)
         if lines.count and lines.count == lines.unreadable:

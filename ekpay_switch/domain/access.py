@@ -14,6 +14,7 @@ class AccessKind(StrEnum):
     API_KEY_ADDED = "api_key_added"
     MERCHANT_ADDED = "merchant_added"
     MERCHANT_KEY = "merchant_key"
+    MERCHANT_TERMS = "merchant_terms"
     CHALLAN_ACCESS = "challan_access"
     CHALLAN_KEY = "challan_key"
     ENDPOINT_ADDED = "endpoint_added"

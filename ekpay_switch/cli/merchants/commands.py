@@ -43,9 +43,13 @@ from ekpay_switch.cli.merchants.wording import (
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import show_json, show_table
-from ekpay_switch.persistence.access.client_access import merchant_key_order, merchant_order
+from ekpay_switch.persistence.access.client_access import (
+    merchant_key_order,
+    merchant_order,
+    merchant_terms_order,
+)
 from ekpay_switch.persistence.merchants.agreements import Agreement
-from ekpay_switch.persistence.merchants.staff_actions import MerchantLine, MerchantStaffActions, NewMerchant
+from ekpay_switch.persistence.merchants.staff_actions import MerchantStaffActions, NewMerchant
 
 app = typer.Typer(help="Merchants, their agreements, pass keys and payees.", no_args_is_help=True)
 app.add_typer(merchant_payees.app, name="payees")
@@ -132,18 +136,17 @@ def rotate_key(
 
 
 @app.command()
-def change(partner_id: PartnerId, terms: _Set, by: By, *, as_json: AsJson = False) -> None:
-    """Change a merchant's agreement or its names; what is set replaces what was."""
-    changes = _read_agreement(_texts(terms))
-
-    async def _change(engine: AsyncEngine, merchant: str) -> MerchantLine:
-        return await MerchantStaffActions(engine).change(merchant, changes, by)
-
-    line = carry_out(by, of_merchant(partner_id, _change))
-    if as_json:
-        show_json(for_programs(line))
-        return
-    show_table(line.merchant.name_en, ("what", "value"), table_of_one(line))
+def change(
+    partner_id: PartnerId,
+    terms: _Set,
+    asked_by: AskedBy,
+    approved_by: ApprovedBy = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for other terms or names of a merchant; with the approval what is set replaces what was."""
+    order = merchant_terms_order(id_of_merchant(partner_id), _read_agreement(_texts(terms)))
+    ask_for(order, asked_by, approved_by, as_json=as_json)
 
 
 @app.command()

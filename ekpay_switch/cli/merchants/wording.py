@@ -92,7 +92,9 @@ def change_row(change: MerchantChange) -> tuple[str, str, str]:
     """When, who and what."""
     facts = dict(change.details)
     action = str(facts.pop("did")).replace("_", " ")
+    approver = facts.pop("approved_by", None)
     details = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "fields")
     fields = facts.get("fields")
     names = " ".join(sorted(fields)) if isinstance(fields, dict) else ""
-    return dhaka(change.at), change.by, f"{action} {details or names}".strip()
+    what = f"{action} {details or names}".strip()
+    return dhaka(change.at), change.by, what if approver is None else f"{what}, approved by {approver}"

@@ -62,12 +62,22 @@ def check(
         ),
     ] = None,
     *,
+    without_journal: Annotated[
+        bool,
+        typer.Option(
+            "--without-journal",
+            help="The journals are lost too: nothing is asked back here, and the two persons who release "
+            "answer for it that billers and partners were asked by hand.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask far sides about all that was sent and the database does not know; moves no money, repeatable."""
+    if without_journal and journals:
+        raise typer.BadParameter("name a journal or say that there is none", param_hint="--without-journal")
     session = open_session()
     refuse_unsafe(session)
-    folders = journals or [session.settings.sends_folder]
+    folders = [] if without_journal else journals or [session.settings.sends_folder]
     checked = asyncio.run(check_lost_sends(session.settings, session.database, folders))
     if not as_json:
         typer.echo(f"{checked.lines} lines, {checked.unreadable} unreadable; {checked.new} sends are new.")

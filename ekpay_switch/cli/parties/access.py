@@ -36,6 +36,7 @@ _WORDS: Mapping[AccessKind, str] = {
     AccessKind.API_KEY_ADDED: "API key",
     AccessKind.MERCHANT_ADDED: "new merchant",
     AccessKind.MERCHANT_KEY: "new pass key",
+    AccessKind.MERCHANT_TERMS: "other terms",
     AccessKind.CHALLAN_ACCESS: "challan access",
     AccessKind.CHALLAN_KEY: "new challan key",
     AccessKind.ENDPOINT_ADDED: "webhook endpoint",
@@ -130,7 +131,11 @@ def _show_once(shown: Shown, *, as_json: bool) -> None:
     rows = [(name, text) for name, value in shown.items() for text in _texts(value)]
     if "public_keys" in shown:
         rows.append(("keys at", f"{PATH}/{shown['id']}"))
-    show_table("Shown once: hand it over safely", ("what", "value"), rows)
+    show_table(_title(shown), ("what", "value"), rows)
+
+
+def _title(shown: Shown) -> str:
+    return "Approved" if "fee_plan" in shown else "Shown once: hand it over safely"
 
 
 def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a value or several, or none

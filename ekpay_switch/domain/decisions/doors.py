@@ -75,6 +75,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.WORKER_SILENT: ("ekpay worker",),
         Alarm.DATABASE_RESTORED: (
             "ekpay restore status",
+            "ekpay restore check",
             "ekpay restore release RESTORE",
             "ekpay restore approve RESTORE",
         ),

@@ -17,11 +17,18 @@ from ekpay_switch.domain.access import STAFF_KINDS, AccessKind
 from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.persistence.challans.users import ChallanGrant, grant_within
 from ekpay_switch.persistence.challans.users import rotate_key_within as rotate_challan_key
-from ekpay_switch.persistence.merchants.agreements import agreement_document, agreement_from
+from ekpay_switch.persistence.merchants.agreements import (
+    agreement_document,
+    agreement_from,
+    agreement_of,
+    terms_document,
+    terms_from,
+)
 from ekpay_switch.persistence.merchants.staff_actions import (
     MerchantKey,
     NewMerchant,
     add_within,
+    change_within,
     rotate_key_within,
 )
 from ekpay_switch.persistence.notifications import endpoints
@@ -66,6 +73,11 @@ def merchant_order(new: NewMerchant) -> AccessOrder:
 def merchant_key_order(partner_id: str, overlap: timedelta) -> AccessOrder:
     """A request for a new pass key of a merchant."""
     return AccessOrder(AccessKind.MERCHANT_KEY, partner_id, {"overlap_seconds": overlap.total_seconds()})
+
+
+def merchant_terms_order(partner_id: str, terms: Mapping[str, Any]) -> AccessOrder:
+    """A request for other terms of a merchant's agreement; fields that are not named stay."""
+    return AccessOrder(AccessKind.MERCHANT_TERMS, partner_id, terms_document(terms))
 
 
 def challan_access_order(grant: ChallanGrant) -> AccessOrder:
@@ -174,6 +186,12 @@ async def _rotate_merchant_key(desk: _Desk, change: AccessChange) -> Shown:
     return _merchant_shown(rotated, desk.keys)
 
 
+async def _change_merchant_terms(desk: _Desk, change: AccessChange) -> Shown:
+    terms = terms_from(change.terms)
+    line = await change_within(desk.connection, change.subject, terms, change.asked_by, change.approved_by)
+    return {"partner_id": change.subject, **agreement_document(agreement_of(line.merchant))}
+
+
 async def _give_challan_access(desk: _Desk, change: AccessChange) -> Shown:
     grant = ChallanGrant(change.subject, **change.terms)
     return asdict(await grant_within(desk.connection, grant, change.asked_by, change.approved_by))
@@ -210,6 +228,7 @@ _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]]
         AccessKind.API_KEY_ADDED: _add_api_key,
         AccessKind.MERCHANT_ADDED: _add_merchant,
         AccessKind.MERCHANT_KEY: _rotate_merchant_key,
+        AccessKind.MERCHANT_TERMS: _change_merchant_terms,
         AccessKind.CHALLAN_ACCESS: _give_challan_access,
         AccessKind.CHALLAN_KEY: _rotate_challan_key,
         AccessKind.ENDPOINT_ADDED: _add_endpoint,

@@ -1,7 +1,7 @@
 """The agreement with a merchant, and its form in JSON, as records of changes and requests hold it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ekpay_switch.domain.merchants import ChargesOnRefund
@@ -64,3 +64,18 @@ def agreement_document(agreement: Agreement) -> dict[str, object]:
         "refusals_max": agreement.refusals_max,
         "order_minutes": agreement.order_minutes,
     }
+
+
+_NO_TERMS = Agreement("", "", frozenset(), ())
+
+
+def terms_document(terms: Mapping[str, Any]) -> dict[str, object]:
+    """Some fields of an agreement in JSON."""
+    document = agreement_document(replace(_NO_TERMS, **terms))
+    return {name: document[name] for name in terms}
+
+
+def terms_from(document: Mapping[str, Any]) -> dict[str, object]:
+    """The fields that `terms_document` wrote."""
+    agreement = agreement_from({**agreement_document(_NO_TERMS), **document})
+    return {name: getattr(agreement, name) for name in document}

@@ -145,26 +145,9 @@ class MerchantStaffActions:
             return await rotate_key_within(connection, partner_id, overlap, by)
 
     async def change(self, partner_id: str, changes: Mapping[str, object], by: str) -> MerchantLine:
-        """Change the named fields of the agreement, and record their old and new values.
-
-        Raises:
-            UnknownMerchantError: there is no such merchant.
-            DebtAboveLimitError: it owes more than the new debt limit.
-        """
+        """See `change_within`; a transaction of its own."""
         async with self._engine.begin() as connection:
-            line = await lock_merchant(connection, partner_id)
-            before = agreement_of(line.merchant)
-            after = Agreement(**{**_field_values(before), **changes})  # type: ignore[arg-type]
-            differs = _differing_fields(before, after)
-            if differs:
-                await _write_agreement(connection, partner_id, after)
-                was, became = agreement_document(before), agreement_document(after)
-                steps = {name: [was[name], became[name]] for name in differs}
-                await note_change(connection, partner_id, by, {"did": "changed", "fields": steps})
-            if "return_hosts" in differs:
-                # Two persons have agreed to plain http to the hosts of before, not to these.
-                await forbid_insecure_ipns(connection, line, by)
-            return await lock_merchant(connection, partner_id)
+            return await change_within(connection, partner_id, changes, by)
 
     async def set_active(self, partner_id: str, by: str, *, is_active: bool) -> None:
         """Activate or deactivate the merchant from its next call on; existing payments go on.
@@ -239,6 +222,37 @@ async def rotate_key_within(
     details = {"did": "key_rotated", "overlap_seconds": int(overlap.total_seconds())}
     await note_change(connection, partner_id, by, details | second_person(approved_by))
     return MerchantKey(partner_id, line.merchant.mer_reg_id, line.merchant.name_en, pass_key)
+
+
+async def change_within(
+    connection: AsyncConnection,
+    partner_id: str,
+    changes: Mapping[str, object],
+    by: str,
+    approved_by: str | None = None,
+) -> MerchantLine:
+    """Change the named fields of the agreement, and record their old and new values.
+
+    Raises:
+        UnknownMerchantError: there is no such merchant.
+        DebtAboveLimitError: it owes more than the new debt limit.
+    """
+    line = await lock_merchant(connection, partner_id)
+    before = agreement_of(line.merchant)
+    after = Agreement(**{**_field_values(before), **changes})  # type: ignore[arg-type]
+    differs = _differing_fields(before, after)
+    if differs:
+        await _write_agreement(connection, partner_id, after)
+        was, became = agreement_document(before), agreement_document(after)
+        details: dict[str, object] = {
+            "did": "changed",
+            "fields": {name: [was[name], became[name]] for name in differs},
+        }
+        await note_change(connection, partner_id, by, details | second_person(approved_by))
+    if "return_hosts" in differs:
+        # Two persons have agreed to plain http to the hosts of before, not to these.
+        await forbid_insecure_ipns(connection, line, by)
+    return await lock_merchant(connection, partner_id)
 
 
 def second_person(approved_by: str | None) -> dict[str, object]:

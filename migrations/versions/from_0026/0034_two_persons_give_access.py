@@ -48,8 +48,8 @@ CREATE TABLE access_changes (
   CONSTRAINT pk_access_changes PRIMARY KEY (id),
   CONSTRAINT ck_access_changes_kind
     CHECK (kind IN ('api_key_added', 'challan_access', 'challan_key', 'endpoint_added', 'endpoint_key',
-    'endpoint_secret', 'merchant_added', 'merchant_key', 'partner_added', 'partner_secret', 'staff_added',
-    'staff_passphrase', 'staff_roles')),
+    'endpoint_secret', 'merchant_added', 'merchant_key', 'merchant_terms', 'partner_added',
+    'partner_secret', 'staff_added', 'staff_passphrase', 'staff_roles')),
   CONSTRAINT ck_access_changes_subject CHECK (subject <> ''),
   CONSTRAINT ck_access_changes_two_persons CHECK (approved_by <> asked_by),
   CONSTRAINT ck_access_changes_another_person

@@ -54,7 +54,7 @@ def _shown(ekpay: Ekpay, shop: str) -> dict[str, Any]:
 
 def _change(ekpay: Ekpay, shop: str, by: str, *terms: str) -> Typed:
     set_ = [word for term in terms for word in ("--set", term)]
-    return ekpay("merchants", "change", shop, *set_, "--by", by, "--json", **WRITES)
+    return ekpay("merchants", "change", shop, *set_, *_both(by), "--json", **WRITES)
 
 
 def test_a_new_merchant_is_told_its_pass_key_once(ekpay: Ekpay, by: str) -> None:
@@ -316,7 +316,7 @@ def test_plain_http_to_other_hosts_is_asked_for_anew(ekpay: Ekpay, by: str, shop
     assert _insecure(ekpay, "ask", shop, by).code == _insecure(ekpay, "approve", shop, other).code == 0
 
     def change(term: str) -> None:
-        assert ekpay("merchants", "change", shop, "--set", term, "--by", by, **WRITES).code == 0
+        assert ekpay("merchants", "change", shop, "--set", term, *_both(by), **WRITES).code == 0
 
     change("refund_limit=7.00")
     assert _shown(ekpay, shop)["insecure_ipns"] is True

@@ -85,3 +85,11 @@ def test_what_cannot_be_booked_is_listed_with_its_reason(ekpay: Ekpay, home: Pat
 def listed(ekpay: Ekpay) -> list[dict[str, object]]:
     lines: list[dict[str, object]] = json.loads(ekpay("restore", "lost", "--json").out)
     return lines
+
+
+def test_where_the_journals_are_lost_too_a_check_says_so(ekpay: Ekpay, tmp_path: Path) -> None:
+    both = ekpay("restore", "check", "--without-journal", "--journal", str(tmp_path), **REHEARSAL)
+    assert (both.code, "or say that there is none" in both.err) == (2, True)
+    typed = ekpay("restore", "check", "--without-journal", **REHEARSAL)
+    assert typed.code == 0, typed.err
+    assert "0 lines, 0 unreadable; 0 sends are new." in typed.out

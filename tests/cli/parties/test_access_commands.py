@@ -169,3 +169,20 @@ def test_a_key_is_revoked_by_one_named_person(ekpay: Ekpay, partner: str) -> Non
     # Whoever repeats it is not the one who did it.
     assert ekpay("partners", "revoke-key", line["id"], "--by", AMINA, **BOTH_FOUNDERS).code == 0
     assert json.loads(ekpay("partners", "keys", partner, "--json").out)[0]["revoked_by"] == BADAL
+
+
+def test_one_person_alone_changes_no_terms(ekpay: Ekpay, merchant: str) -> None:
+    """Whoever could raise the refund limit alone could give back money alone."""
+    change = ("merchants", "change", merchant, "--set", "refund_limit=90000", "--set", "networks=192.0.2.7")
+    change_id = _asked(ekpay, *change)
+    before = json.loads(ekpay("merchants", "show", merchant, "--json").out)
+    assert (before["refund_limit"], _approve(ekpay, change_id, AMINA).code) == (50_050, 1)
+    shown = json.loads(_approve(ekpay, change_id).out)
+    assert (shown["partner_id"], shown["refund_limit"], shown["networks"]) == (
+        merchant,
+        9_000_000,
+        ["192.0.2.7/32"],
+    )
+    after = json.loads(ekpay("merchants", "show", merchant, "--json").out)
+    assert (after["refund_limit"], after["return_hosts"]) == (9_000_000, before["return_hosts"])
+    assert (after["changes"][-1]["by"], after["changes"][-1]["approved_by"]) == (AMINA, BADAL)
