@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from ekpay_switch.composition.switch import CUSTOMERS as CUSTOMERS_USE
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, RefusedClaim, RepeatedClaim, StartedClaim
 from ekpay_switch.domain.delivery import Delivery, DeliveryPlan, RecordAnswer, Recording, plan_outcome
@@ -25,6 +26,7 @@ from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCo
 from ekpay_switch.persistence.group_commit.steps import PostEntry, SaveQuote, Step
 from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.security.identifiers import uuid7
+from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.sealed_fields import Sealer
 from tests.database import database_of
 from tests.factories import a_bill, a_quote
@@ -34,7 +36,9 @@ APPROVED = Approved({"receipt": "R-1"})
 REFUSED = Declined("account_closed", "205")
 SILENT = InDoubt("no answer in time")
 SEALER = Sealer(bytes(32))
-CUSTOMERS = CustomerSeal(SEALER)
+# As an application seals whose master key opens nothing.
+OPENS_NOTHING = b"01234567890123456789012345678901"
+CUSTOMERS = CustomerSeal(Sealer(KeyRing(OPENS_NOTHING).sub_key(CUSTOMERS_USE)))
 NEW_PARTNER = """
 INSERT INTO partners (id, name, nd_id, syndct_id, user_id, pass_key_hash, secret_sealed, lane)
 VALUES ($1, $1, $2, $3, $1, '', '', $4)

@@ -18,7 +18,7 @@ class FileLimits(BaseModel):
 
     memory_megabytes: int = Field(default=1_500, ge=64)
     processor_seconds: int = Field(default=240, ge=1)
-    clock_seconds: int = Field(default=480, ge=1)
+    clock_seconds: int = Field(default=1_200, ge=1)
     cells: int = Field(default=20_000_000, ge=1)
     unpacked_megabytes: int = Field(default=2_000, ge=1)
     unpacked_ratio: int = Field(default=200, ge=2)

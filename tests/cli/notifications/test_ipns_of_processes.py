@@ -1,6 +1,7 @@
 """IPNs as worker and web side are put together: a shop that asks get-status from within the IPN."""
 
 import asyncio
+import base64
 import itertools
 import json
 import socket
@@ -14,6 +15,7 @@ from uuid import UUID, uuid4
 import aiohttp
 import pytest
 import uvicorn
+from pydantic import SecretStr
 
 from ekpay_switch.composition.http_app import build_app
 from ekpay_switch.composition.worker import run_worker
@@ -22,7 +24,7 @@ from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.settings import Settings
 from tests.database import database_of
-from tests.persistence.books import Books, group_commit_of
+from tests.persistence.books import OPENS_NOTHING, Books, group_commit_of
 from tests.persistence.collections.collection_setup import agreed, page
 from tests.persistence.merchants.merchant_setup import Shop, a_text, open_shop
 from tests.persistence.notifications.notifier_setup import until
@@ -108,6 +110,8 @@ async def test_a_shop_that_asks_from_within_the_ipn_is_told_the_same_and_is_not_
             async with rude_peer(asking.take) as peer:
                 settings = Settings(
                     home=home,
+                    # The shop's orders are sealed under it.
+                    master_key=SecretStr(base64.b64encode(OPENS_NOTHING).decode()),
                     database_url=None,
                     worker_poll_seconds=AN_HOUR,
                     operations_port=0,

@@ -1,7 +1,9 @@
 """Files that no institution sends, made to break whoever reads them."""
 
+import os
 from collections.abc import Mapping
 from io import BytesIO
+from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import xlsxwriter
@@ -10,7 +12,7 @@ NAGAD = (
     "paymentRefId", "orderId", "issuerPaymentRefNo", "issuerPaymentDateTime", "clientMobileNo", "amount",
     "charge", "netAmount", "status", "cancelIssuerRefNo",
 )  # fmt: skip
-_SHEET = "xl/worksheets/sheet1.xml"
+SHEET = "xl/worksheets/sheet1.xml"
 _MEGABYTE = 1 << 20
 
 
@@ -47,14 +49,14 @@ def with_part(content: bytes, parts: Mapping[str, bytes]) -> bytes:
 def sheet_of(content: bytes) -> bytes:
     """The XML of the first sheet of a workbook."""
     with ZipFile(BytesIO(content)) as archive:
-        return archive.read(_SHEET)
+        return archive.read(SHEET)
 
 
 def with_sheet(content: bytes, old: bytes, new: bytes) -> bytes:
     """A workbook whose sheet is written otherwise in one place."""
     sheet = sheet_of(content)
     assert old in sheet, sheet
-    return with_part(content, {_SHEET: sheet.replace(old, new, 1)})
+    return with_part(content, {SHEET: sheet.replace(old, new, 1)})
 
 
 def with_stray_cell(address: str) -> bytes:
@@ -71,9 +73,9 @@ def unpacking_to(megabytes: int) -> bytes:
     stream = BytesIO()
     with ZipFile(BytesIO(nagad_workbook(nagad_row()))) as old, ZipFile(stream, "w", ZIP_DEFLATED) as new:
         for name in old.namelist():
-            if name != _SHEET:
+            if name != SHEET:
                 new.writestr(name, old.read(name))
-        with new.open(_SHEET, "w", force_zip64=True) as part:
+        with new.open(SHEET, "w", force_zip64=True) as part:
             part.write(sheet)
             for _ in range(megabytes):
                 part.write(padding)
@@ -88,3 +90,21 @@ def lying_about_its_size(content: bytes) -> bytes:
         lying[place + 24 : place + 28] = (1).to_bytes(4, "little")
         place = content.find(b"PK\x01\x02", place + 4)
     return bytes(lying)
+
+
+def reading_processes() -> list[int]:
+    """The processes that read files for this one."""
+    parents = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    numbers = [int(number) for path in parents for number in path.read_text(encoding="ascii").split()]
+    return [number for number in numbers if b"reading_process" in of_process(number, "cmdline")]
+
+
+def of_process(number: int, name: str) -> bytes:
+    """What the system tells of a process."""
+    return Path(f"/proc/{number}/{name}").read_bytes()
+
+
+def peak_megabytes(number: int) -> int:
+    """The most memory that a process has had."""
+    (line,) = [line for line in of_process(number, "status").splitlines() if line.startswith(b"VmHWM")]
+    return int(line.split()[1]) // 1024
