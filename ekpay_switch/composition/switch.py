@@ -84,8 +84,7 @@ async def open_switch(
 ) -> AsyncIterator[Switch]:
     """Build the world; on leaving, what waits for a batch is written and every connection closed.
 
-    `wrap` lets a rehearsal put something between the flows and the world, such as a crash. Only what asks
-    losses back opens a database that `may_be_restored`.
+    `wrap` is for rehearsals; only what asks losses back opens a database that `may_be_restored`.
 
     Raises:
         AssertionsDisabledError: under `python -O`.

@@ -8,10 +8,11 @@ api-conventions-and-security.md, T96; docs/adr/0084).
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
-_LENGTH_MIN, _LENGTH_MAX = 13, 19
+_LENGTH_MIN, _PREFIX_MAX = 13, 4
 # Of a short number ten digits would be nearly all of it.
 _FIRST_SHOWN, _LAST_SHOWN, _FIRST_SHOWN_FROM = 6, 4, 15
 
@@ -93,7 +94,8 @@ def is_identifier_of_a_card(name: str) -> bool:
     lengths that are issued no more, UUIDs, and numbers that begin with a moment.
     """
     return any(
-        _MOMENT.match(found.number) is None and _is_in_a_range(found.number, issued_today=True)
+        _MOMENT.match(found.number) is None
+        and len(found.number) in _lengths(found.number[:_PREFIX_MAX], issued_today=True)
         for found in _find(_decode(_UUID.sub("", name))[0])
     )
 
@@ -139,15 +141,13 @@ def _find_in_run(number: str, places: Sequence[int]) -> Iterator[_Found]:
     """The card numbers among digits that only separators part; each begins and ends at a separator."""
     sums = _luhn_sums(number, 0), _luhn_sums(number, 1)
     count = len(number)
-    borders = [at for at in range(count + 1) if at in (0, count) or places[at] != places[at - 1] + 1]
-    for nth, start in enumerate(borders):
-        for end in borders[nth + 1 :]:
-            if end - start > _LENGTH_MAX:
-                break
+    borders = {at for at in range(count + 1) if at in (0, count) or places[at] != places[at - 1] + 1}
+    for start in sorted(borders):
+        for length in _lengths(number[start : start + _PREFIX_MAX], issued_today=False):
+            end = start + length
             # From its last digit back, every second one is doubled.
             luhn = sums[end % 2]
-            is_right = end - start >= _LENGTH_MIN and (luhn[end] - luhn[start]) % 10 == 0
-            if is_right and _is_in_a_range(number[start:end], issued_today=False):
+            if end in borders and (luhn[end] - luhn[start]) % 10 == 0:
                 yield _Found(number[start:end], places[start:end])
 
 
@@ -160,12 +160,14 @@ def _luhn_sums(number: str, doubled_place: int) -> Sequence[int]:
     return list(accumulate(values, initial=0))
 
 
-def _is_in_a_range(number: str, *, issued_today: bool) -> bool:
-    """Whether a scheme issues numbers of this beginning and length."""
-    return any(
-        card_range.first <= number[: len(card_range.first)] <= card_range.last
-        and len(number) in (card_range.issued_lengths if issued_today else card_range.lengths)
+@cache
+def _lengths(prefix: str, *, issued_today: bool) -> frozenset[int]:
+    """The lengths that numbers with these first digits may have; none where no scheme issues any."""
+    return frozenset(
+        length
         for card_range in CARD_RANGES
+        if card_range.first <= prefix[: len(card_range.first)] <= card_range.last
+        for length in (card_range.issued_lengths if issued_today else card_range.lengths)
     )
 
 

@@ -16,7 +16,7 @@ from ekpay_switch.persistence.collections.store import PostgresCollections
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.notifications.delivery_log import TryFilter, list_tries, replay_notification
-from ekpay_switch.persistence.notifications.endpoints import Endpoints
+from ekpay_switch.persistence.notifications.endpoints import Endpoints, rotate_key_within
 from ekpay_switch.persistence.notifications.store import PostgresNotifications
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
@@ -30,6 +30,7 @@ from tests.persistence.conftest import open_books
 from tests.persistence.merchants.merchant_setup import NEW_ENDPOINT, NEW_MERCHANT, a_text
 from tests.persistence.merchants.merchant_setup import NEW_PARTNER as NEW_MERCHANT_PARTNER
 from tests.persistence.notifications.ipn_setup import NOTICE
+from tests.persistence.own_transaction import in_transaction
 from tests.persistence.staff_rows import persons
 
 # What a migrated database holds from the start stays. Without triggers: deleting is no part of a test.
@@ -184,7 +185,8 @@ class PostgresEndpoints:
         await Endpoints(self.copy.engine).disable(endpoint_id, "an operator disabled it")
 
     async def rotate_key(self, endpoint_id: UUID, overlap_seconds: float) -> None:
-        await Endpoints(self.copy.engine).rotate_key(endpoint_id, timedelta(seconds=overlap_seconds))
+        overlap = timedelta(seconds=overlap_seconds)
+        await in_transaction(self.copy.engine, rotate_key_within, endpoint_id, overlap)
 
     async def add_notification(self, partner_id: str, notice: str = "completed") -> StoredNotification:
         payment_id = (await self.books.start(partner_id)).claim.payment_id

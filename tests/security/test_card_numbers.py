@@ -218,6 +218,6 @@ def test_a_masked_text_holds_no_card_number(text: str) -> None:
 
 def test_a_long_body_of_single_digits_costs_little() -> None:
     body = b"4 1" * 22_000
-    started = time.perf_counter()
+    started = time.process_time()
     mask_card_bytes(body)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -107,11 +107,6 @@ class ChallanAccess:
         async with self._engine.begin() as connection:
             return await grant_within(connection, ChallanGrant(partner_id, username, bin_), by)
 
-    async def rotate_key(self, partner_id: str, by: str) -> ChallanKey:
-        """See `rotate_key_within`; a transaction of its own."""
-        async with self._engine.begin() as connection:
-            return await rotate_key_within(connection, partner_id, by)
-
     async def set_active(self, partner_id: str, by: str, *, is_active: bool) -> None:
         """Switch the access on or off; when off, new requests are refused and accepted ones are completed.
 

@@ -139,11 +139,6 @@ class MerchantStaffActions:
         async with self._engine.connect() as connection:
             return await _find_new(connection, news)
 
-    async def rotate_key(self, partner_id: str, overlap: timedelta, by: str) -> MerchantKey:
-        """See `rotate_key_within`; a transaction of its own."""
-        async with self._engine.begin() as connection:
-            return await rotate_key_within(connection, partner_id, overlap, by)
-
     async def change(self, partner_id: str, changes: Mapping[str, object], by: str) -> MerchantLine:
         """See `change_within`; a transaction of its own."""
         async with self._engine.begin() as connection:

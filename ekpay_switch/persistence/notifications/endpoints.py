@@ -107,16 +107,6 @@ class Endpoints:
             paused_until=null(),
         )
 
-    async def share_secret(self, endpoint_id: UUID, *, is_shared: bool) -> EndpointLine:
-        """See `share_secret_within`; a transaction of its own."""
-        async with self._engine.begin() as connection:
-            return await share_secret_within(connection, endpoint_id, is_shared=is_shared)
-
-    async def rotate_key(self, endpoint_id: UUID, overlap: timedelta) -> EndpointLine:
-        """See `rotate_key_within`; a transaction of its own."""
-        async with self._engine.begin() as connection:
-            return await rotate_key_within(connection, endpoint_id, overlap)
-
     async def key_generations(self, endpoint_id: UUID) -> Sequence[int]:
         """See `ports.notifications.EndpointKeys`."""
         async with self._engine.connect() as connection:

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from ekpay_switch.domain.challans import BILLER, ChallanOrder, StoredChallan, challan_prefund
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.fees import FeeTable
@@ -57,6 +59,7 @@ class Counter:
     """One test's shop, its challans, and whoever pays them."""
 
     stall: Stall
+    engine: AsyncEngine
     challans: PostgresChallans
     access: ChallanAccess
     users: PostgresChallanUsers
@@ -130,6 +133,7 @@ async def open_counter(books: Books) -> AsyncIterator[Counter]:
         await stall.shop.merchant()
         counter = Counter(
             stall,
+            engine,
             PostgresChallans(transactions),
             ChallanAccess(engine),
             PostgresChallanUsers(engine),

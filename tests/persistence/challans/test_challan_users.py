@@ -6,11 +6,13 @@ from ekpay_switch.persistence.challans.users import (
     ChallanAccessExistsError,
     NoChallanAccessError,
     SyndicateMerchantError,
+    rotate_key_within,
 )
 from ekpay_switch.persistence.merchants.directory import UnknownMerchantError
 from ekpay_switch.persistence.merchants.staff_actions import MerchantStaffActions
 from ekpay_switch.security.pass_keys import pass_key_matches
 from tests.persistence.challans.challan_setup import BIN, Counter
+from tests.persistence.own_transaction import in_transaction
 
 SPEAKS = """
 UPDATE partners SET nd_id = 'NS9', syndct_id = 's9', user_id = 'both', pass_key_hash = '', secret_sealed = ''
@@ -40,7 +42,7 @@ async def test_a_stranger_is_nobody(counter: Counter, name: str) -> None:
 
 async def test_a_new_key_ends_the_one_before_and_its_tokens(counter: Counter) -> None:
     before = await counter.users.by_partner("shop")
-    told = await counter.access.rotate_key("shop", "Karim")
+    told = await in_transaction(counter.engine, rotate_key_within, "shop", "Karim")
     after = await counter.users.by_partner("shop")
     assert before is not None
     assert after is not None
@@ -78,7 +80,7 @@ async def test_access_is_given_to_merchants_alone_and_once(counter: Counter) -> 
         await counter.access.grant("other", "shop_challan_test", BIN, "Rahima")
     assert await counter.books.count("accounts", "code LIKE 'prefund:other:%'") == 0
     for call in (
-        counter.access.rotate_key("other", "K"),
+        in_transaction(counter.engine, rotate_key_within, "other", "K"),
         counter.access.set_active("other", "K", is_active=True),
     ):
         with pytest.raises(NoChallanAccessError):
@@ -93,7 +95,7 @@ async def test_who_pays_bills_from_a_prefund_raises_no_challans(counter: Counter
 
 
 async def test_every_change_is_on_record_and_no_key_is(counter: Counter) -> None:
-    key = (await counter.access.rotate_key("shop", "Karim")).key
+    key = (await in_transaction(counter.engine, rotate_key_within, "shop", "Karim")).key
     await counter.access.set_active("shop", "Karim", is_active=False)
     rows = await counter.books.rows("SELECT by, what FROM merchant_changes ORDER BY id")
     assert [row["by"] for row in rows] == ["Rahima", "Karim", "Karim"]

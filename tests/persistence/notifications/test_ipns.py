@@ -10,7 +10,7 @@ import pytest
 from ekpay_switch.domain.notifications import FAILURES_MAX, IPN_CODES, TRIES_MAX
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
-from ekpay_switch.persistence.notifications.endpoints import Endpoints, IpnEndpointError
+from ekpay_switch.persistence.notifications.endpoints import Endpoints, IpnEndpointError, rotate_key_within
 from tests.persistence.notifications.ipn_setup import ALL_ENDS, Stand, a_stand, settled
 from tests.persistence.notifications.notifier_setup import (
     DUE,
@@ -20,6 +20,7 @@ from tests.persistence.notifications.notifier_setup import (
     a_receiver,
     answering,
 )
+from tests.persistence.own_transaction import in_transaction
 from tests.wire.scripted_peer import Caller, rude_peer
 
 
@@ -339,7 +340,7 @@ async def test_the_place_of_a_merchants_ipns_cannot_be_disabled_and_its_key_can_
     (line,) = await stand.post.endpoints.list("shop")
     with pytest.raises(IpnEndpointError):
         await Endpoints(stand.post.engine).disable(line.id, "by mistake")
-    rotated = await Endpoints(stand.post.engine).rotate_key(line.id, timedelta(hours=1))
+    rotated = await in_transaction(stand.post.engine, rotate_key_within, line.id, timedelta(hours=1))
     assert (rotated.kind, rotated.state, rotated.key_generations) == ("ipn", "active", (2, 1))
     async with rude_peer(answering(200)) as peer:
         await stand.sold(peer)

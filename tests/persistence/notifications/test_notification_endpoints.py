@@ -17,9 +17,14 @@ from ekpay_switch.persistence.notifications.delivery_log import (
     replay_notification,
     replay_range,
 )
-from ekpay_switch.persistence.notifications.endpoints import EndpointExistsError, UnknownEndpointError
+from ekpay_switch.persistence.notifications.endpoints import (
+    EndpointExistsError,
+    UnknownEndpointError,
+    rotate_key_within,
+)
 from ekpay_switch.persistence.parties.partners import UnknownPartnerError
 from tests.persistence.notifications.notifier_setup import DUE, UNPAUSED, Post, a_receiver, answering
+from tests.persistence.own_transaction import in_transaction
 from tests.wire.scripted_peer import rude_peer
 
 URL = "https://bank.example.com/hooks"
@@ -61,7 +66,7 @@ async def test_nobody_has_no_endpoints(post: Post) -> None:
     for change in (
         post.endpoints.disable(unknown, "why"),
         post.endpoints.enable(unknown),
-        post.endpoints.rotate_key(unknown, HOUR),
+        in_transaction(post.engine, rotate_key_within, unknown, HOUR),
     ):
         with pytest.raises(UnknownEndpointError):
             await change
@@ -70,12 +75,14 @@ async def test_nobody_has_no_endpoints(post: Post) -> None:
 
 async def test_a_rotation_keeps_the_key_before_for_the_overlap(post: Post) -> None:
     line = await post.endpoints.add("bank1", URL, [])
-    rotated = await post.endpoints.rotate_key(line.id, HOUR)
+    rotated = await in_transaction(post.engine, rotate_key_within, line.id, HOUR)
     assert rotated.key_generations == (2, 1)
     assert await post.endpoints.key_generations(line.id) == (2, 1)
     await post.books.tell("UPDATE notification_endpoints SET previous_key_until = now()")
     assert await post.endpoints.key_generations(line.id) == (2,)
-    assert (await post.endpoints.rotate_key(line.id, timedelta(0))).key_generations == (3,)
+    assert (await in_transaction(post.engine, rotate_key_within, line.id, timedelta(0))).key_generations == (
+        3,
+    )
 
 
 async def test_a_disabled_endpoint_is_sent_nothing_until_it_is_enabled(post: Post) -> None:

@@ -5,7 +5,9 @@ from datetime import timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.notifications import DeliveryState, RetryDecision, SendResult
+from ekpay_switch.persistence.notifications.endpoints import rotate_key_within
 from tests.persistence.notifications.notifier_setup import KEYS, Post, a_receiver, answering, are_all, until
+from tests.persistence.own_transaction import in_transaction
 from tests.wire.scripted_peer import Caller, RudePeer, rude_peer
 
 DONE = RetryDecision(DeliveryState.DELIVERED)
@@ -74,7 +76,7 @@ async def test_the_endpoint_that_waited_longest_is_served_first(post: Post) -> N
 async def test_rotated_keys_sign_together_until_the_overlap_ends(post: Post) -> None:
     async with a_receiver(post) as (receiver, line):
         old = KEYS.public_key(line.id, 1)
-        await post.endpoints.rotate_key(line.id, timedelta(hours=1))
+        await in_transaction(post.engine, rotate_key_within, line.id, timedelta(hours=1))
         await post.completed()
         await post.round()
         assert len(receiver.events) == 1
