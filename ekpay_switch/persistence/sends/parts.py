@@ -60,7 +60,7 @@ def line_of(send: Send, code_key: bytes, sealer: Sealer) -> bytes:
             "far_side": send.far_side,
             "reference": send.reference,
             "step": send.step,
-            "payment_id": send.payment_id,
+            "payment_id": str(send.payment_id),
             "partner_id": send.partner_id,
             "amount": send.amount.minor,
             "currency": send.amount.currency,
@@ -190,7 +190,7 @@ def _personal(send: Send) -> dict[str, object]:
         }
     if claim is not None:
         parts["claim"] = {
-            "attempt_id": claim.attempt_id,
+            "attempt_id": str(claim.attempt_id),
             "lane": claim.lane,
             "reference": claim.reference,
             "fingerprint": claim.fingerprint.hex(),

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asyncpg.pgproto.pgproto import UUID as StoredId  # noqa: N811 - the driver names it so
 
 from ekpay_switch.domain.host_messages import Trace
 from ekpay_switch.persistence.sends.journal import FileSendsJournal, drop_old_sends, file_name, read_journal
@@ -34,6 +35,17 @@ def test_a_line_is_in_the_file_once_it_is_written(tmp_path: Path) -> None:
     text, _, code = line.partition(b"\t")
     assert len(code) == 24
     assert json.loads(text)["far_side"] == "desco_postpaid"
+
+
+def test_a_payment_that_was_read_from_the_database_is_written_too(tmp_path: Path) -> None:
+    """The driver has a class of its own for identifiers, which no serializer knows."""
+    send = a_send()
+    assert send.claim is not None
+    claim = replace(send.claim, attempt_id=StoredId(str(send.claim.attempt_id)))
+    assert a_journal(tmp_path).write(replace(send, payment_id=StoredId(str(send.payment_id)), claim=claim))
+    (line,) = read_journal(tmp_path, CODE_KEY)
+    assert isinstance(line, SendLine)
+    assert unseal_line(line, SEALER) == send
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
