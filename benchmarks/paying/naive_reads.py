@@ -33,7 +33,9 @@ _QUOTED = (
     quotes.c.quote_id.label("quoted"), quotes.c.biller_id.label("quoted_biller"), quotes.c.bill_key,
     quotes.c.bill_lock, quotes.c.bucket, quotes.c.is_paid, quotes.c.currency, quotes.c.amount,
     quotes.c.charge, quotes.c.fee, quotes.c.vat, quotes.c.rounding, quotes.c.expires_at,
-    cast(quotes.c.biller_quote, Text).label("biller_quote"),
+    cast(quotes.c.biller_quote, Text).label("biller_quote"), quotes.c.request_reference,
+    quotes.c.bill["bill_number"].astext.label("bill_number"),
+    quotes.c.bill["account"].astext.label("account"),
 )  # fmt: skip
 _STANDING = (
     payments.c.id, payments.c.partner_id, payments.c.reference, payments.c.fingerprint, payments.c.state,

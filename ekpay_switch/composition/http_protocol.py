@@ -1,6 +1,7 @@
 """HTTP as uvicorn speaks it, with an end to requests whose head never comes, and to too many connections."""
 
 import asyncio
+import weakref
 from collections import OrderedDict
 from functools import cache
 from typing import ClassVar
@@ -30,20 +31,21 @@ class PromptHttp(HttpToolsProtocol):
     one is at work, the new one is answered 503.
     """
 
-    # Those that wait for the head of a request, the longest waiting first.
-    _waiting: ClassVar["OrderedDict[PromptHttp, None]"] = OrderedDict()
+    # Those that wait for the head of a request, the longest waiting first; none is kept alive by it.
+    _waiting: ClassVar["OrderedDict[weakref.ref[PromptHttp], None]"] = OrderedDict()
 
     _head_due: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._itself = weakref.ref(self)
         if len(self.connections) > self.places() and not self._cut_longest_waiting():
             trouble.count_cut_connection("new")
             transport.write(_NO_PLACE)
             transport.close()
             return
-        self._waiting[self] = None
+        self._waiting[self._itself] = None
         self._await_head()
 
     @classmethod
@@ -59,19 +61,19 @@ class PromptHttp(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         self._stop_waiting()
-        self._waiting.pop(self, None)
+        self._waiting.pop(self._itself, None)
         super().on_headers_complete()
 
     @override
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
-            self._waiting[self] = None
+            self._waiting[self._itself] = None
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
-        self._waiting.pop(self, None)
+        self._waiting.pop(self._itself, None)
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
@@ -91,8 +93,8 @@ class PromptHttp(HttpToolsProtocol):
     def _cut_longest_waiting(self) -> bool:
         """Give the place of a connection at which nothing happens to a new one; False where there is none."""
         while self._waiting:
-            longest, _ = self._waiting.popitem(last=False)
-            if not longest.transport.is_closing():
+            longest = self._waiting.popitem(last=False)[0]()
+            if longest is not None and not longest.transport.is_closing():
                 trouble.count_cut_connection("waiting")
                 longest.transport.abort()
                 return True
@@ -102,7 +104,7 @@ class PromptHttp(HttpToolsProtocol):
 class OperatorsHttp(PromptHttp):
     """The same for operators, whose few places are their own."""
 
-    _waiting: ClassVar["OrderedDict[PromptHttp, None]"] = OrderedDict()
+    _waiting: ClassVar["OrderedDict[weakref.ref[PromptHttp], None]"] = OrderedDict()
 
     @override
     @classmethod

@@ -10,9 +10,11 @@ from ekpay_switch.domain.alarms import (
     distinct_alarms,
     endpoint_subject,
     entry_subject,
+    instruction_subject,
     payment_subject,
     refund_subject,
     restore_subject,
+    staff_subject,
 )
 
 ID = UUID(int=1)
@@ -28,6 +30,8 @@ def test_records_with_the_same_id_are_different_subjects() -> None:
     subjects = {name(ID) for name in SUBJECTS}
     assert len(subjects) == len(SUBJECTS)
     assert breaks_subject("bkash") == "breaks bkash"
+    assert instruction_subject("EABC") == "instruction EABC"
+    assert staff_subject("Karim") == "staff Karim"
 
 
 def test_of_repeats_about_one_subject_the_last_counts() -> None:

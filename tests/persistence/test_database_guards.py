@@ -56,7 +56,9 @@ async def test_a_database_that_is_behind_is_sent_to_migrate(books: Books) -> Non
 
 async def test_an_empty_database_is_sent_to_migrate(endpoint: Endpoint) -> None:
     async with a_copy(endpoint, "template0") as empty:
-        with pytest.raises(InstallationError, match=r"it lacks accounts, .* and more: run ekpay migrate"):
+        with pytest.raises(
+            InstallationError, match=r"it lacks access_changes, .* and more: run ekpay migrate"
+        ):
             await _diagnosis(empty, "ekpay_owner")
 
 

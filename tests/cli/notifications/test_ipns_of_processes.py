@@ -100,16 +100,16 @@ async def _sold(shop: Shop, partner_id: str, ipn_uri: str) -> UUID:
 
 
 async def test_a_shop_that_asks_from_within_the_ipn_is_told_the_same_and_is_not_held_up(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("EKPAY_DATABASE_URL", raising=False)
-    async with a_shop(home) as (shop, partner_id):
+    async with a_shop(own_home) as (shop, partner_id):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             asking = AskingShop(f"http://127.0.0.1:{port}/ekpaypg/v1/get-status")
             async with rude_peer(asking.take) as peer:
                 settings = Settings(
-                    home=home,
+                    home=own_home,
                     # The shop's orders are sealed under it.
                     master_key=SecretStr(base64.b64encode(OPENS_NOTHING).decode()),
                     database_url=None,

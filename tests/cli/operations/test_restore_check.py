@@ -7,6 +7,7 @@ from ekpay_switch.composition.switch import SEND_CODES, send_sealer
 from ekpay_switch.persistence.sends.journal import FileSendsJournal
 from ekpay_switch.security.keys import KeyRing
 from tests.cli.command_result import Ekpay
+from tests.cli.two_persons import on_the_staff
 from tests.persistence.sends.a_send import a_send
 
 ASKER, APPROVER = "a passphrase of who asks", "another of who approves"
@@ -53,7 +54,7 @@ def test_a_journal_of_another_installation_is_not_believed(ekpay: Ekpay, tmp_pat
 
 def test_two_persons_decide_where_nobody_can_be_asked(ekpay: Ekpay, home: Path, tmp_path: Path) -> None:
     for name, secret in (("Sending Asker", ASKER), ("Sending Approver", APPROVER)):
-        assert ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=secret).code == 0
+        on_the_staff(ekpay, name, secret)
     write_journal(home, tmp_path, "DECIDED1")
     assert ekpay("restore", "check", "--journal", str(tmp_path), **REHEARSAL).code == 0
     lost_id = next(str(line["id"]) for line in listed(ekpay) if line["reference"] == "DECIDED1")

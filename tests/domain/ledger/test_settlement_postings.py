@@ -11,6 +11,7 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     payout_received_entry,
     settlement_instructed_entry,
     settlement_paid_entry,
+    settlement_reinstated_entry,
     settlement_rejected_entry,
 )
 
@@ -55,6 +56,8 @@ def test_a_rejection_takes_back_line_by_line(amount: int, taken: int) -> None:
     undone = settlement_rejected_entry(entry)
     assert undone.moment == "settlement_rejected"
     assert lines(undone) == {account: -moved for account, moved in lines(entry).items()}
+    again = settlement_reinstated_entry(entry)
+    assert (again.moment, lines(again)) == ("settlement_reinstated", lines(entry))
 
 
 def test_the_bank_books_what_was_instructed_or_gives_it_back() -> None:

@@ -15,8 +15,7 @@ from ekpay_switch.persistence.short_transactions import ShortTransactions
 from tests.persistence.books import Books
 from tests.persistence.sends.a_send import SEALER, a_send
 from tests.persistence.sends.test_lost import POSTED, a_line
-
-NEW_STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', $2)"
+from tests.persistence.staff_rows import persons
 
 
 @dataclass
@@ -34,9 +33,8 @@ class Desk:
 async def desk(books: Books) -> AsyncIterator[Desk]:
     transactions = ShortTransactions(books.database.connect_hot)
     sends = PostgresLostSends(transactions, SEALER)
-    for name in ("rahela", "karim"):
-        await books.tell(NEW_STAFF, name, '["finance"]')
-    await books.tell(NEW_STAFF, "operator", '["operator"]')
+    await books.tell(persons("rahela", "karim"))
+    await books.tell(persons("operator", roles='["operator"]'))
     await sends.keep_unknown([a_line(a_send())])
     (lost,) = await sends.all()
     yield Desk(sends, LostDecisions(transactions), lost.lost_id)
