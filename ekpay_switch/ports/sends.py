@@ -50,7 +50,8 @@ class LostSends(Protocol):
 class LostPayments(Protocol):
     """Payments that a restore has lost and of which it is not known yet whether they were paid.
 
-    Where there are none, which is looked for every few seconds, an answer costs nothing.
+    Where there are none, which is looked for every few seconds, an answer costs nothing. Each call raises
+    OverloadedError where the database is away: nothing was done.
     """
 
     async def is_lost(self, partner_id: str, reference: str) -> bool:

@@ -6,6 +6,8 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.bill import Bill
+from ekpay_switch.domain.errors import OverloadedError
+from ekpay_switch.persistence.engine import DATABASE_AWAY, is_away
 from ekpay_switch.ports.world import Clock
 
 LOOK_AGAIN_SECONDS = 5.0
@@ -35,7 +37,10 @@ SELECT EXISTS (SELECT FROM quotes AS q WHERE q.quote_id = :quote_id AND q.partne
 
 
 class PostgresLostPayments:
-    """Open lost payments; each call is one query at most."""
+    """Open lost payments; each call is two queries at most.
+
+    Where the database is away each raises OverloadedError: nothing was done.
+    """
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine, self._clock = engine, clock
@@ -68,6 +73,12 @@ class PostgresLostPayments:
         return await self._ask(query, **names)
 
     async def _ask(self, query: TextClause, **names: str) -> bool:
-        async with self._engine.connect() as connection:
-            answer: Any = await connection.scalar(query, names)
+        try:
+            async with self._engine.connect() as connection:
+                answer: Any = await connection.scalar(query, names)
+        except DATABASE_AWAY as error:
+            if not is_away(error):
+                raise
+            # Asked before anything is claimed: the reference may be known and its payment be over.
+            raise OverloadedError from error
         return bool(answer)

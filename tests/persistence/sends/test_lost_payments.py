@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from ekpay_switch.domain.errors import OverloadedError
 from ekpay_switch.domain.lost_sends import LostFinding, LostState
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
 from ekpay_switch.persistence.sends.lost_payments import LOOK_AGAIN_SECONDS, PostgresLostPayments
@@ -84,4 +86,14 @@ async def test_what_is_proven_or_booked_holds_nothing_and_costs_no_further_look(
     assert await lost_payments.is_lost("bank1", "R1")
     await lost_sends.mark_booked(lost.lost_id)
     assert not await lost_payments.is_lost("bank1", "R1")
+    await engine.dispose()
+
+
+async def test_where_the_database_is_away_nothing_is_said_of_a_payment() -> None:
+    """Its reference may be known and its payment be over: "in progress" would take back what was said."""
+    engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
+    lost_payments = PostgresLostPayments(engine, FakeClock())
+    for question in (lost_payments.is_lost("bank1", "R1"), lost_payments.holds_bill("bank1", BILLER, BILL)):
+        with pytest.raises(OverloadedError):
+            await question
     await engine.dispose()
