@@ -59,13 +59,18 @@ class RudePeer:
     heard: list[Heard] = field(default_factory=list)
     connections: int = 0
     serving: list[asyncio.Task[None]] = field(default_factory=list)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     def url(self, path: str = "/pay") -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # At once: a task that is cancelled before it begins closes nothing.
         self.connections += 1
-        self.serving.append(_current_task())
+        self.writers.append(writer)
+        self.serving.append(asyncio.get_running_loop().create_task(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled means that the test is over; a server task that says so makes asyncio log an error.
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             await self._converse(reader, writer)
@@ -79,12 +84,6 @@ class RudePeer:
                 caller = Caller(await _hear(reader), reader, writer)
                 self.heard.append(caller.heard)
                 await self.manners(caller)
-
-
-def _current_task() -> asyncio.Task[None]:
-    task = asyncio.current_task()
-    assert task is not None
-    return task
 
 
 async def _hear(reader: asyncio.StreamReader) -> Heard:
@@ -101,15 +100,18 @@ async def _hear(reader: asyncio.StreamReader) -> Heard:
 @contextlib.asynccontextmanager
 async def rude_peer(manners: Manners, tls: ssl.SSLContext | None = None) -> AsyncIterator[RudePeer]:
     peer = RudePeer(manners, "http" if tls is None else "https")
-    server = await asyncio.start_server(peer._serve, "127.0.0.1", 0, ssl=tls)  # noqa: SLF001 - its own module
+    server = await asyncio.start_server(peer._accept, "127.0.0.1", 0, ssl=tls)  # noqa: SLF001 - its own module
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer
     finally:
         server.close()
+        await asyncio.sleep(0)
         for task in peer.serving:
             task.cancel()
         await asyncio.gather(*peer.serving, return_exceptions=True)
+        for writer in peer.writers:
+            writer.close()
         await server.wait_closed()
 
 
