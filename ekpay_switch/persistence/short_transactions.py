@@ -52,9 +52,11 @@ class ShortTransactions:
 
         Raises:
             OverloadedError: no connection became free, or the database cannot write; nothing was done.
-            CommitUnknownError: the database was lost, or locks were not granted, for too long.
+            CommitUnknownError: the database was lost, or locks were not granted, for too long; or it was lost
+                and refuses to write now.
         """
         give_up_at = time.monotonic() + self._limits.patience_seconds
+        was_lost = False
         while True:
             try:
                 async with self._borrow() as connection:
@@ -66,8 +68,10 @@ class ShortTransactions:
                 _give_up_after(give_up_at, error)
             except REFUSES as error:
                 trouble.count_database_refusal(refusal_reason(error))
-                raise DatabaseRefusesError from error
+                # What was lost before may have been a COMMIT that stands.
+                raise (CommitUnknownError if was_lost else DatabaseRefusesError) from error
             except CONNECTION_LOST as error:
+                was_lost = True
                 telemetry.log_warning("database_lost", error=error)
                 _give_up_after(give_up_at, error)
                 await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,11 +1,14 @@
 """A database that only reads refuses every writer, says why, and is forgotten once it writes again."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
+import asyncpg
 import pytest
 
 from ekpay_switch import trouble
-from ekpay_switch.domain.errors import DatabaseRefusesError
+from ekpay_switch.domain.errors import CommitUnknownError, DatabaseRefusesError
+from ekpay_switch.persistence.group_commit import committer
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.housekeeping import why_not_ready
@@ -57,3 +60,29 @@ async def test_every_writer_says_that_nothing_was_done_and_readiness_says_why(
     assert trouble.DATABASE.reason == ""
     await engine.dispose()
     assert await books.value("SELECT count(*) FROM failed_logins") == 0, "the probe leaves nothing"
+
+
+async def test_a_refusal_after_a_lost_connection_does_not_say_that_nothing_was_written(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost_then_full() -> Callable[..., Awaitable[None]]:
+        errors = iter((ConnectionError("lost in COMMIT"), asyncpg.DiskFullError("no room")))
+
+        async def fail(*_: object) -> None:
+            raise next(errors)
+
+        return fail
+
+    monkeypatch.setattr(committer, "write_batch", lost_then_full())
+    committing = GroupCommit(books.database.connect_hot, GroupCommitLimits())
+    transactions = ShortTransactions(books.database.connect_hot)
+    await committing.start()
+    try:
+        with pytest.raises(CommitUnknownError):
+            await committing.submit(SaveQuote(a_quote("Q1"), 0))
+        with pytest.raises(CommitUnknownError):
+            await transactions.run(lost_then_full())
+    finally:
+        await committing.stop()
+        await transactions.close()
+        trouble.DATABASE.reason = ""

@@ -23,6 +23,7 @@ from ekpay_switch.composition.restore import (
     record_differences,
 )
 from ekpay_switch.domain.lost_sends import LostSend, LostState
+from ekpay_switch.persistence.sends.journal import holds_journal
 from ekpay_switch.persistence.sends.lost_decisions import LostDecisions
 from ekpay_switch.security.masking import mask_account
 
@@ -77,6 +78,10 @@ def check(
         raise typer.BadParameter("name a journal or say that there is none", param_hint="--without-journal")
     session = open_session()
     refuse_unsafe(session)
+    if without_journal and holds_journal(session.settings.sends_folder):
+        folder = session.settings.sends_folder
+        held = f"{folder} holds a journal: check with it, or move away what cannot be read"
+        raise typer.BadParameter(held, param_hint="--without-journal")
     folders = [] if without_journal else journals or [session.settings.sends_folder]
     checked = asyncio.run(check_lost_sends(session.settings, session.database, folders))
     if not as_json:

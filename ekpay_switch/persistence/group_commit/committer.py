@@ -263,8 +263,10 @@ class _Committer:
         Raises:
             LockNotAvailableError: somebody else held a lock for longer; nothing was written this time.
             DatabaseRefusesError: it has no room to write; nothing was written.
+            CommitUnknownError: it was lost, and did not write again in time or refuses now.
         """
         give_up_at = time.monotonic() + self._limits.reconnect_seconds
+        was_lost = False
         while True:
             try:
                 connection = await self._open_connection()
@@ -274,12 +276,14 @@ class _Committer:
                 raise
             except REFUSES as error:
                 trouble.count_database_refusal(refusal_reason(error))
-                raise DatabaseRefusesError from error
+                # What was lost before may have been a COMMIT that stands.
+                raise (CommitUnknownError if was_lost else DatabaseRefusesError) from error
             except RETRYABLE as error:
                 telemetry.BATCH_REPEATS.labels("deadlock").inc()
                 telemetry.log_warning("batch_repeated", error=error)
                 _give_up_after(give_up_at, error)
             except CONNECTION_LOST as error:
+                was_lost = True
                 telemetry.BATCH_REPEATS.labels("connection_lost").inc()
                 telemetry.log_warning("database_lost", error=error)
                 await self._drop_connection()

@@ -64,6 +64,7 @@ class FileSendsJournal:
         self._is_dirty = True
 
     def _open(self, day: date) -> None:
+        self.sync()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         handle = os.open(self._folder / file_name(day), flags, 0o600)
@@ -75,8 +76,13 @@ class FileSendsJournal:
         """Put what was written since the last time on the disk."""
         with self._lock:
             if self._is_dirty:
+                # Before the sync: a line that is written meanwhile makes it dirty again.
                 self._is_dirty = False
-                os.fsync(self._handle)
+                try:
+                    os.fsync(self._handle)
+                except OSError:
+                    self._is_dirty = True
+                    raise
 
     def close(self) -> None:
         """Sync and close the file; the next line would open it again."""

@@ -88,9 +88,12 @@ def listed(ekpay: Ekpay) -> list[dict[str, object]]:
     return lines
 
 
-def test_where_the_journals_are_lost_too_a_check_says_so(ekpay: Ekpay, tmp_path: Path) -> None:
+def test_where_the_journals_are_lost_too_a_check_says_so(ekpay: Ekpay, home: Path, tmp_path: Path) -> None:
     both = ekpay("restore", "check", "--without-journal", "--journal", str(tmp_path), **REHEARSAL)
     assert (both.code, "or say that there is none" in both.err) == (2, True)
+    write_journal(home, tmp_path, "KEPT1")
+    held = ekpay("restore", "check", "--without-journal", **REHEARSAL, EKPAY_SENDS_JOURNAL=str(tmp_path))
+    assert (held.code, "holds a journal" in held.err) == (2, True), held.err
     typed = ekpay("restore", "check", "--without-journal", **REHEARSAL)
     assert typed.code == 0, typed.err
     assert "0 lines, 0 unreadable; 0 sends are new." in typed.out

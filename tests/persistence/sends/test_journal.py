@@ -1,5 +1,6 @@
 """The journal as files: one line a send, sealed where it is personal, recognised where it was cut off."""
 
+import errno
 import hmac
 import json
 import os
@@ -137,3 +138,24 @@ def test_a_line_that_no_version_of_ours_wrote_is_none() -> None:
     text = b'{"kind":"gift"}'
     code = hmac.digest(CODE_KEY, text, "sha256")[:12].hex().encode()
     assert read_line(text + b"\t" + code, CODE_KEY) is None
+
+
+def test_a_day_is_synced_before_the_next_and_a_failed_sync_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = a_journal(tmp_path)
+    failures, synced = [OSError(errno.EIO, "Input/output error")], list[int]()
+
+    def fsync(handle: int) -> None:
+        if failures:
+            raise failures.pop()
+        synced.append(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert journal.write(a_send())
+    with pytest.raises(OSError, match="Input/output"):
+        journal.sync()
+    assert journal.write(replace(a_send(), sent_at=NOON + timedelta(days=1)))
+    assert len(synced) == 1
+    journal.close()
+    assert len(synced) == 2
