@@ -48,6 +48,7 @@ class Alarm(StrEnum):
     MERCHANT_OWES = "merchant_owes"
     BREAKS_OPEN = "breaks_open"
     PAYOUT_CONTRADICTED = "payout_contradicted"
+    PAYOUT_WAITS = "payout_waits"
     WORKER_SILENT = "worker_silent"
     DATABASE_RESTORED = "database_restored"
     STAFF_RECOVERED = "staff_recovered"
@@ -211,6 +212,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "resolves each by two persons, and the alarm ends with the last of them",
         Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "
         "the payee is paid nothing more until two persons have asked the bank and decided",
+        Alarm.PAYOUT_WAITS: "the withdrawal of a prefund, or a change of a payee's bank account, "
+        "waits for a second person",
         Alarm.WORKER_SILENT: "no worker has done its rounds for a minute: doubts, notifications, refunds and "
         "alarms wait; start one, and look into its log if it runs",
         Alarm.DATABASE_RESTORED: "the database does not hold the position that was recorded outside of it: "

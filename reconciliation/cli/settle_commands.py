@@ -3,20 +3,21 @@
 Amounts on screens are taka; in JSON and CSV they are whole paisa.
 """
 
-import asyncio
 import csv
 import io
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
+from reconciliation.cli.account_commands import app as account_app
 from reconciliation.cli.money_tables import show_fitting
-from reconciliation.errors import ReconciliationError, UnknownPartyError
+from reconciliation.cli.settle_session import IMPERFECT, refusals, run_work, two_persons
+from reconciliation.cli.withdrawal_commands import app as withdrawal_app
+from reconciliation.errors import UnknownPartyError
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
@@ -27,11 +28,9 @@ if TYPE_CHECKING:
     from reconciliation.settlement.store.contradictions import Contradiction
 
 app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
+app.add_typer(account_app, name="accounts")
+app.add_typer(withdrawal_app, name="withdrawals")
 
-_IMPERFECT = 1
-_ASKER = "EKPAY_STAFF_PASSPHRASE"
-_APPROVER = "EKPAY_APPROVER_PASSPHRASE"
-_T = TypeVar("_T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="For spreadsheets; amounts in paisa.")]
@@ -55,7 +54,7 @@ def positions(
     context: typer.Context, value_date: ValueDate = None, *, as_json: AsJson = False, as_csv: AsCsv = False
 ) -> None:
     """Net positions of all parties on a value date; they sum to zero. Positive is what a party owes us."""
-    rows, day = _run(context, lambda work: _positions(work, value_date))
+    rows, day = run_work(context, lambda work: _positions(work, value_date))
     from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
     rows_by_name = [position_facts(row) for row in rows]
@@ -90,7 +89,7 @@ def explain(
     from reconciliation.settlement.preview import explain_party  # noqa: PLC0415 - heavy
 
     try:
-        resolved_party, lines = _run(context, lambda work: explain_party(work, party, value_date.date()))
+        resolved_party, lines = run_work(context, lambda work: explain_party(work, party, value_date.date()))
     except UnknownPartyError as problem:
         raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
     facts = [line.facts() for line in lines]
@@ -121,22 +120,22 @@ def instruct(
 
     A value date is settled once; a repeat writes the same files and posts nothing.
     """
-    verify = _two_persons(by, approved_by)
+    verify = two_persons(by, approved_by)
 
     async def _carry_out(work: "SettlementWork") -> "SettledValueDate":
         from reconciliation.settlement.settle_value_date import SettlementOrder, settle  # noqa: PLC0415 - heavy
 
-        await verify(work)
+        await verify(work.setting.finance)
         return await settle(work, SettlementOrder(value_date.date(), by, approved_by))
 
-    issued = _run(context, _carry_out)
+    issued = run_work(context, _carry_out)
     _show_issued(issued, _write_files(issued, out), as_json=as_json)
 
 
 def _write_files(issued: "SettledValueDate", out: Path) -> tuple[Path, ...]:
     from reconciliation.settlement.settle_value_date import write_bank_files  # noqa: PLC0415 - heavy
 
-    with _refusals():
+    with refusals():
         return write_bank_files(issued.files, out)
 
 
@@ -156,14 +155,14 @@ def answer(
     from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
     from reconciliation.settlement.store.bank_outcomes import AnswerFile  # noqa: PLC0415 - heavy
 
-    verify = _two_persons(by, approved_by)
+    verify = two_persons(by, approved_by)
     answer_file = AnswerFile(file.read_bytes(), by, approved_by)
 
     async def _take_in(work: "SettlementWork") -> "PostedOutcomes":
-        await verify(work)
+        await verify(work.setting.finance)
         return await post_outcomes(work, answer_file)
 
-    _show_outcomes(_run(context, _take_in), as_json=as_json)
+    _show_outcomes(run_work(context, _take_in), as_json=as_json)
 
 
 @app.command()
@@ -188,29 +187,15 @@ def decide(
         raise typer.BadParameter("say executed or rejected", param_hint="VERDICT")
     if not reason.strip() or not reason.isprintable():
         raise typer.BadParameter("a reason has visible characters only", param_hint="--reason")
-    verify = _two_persons(by, approved_by)
+    verify = two_persons(by, approved_by)
     decision = ContradictionDecision(instruction, Verdict(verdict), reason.strip(), by, approved_by)
 
     async def _carry_out(work: "SettlementWork") -> "Contradiction":
-        await verify(work)
+        await verify(work.setting.finance)
         return await decide_contradiction(work, decision)
 
-    decided = _run(context, _carry_out)
+    decided = run_work(context, _carry_out)
     typer.echo(f"{instruction} was {verdict}; {decided.party} is paid again with the next value date.")
-
-
-def _two_persons(by: str, approved_by: str) -> "Callable[[SettlementWork], Awaitable[None]]":
-    """Ask both for their passphrases; the function returned verifies them."""
-    if by == approved_by:
-        raise typer.BadParameter("it takes two persons", param_hint="--approved-by")
-    asking = passphrase(_ASKER, f"Passphrase of {by}")
-    approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
-
-    async def _verify(work: "SettlementWork") -> None:
-        await work.setting.finance.persons.verify(by, asking)
-        await work.setting.finance.persons.verify(approved_by, approving)
-
-    return _verify
 
 
 @app.command("credits")
@@ -218,7 +203,7 @@ def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ."""
     from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
-    _show_outcomes(_run(context, post_outcomes), as_json=as_json)
+    _show_outcomes(run_work(context, post_outcomes), as_json=as_json)
 
 
 @app.command("cover")
@@ -226,38 +211,11 @@ def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Whether the money at our banks covers what we owe to others. Exits 1 where it does not."""
     from reconciliation.settlement.preview import current_cover  # noqa: PLC0415 - heavy
 
-    trust_cover = _run(context, current_cover)
+    trust_cover = run_work(context, current_cover)
     _show_cover(trust_cover, as_json=as_json)
     if trust_cover.is_short:
         complain(trust_cover.alarm)
-        raise typer.Exit(_IMPERFECT)
-
-
-def _run(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
-    """Run a function over the newest run; a refusal is one line and exit code 1."""
-
-    async def _at_work() -> _T:
-        from reconciliation.settlement.current_state import open_work, read_setting  # noqa: PLC0415 - heavy
-
-        async with open_work(read_setting(context.obj)) as opened_work:
-            return await work(opened_work)
-
-    with _refusals():
-        return asyncio.run(_at_work())
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except UnknownPartyError:
-        raise  # a typing error, reported by the command with the name
-    except ReconciliationError as problem:
-        complain(str(problem))
-        raise typer.Exit(_IMPERFECT) from problem
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(_IMPERFECT) from problem
+        raise typer.Exit(IMPERFECT)
 
 
 def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
@@ -338,7 +296,7 @@ def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
         if result.strangers:
             typer.echo(f"{len(result.strangers)} answers match no instruction of ours")
     if any(item.difference for item in result.credits) or result.contradictions:
-        raise typer.Exit(_IMPERFECT)
+        raise typer.Exit(IMPERFECT)
 
 
 def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from reconciliation.settlement.settle_value_date import (
     owed_to_parties,
     stopped_parties,
 )
+from reconciliation.settlement.store.account_changes import registry_in_force
 from reconciliation.settlement.store.bank_outcomes import read_closings
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held, read_lines
 from reconciliation.settlement.store.settlement_sheets import head_of, newest_sheet, read_sheet
@@ -33,7 +34,8 @@ async def sheet_rows(work: SettlementWork, value_date: date) -> tuple[SettledPos
         balances = await work.setting.finance.books.balances(work.connection)
         owed_to = owed_to_parties(balances, await closed_balances(work.connection))
         stopped = await stopped_parties(work.connection)
-        outgoing = instructions_of(sheet, work.setting.registry, carried, owed_to, stopped)
+        registry = await registry_in_force(work.connection, work.setting.registry)
+        outgoing = instructions_of(sheet, registry, carried, owed_to, stopped)
         return settle_positions(sheet, outgoing, carried)
 
 

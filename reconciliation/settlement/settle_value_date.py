@@ -37,6 +37,7 @@ from reconciliation.settlement.positions.net_positions import (
     unexplained_rest,
     value_dates,
 )
+from reconciliation.settlement.store.account_changes import registry_in_force
 from reconciliation.settlement.store.bank_outcomes import carried_ids, read_steps, write_carries
 from reconciliation.settlement.store.contradictions import open_contradictions, undecided_ids
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_lines
@@ -135,7 +136,8 @@ async def _write(work: SettlementWork, order: SettlementOrder) -> None:
     balances = await work.setting.finance.books.balances(connection)
     owed_to = owed_to_parties(balances, await closed_balances(connection))
     stopped = await stopped_parties(connection)
-    outgoing = instructions_of(sheet, work.setting.registry, carried, owed_to, stopped)
+    registry = await registry_in_force(connection, work.setting.registry)
+    outgoing = instructions_of(sheet, registry, carried, owed_to, stopped)
     rows = settle_positions(sheet, outgoing, carried)
     head = SheetHead(order.value_date, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
     await write_sheet(connection, head, rows)

@@ -71,6 +71,14 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay reconcile approve RESOLUTION",
         ),
         Alarm.PAYOUT_CONTRADICTED: ("ekpay settle credits", "ekpay settle decide INSTRUCTION"),
+        Alarm.PAYOUT_WAITS: (
+            "ekpay settle withdrawals list",
+            "ekpay settle withdrawals approve NO",
+            "ekpay settle withdrawals reject NO",
+            "ekpay settle accounts list",
+            "ekpay settle accounts approve NO",
+            "ekpay settle accounts stop NO",
+        ),
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
         Alarm.WORKER_SILENT: ("ekpay worker",),
         Alarm.DATABASE_RESTORED: (

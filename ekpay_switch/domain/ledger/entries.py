@@ -45,6 +45,7 @@ CHART = MappingProxyType(
         "stamp_payable": AccountKind.LIABILITY,
         "commission_payable": AccountKind.LIABILITY,
         "clearing": AccountKind.LIABILITY,
+        "withdrawal_due": AccountKind.LIABILITY,
         "receivable": AccountKind.ASSET,
         "settlement_bank": AccountKind.ASSET,
         "biller_deposit": AccountKind.ASSET,

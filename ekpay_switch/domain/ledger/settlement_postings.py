@@ -77,6 +77,25 @@ def payout_received_entry(connector_id: str, parts: PayoutParts) -> Entry:
     return Entry.of("payout_received", postings)
 
 
+def withdrawal_account(partner_id: str) -> str:
+    """The account of what a partner has withdrawn from its prefunds and is not instructed yet."""
+    return f"withdrawal_due:{partner_id}"
+
+
+def prefund_withdrawn_entry(prefund: str, partner_id: str, amount: int) -> Entry:
+    """A partner's withdrawal is approved: the prefund holds it no more, and it is due to the partner."""
+    return Entry.of(
+        "prefund_withdrawn", (decrease(prefund, amount), increase(withdrawal_account(partner_id), amount))
+    )
+
+
+def withdrawal_cancelled_entry(prefund: str, partner_id: str, amount: int) -> Entry:
+    """A withdrawal that was not instructed is cancelled: the amount is back in its prefund."""
+    return Entry.of(
+        "withdrawal_cancelled", (increase(prefund, amount), decrease(withdrawal_account(partner_id), amount))
+    )
+
+
 def payable_changes(entry: Entry) -> tuple[tuple[str, int], ...]:
     """How many paisa more each merchant is owed, its payees included; less where below zero."""
     changes: dict[str, int] = {}

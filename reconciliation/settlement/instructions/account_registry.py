@@ -124,6 +124,12 @@ class CreditorAccount(_Strict):
         return Party(PartyRole(self.role), self.party)
 
 
+class AccountChangeTerms(_Strict):
+    """How many hours an approved change of an account waits before the new account is paid into."""
+
+    cooling_hours: int = Field(default=48, ge=1, le=720)
+
+
 class AccountRegistry(_Strict):
     """Everything that an instruction needs beside its amount."""
 
@@ -131,6 +137,7 @@ class AccountRegistry(_Strict):
     own: FileTimes
     debtor: Debtor
     rails: Mapping[Rail, RailBounds]
+    account_changes: AccountChangeTerms = AccountChangeTerms()
     accounts: tuple[CreditorAccount, ...] = Field(strict=False)
 
     @model_validator(mode="after")

@@ -1,22 +1,33 @@
 """Lines of parties that send no files (merchants, their payees, partners), from our own books.
 
 Frozen lines of our books are agreed: there is no other source. A partner's prefund has paid already, so each
-of its lines has an opposite one beside it, and its net position is zero; a partner that wants its prefund
-back asks for it (docs/adr/0060).
+of its lines has an opposite one beside it, and its net position is zero; what a partner withdraws from its
+prefund is owed to it (docs/adr/0060, 0098).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.domain.ledger.settlement_postings import withdrawal_account
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
 _MERCHANTS: Final = "merchant"
 _COMMISSION: Final = "commission_payable"
+_WITHDRAWN: Final = withdrawal_account("").removesuffix(":")
+
+_OWED_ON: Final[Mapping[PartyRole, tuple[str, ...]]] = {
+    PartyRole.CONNECTOR: ("receivable",),
+    PartyRole.BILLER: ("payable",),
+    PartyRole.MERCHANT: (f"payable:{_MERCHANTS}",),
+    PartyRole.PAYEE: (f"payable:{_MERCHANTS}", f"{_COMMISSION}:{_MERCHANTS}"),
+    PartyRole.PARTNER: (_WITHDRAWN,),
+    PartyRole.OURS: (),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True)
 class AccountMovement:
-    """One posting of another kind on an account of a merchant or payee, as a challan or a correction makes.
+    """One posting of another kind on an account of a merchant, payee or partner, as a correction makes.
 
     `amount` is signed, debit positive: what makes us owe less.
     """
@@ -51,8 +62,10 @@ class AccountMovement:
 
 
 def owner_of(account: str) -> Party | None:
-    """The owner of an account of a merchant (`ekshop`) or its payee (`ekshop:courier`), else None."""
+    """The owner of an account of a merchant (`ekshop`), a payee (`ekshop:courier`), a partner, or None."""
     first, *rest = account.split(":")
+    if first == _WITHDRAWN and rest:
+        return Party(PartyRole.PARTNER, ":".join(rest))
     if first not in {"payable", _COMMISSION} or rest[:1] != [_MERCHANTS]:
         return None
     return Party(PartyRole.PAYEE if len(rest) > len("mp") else PartyRole.MERCHANT, ":".join(rest[1:]))
@@ -60,17 +73,7 @@ def owner_of(account: str) -> Party | None:
 
 def accounts_of(party: Party) -> tuple[str, ...]:
     """The ledger accounts on which we may owe a party; a payee has one of its two."""
-    match party.role:
-        case PartyRole.CONNECTOR:
-            return (f"receivable:{party.name}",)
-        case PartyRole.BILLER:
-            return (f"payable:{party.name}",)
-        case PartyRole.MERCHANT:
-            return (f"payable:{_MERCHANTS}:{party.name}",)
-        case PartyRole.PAYEE:
-            return tuple(f"{first}:{_MERCHANTS}:{party.name}" for first in ("payable", _COMMISSION))
-        case PartyRole.PARTNER | PartyRole.OURS:
-            return ()
+    return tuple(f"{first}:{party.name}" for first in _OWED_ON[party.role])
 
 
 def debt_of(party: Party) -> str:

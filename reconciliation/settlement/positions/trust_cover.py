@@ -20,7 +20,7 @@ _BANK: Final = "settlement_bank"
 # Accounts of money that belongs to others. VAT is ours to pay and not among them, like our own income.
 _LIABILITIES: Final = (
     "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
-    "clearing",
+    "clearing", "withdrawal_due",
 )  # fmt: skip
 _DEPOSIT: Final = "biller_deposit:"
 _RECEIVABLE: Final = "receivable:"

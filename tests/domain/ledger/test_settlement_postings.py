@@ -9,10 +9,12 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     clearing_account,
     payable_changes,
     payout_received_entry,
+    prefund_withdrawn_entry,
     settlement_instructed_entry,
     settlement_paid_entry,
     settlement_reinstated_entry,
     settlement_rejected_entry,
+    withdrawal_cancelled_entry,
 )
 
 amounts = st.integers(min_value=1, max_value=10**14)
@@ -106,3 +108,15 @@ def test_an_entry_says_what_it_makes_merchants_owed() -> None:
 def test_what_moves_between_accounts_of_one_merchant_makes_nothing_owed() -> None:
     lines_ = (Posting("payable:merchant:shop", 5), Posting("payable:merchant:shop:FAST", -5))
     assert payable_changes(Entry.of("any", lines_)) == ()
+
+
+@given(amounts)
+def test_a_cancelled_withdrawal_puts_back_what_it_took(amount: int) -> None:
+    taken = prefund_withdrawn_entry("prefund:bank1:postpaid", "bank1", amount)
+    assert (taken.moment, lines(taken)) == (
+        "prefund_withdrawn",
+        {"prefund:bank1:postpaid": amount, "withdrawal_due:bank1": -amount},
+    )
+    back = withdrawal_cancelled_entry("prefund:bank1:postpaid", "bank1", amount)
+    assert back.moment == "withdrawal_cancelled"
+    assert lines(back) == {account: -moved for account, moved in lines(taken).items()}

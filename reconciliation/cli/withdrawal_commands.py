@@ -1,0 +1,173 @@
+"""`ekpay settle withdrawals`: what partners withdraw from their prefunds, from letter to bank statement."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from ekpay_switch.cli.terminal import dhaka, show_json, taka
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.ports.finance import Finance
+from reconciliation.cli.money_tables import show_fitting
+from reconciliation.cli.settle_session import APPROVER, ASKER, act_alone, refusals, two_persons, visible_text
+
+if TYPE_CHECKING:
+    from reconciliation.settlement.positions.withdrawal_progress import Progress
+    from reconciliation.settlement.store.withdrawals import Withdrawal
+
+app = typer.Typer(no_args_is_help=True, help="Withdrawals of prefunds: ask, approve, follow, cancel.")
+
+_HEADINGS: Final = (
+    "no.", "partner", "bucket", ">amount", "reference", "state", "paid by", "asked by", "asked (Dhaka)",
+    "approved by",
+)  # fmt: skip
+
+
+def _paisa(text: str) -> int:
+    try:
+        return parse_taka(text).minor
+    except MalformedAmountError as problem:
+        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
+
+
+Number = Annotated[int, typer.Argument(metavar="NO", min=1, help="The number that the list shows.")]
+Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; it is kept for good.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    *,
+    is_open: Annotated[
+        bool, typer.Option("--open", help="Only what is not paid, rejected or cancelled.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List withdrawals with what has become of each, and the instructions that pay it."""
+    from reconciliation.settlement.withdrawals import list_withdrawals  # noqa: PLC0415 - heavy
+
+    async def _read(finance: Finance) -> Sequence[tuple["Withdrawal", "Progress"]]:
+        connection = await finance.connect()
+        try:
+            return await list_withdrawals(connection)
+        finally:
+            await connection.close()
+
+    with refusals():
+        rows = asyncio.run(_read(context.obj))
+    if is_open:
+        rows = [row for row in rows if row[1].state in {"waits", "due", "instructed"}]
+    if as_json:
+        show_json([_for_programs(*row) for row in rows])
+        return
+    show_fitting("Withdrawals", _HEADINGS, (_for_people(*row) for row in rows))
+
+
+@app.command()
+def ask(
+    context: typer.Context,
+    partner: Annotated[str, typer.Argument(help="The partner's id.")],
+    amount: Annotated[str, typer.Argument(metavar="TAKA", help="As 1250.50.")],
+    bucket: Annotated[str, typer.Option(metavar="postpaid|prepaid", help="Which prefund.")],
+    reference: Annotated[
+        str, typer.Option(callback=visible_text, help="The partner's letter; it asks once.")
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks, of finance.")],
+) -> None:
+    """Ask that a partner be paid from its prefund; no money moves until another person approves."""
+    from reconciliation.settlement.withdrawals import NewWithdrawal, ask_for_withdrawal  # noqa: PLC0415 - heavy
+
+    new = NewWithdrawal(partner, bucket, _paisa(amount), reference)
+    number = act_alone(context, by, ASKER, lambda finance: ask_for_withdrawal(finance, new, by))
+    typer.echo(f"Withdrawal {number} waits: ekpay settle withdrawals approve {number} --by NAME")
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    number: Number,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who approves; not who has asked.")],
+) -> None:
+    """Approve a withdrawal: the prefund holds it no more, and the next value date pays it."""
+    from reconciliation.settlement.withdrawals import approve_withdrawal  # noqa: PLC0415 - heavy
+
+    withdrawal = act_alone(context, by, APPROVER, lambda finance: approve_withdrawal(finance, number, by))
+    typer.echo(f"{taka(withdrawal.amount)} taka are due to {withdrawal.partner} ({withdrawal.reference}).")
+
+
+@app.command()
+def reject(
+    context: typer.Context,
+    number: Number,
+    reason: Reason,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who rejects; also who has asked.")],
+) -> None:
+    """Reject a withdrawal that waits; its reference may ask again."""
+    from reconciliation.settlement.withdrawals import reject_withdrawal  # noqa: PLC0415 - heavy
+
+    withdrawal = act_alone(
+        context, by, APPROVER, lambda finance: reject_withdrawal(finance, number, reason, by)
+    )
+    typer.echo(f"Rejected {taka(withdrawal.amount)} taka of {withdrawal.partner} ({withdrawal.reference}).")
+
+
+@app.command()
+def cancel(
+    context: typer.Context,
+    number: Number,
+    reason: Reason,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who cancels, of finance.")],
+    approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who cancels.")],
+) -> None:
+    """Put an approved withdrawal that is in no instruction back into its prefund; it takes two persons."""
+    from reconciliation.settlement.store.withdrawals import Cancellation  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.withdrawals import cancel_withdrawal  # noqa: PLC0415 - heavy
+
+    verify = two_persons(by, approved_by)
+    cancellation = Cancellation(number, reason, by, approved_by)
+
+    async def _carry_out(finance: Finance) -> "Withdrawal":
+        await verify(finance)
+        return await cancel_withdrawal(finance, cancellation)
+
+    with refusals():
+        withdrawal = asyncio.run(_carry_out(context.obj))
+    typer.echo(
+        f"{taka(withdrawal.amount)} taka are back in the {withdrawal.bucket} prefund of {withdrawal.partner}."
+    )
+
+
+def _for_people(withdrawal: "Withdrawal", progress: "Progress") -> tuple[str, ...]:
+    return (
+        str(withdrawal.number),
+        withdrawal.partner,
+        withdrawal.bucket,
+        taka(withdrawal.amount),
+        withdrawal.reference,
+        progress.state.value,
+        " ".join(progress.instructions),
+        withdrawal.asked_by,
+        dhaka(withdrawal.asked_at),
+        withdrawal.approved_by or "",
+    )
+
+
+def _for_programs(withdrawal: "Withdrawal", progress: "Progress") -> dict[str, object]:
+    return {
+        "number": withdrawal.number,
+        "partner": withdrawal.partner,
+        "bucket": withdrawal.bucket,
+        "amount_paisa": withdrawal.amount,
+        "reference": withdrawal.reference,
+        "state": progress.state.value,
+        "instructions": list(progress.instructions),
+        "asked_by": withdrawal.asked_by,
+        "asked_at": withdrawal.asked_at,
+        "approved_by": withdrawal.approved_by,
+        "rejected_by": withdrawal.rejected_by,
+        "cancelled_by": withdrawal.cancelled_by,
+        "reason": withdrawal.reject_reason or withdrawal.cancel_reason or "",
+    }

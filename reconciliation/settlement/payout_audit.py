@@ -1,0 +1,76 @@
+"""What `ekpay audit` proves of withdrawals and changed accounts (`ekpay.audits`); needs no extra.
+
+Each approved withdrawal has moved exactly its amount from its prefund, and each cancelled one has put it
+back; no such entry stands without its withdrawal. An instruction names the account that was valid then.
+"""
+
+from typing import Final
+
+from ekpay_switch.ports.audit import AuditFinding
+from reconciliation.results.table_values import Connection
+
+_MOVED: Final = """
+SELECT 'withdrawals ' || w.number AS row, 'its entry does not move ' || w.amount || ' paisa' AS why
+FROM (
+  SELECT number, partner, bucket, amount, entry_id AS entry, 1 AS sign FROM reconciliation.withdrawals
+  WHERE approved_by IS NOT NULL
+  UNION ALL
+  SELECT number, partner, bucket, amount, cancel_entry_id, -1 FROM reconciliation.withdrawals
+  WHERE cancelled_by IS NOT NULL) AS w
+LEFT JOIN LATERAL (
+  SELECT count(*) AS postings,
+    sum(p.amount) FILTER (WHERE p.account = 'prefund:' || w.partner || ':' || w.bucket) AS prefund,
+    sum(p.amount) FILTER (WHERE p.account = 'withdrawal_due:' || w.partner) AS due
+  FROM public.postings AS p WHERE p.entry_id = w.entry) AS p ON true
+WHERE (p.postings, p.prefund, p.due) IS DISTINCT FROM (2, w.sign * w.amount, -w.sign * w.amount)
+ORDER BY w.number LIMIT 1
+"""
+_UNASKED: Final = """
+SELECT 'journal_entries ' || j.id AS row, 'no withdrawal has made it' AS why
+FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
+WHERE p.account LIKE 'withdrawal_due:%' AND NOT starts_with(j.moment, 'settlement_') AND NOT EXISTS (
+  SELECT FROM reconciliation.withdrawals AS w WHERE j.id IN (w.entry_id, w.cancel_entry_id))
+ORDER BY j.id LIMIT 1
+"""
+_ALONE: Final = """
+SELECT row, 'one person has decided it' AS why FROM (
+  SELECT 'withdrawals ' || number AS row FROM reconciliation.withdrawals
+  WHERE approved_by = asked_by OR cancelled_by = cancel_approved_by
+  UNION ALL SELECT 'account_changes ' || number FROM reconciliation.account_changes
+  WHERE approved_by = asked_by) AS alone
+ORDER BY row LIMIT 1
+"""
+# A sheet keeps its time in whole seconds.
+_ELSEWHERE: Final = """
+SELECT 'settlement_instructions ' || i.end_to_end_id AS row,
+  'it pays into another account than was valid then' AS why
+FROM reconciliation.settlement_instructions AS i
+JOIN reconciliation.settlement_sheets AS s ON s.value_date = i.value_date
+WHERE EXISTS (
+  SELECT FROM reconciliation.account_changes AS c WHERE c.role = i.role AND c.party = i.party
+    AND c.stopped_by IS NULL AND c.valid_from <= s.made_at)
+  AND NOT EXISTS (
+    SELECT FROM reconciliation.account_changes AS c
+    WHERE c.role = i.role AND c.party = i.party AND c.stopped_by IS NULL
+      AND c.valid_from <= s.made_at + interval '1 second'
+      AND (c.name, c.bic, c.routing_number, c.account, c.holds)
+        = (i.name, i.bic, i.routing_number, i.account, i.holds)
+      AND NOT EXISTS (
+        SELECT FROM reconciliation.account_changes AS n WHERE n.role = i.role AND n.party = i.party
+          AND n.stopped_by IS NULL AND n.valid_from > c.valid_from AND n.valid_from <= s.made_at))
+ORDER BY i.end_to_end_id LIMIT 1
+"""
+_EARLY: Final = """
+SELECT 'account_changes ' || number AS row, 'it is valid before its cooling time is over' AS why
+FROM reconciliation.account_changes
+WHERE valid_from < approved_at + make_interval(hours => cooling_hours) ORDER BY number LIMIT 1
+"""
+
+
+async def first_broken(connection: Connection) -> AuditFinding | None:
+    """See `ekpay_switch.ports.audit.AuditCheck`: withdrawals, their entries, accounts in force."""
+    for query in (_MOVED, _UNASKED, _ALONE, _ELSEWHERE, _EARLY):
+        row = await connection.fetchrow(query)
+        if row is not None:
+            return AuditFinding(f"reconciliation.{row['row']}", row["why"])
+    return None

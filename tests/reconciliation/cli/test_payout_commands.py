@@ -1,0 +1,83 @@
+"""`ekpay settle withdrawals` and `ekpay settle accounts` as finance types them."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from reconciliation.cli.settle_commands import app
+from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage
+
+Typed = Callable[..., Any]
+ASK = ("ask", "bank1", "1250.50", "--bucket", "postpaid", "--reference", "letter 1", "--by", MAKER)
+ACCOUNT = (
+    "--name", "Bank One", "--bic", "AAAABDDHXXX", "--routing-number", "991260012",
+    "--account", "9910000000077",
+    "--holds", "current", "--rail", "rtgs", "--reason", "letter, called back", "--by", MAKER,
+)  # fmt: skip
+
+
+@pytest.fixture
+def stage(settlement_stage: Stage) -> Stage:
+    """The stage of settlement, where its neighbours have that of nights."""
+    return settlement_stage
+
+
+@pytest.fixture
+async def typed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Types a command about bank1, which has a prefund."""
+    await stage.books.partner("bank1", prefund=500_000)
+    monkeypatch.setenv("EKPAY_STAFF_PASSPHRASE", "one")
+    monkeypatch.setenv("EKPAY_APPROVER_PASSPHRASE", "two")
+
+    async def _type(*words: str) -> Result:
+        return await asyncio.to_thread(lambda: CliRunner().invoke(app, list(words), obj=stage.office))
+
+    return _type
+
+
+async def test_a_withdrawal_from_the_letter_to_its_cancellation(typed: Typed, stage: Stage) -> None:
+    assert "approve 1 --by NAME" in (await typed("withdrawals", *ASK)).output
+    assert stage.office.persons.asked == [(MAKER, "one")]
+    assert "waits" in (await typed("withdrawals", "list", "--open")).output
+    approved = await typed("withdrawals", "approve", "1", "--by", CHECKER)
+    assert approved.output == "1250.50 taka are due to bank1 (letter 1).\n"
+    two = ("--by", MAKER, "--approved-by", CHECKER)
+    back = await typed("withdrawals", "cancel", "1", "--reason", "they need it", *two)
+    assert back.output == "1250.50 taka are back in the postpaid prefund of bank1.\n"
+    (row,) = json.loads((await typed("withdrawals", "list", "--json")).output)
+    assert (row["state"], row["amount_paisa"], row["reason"]) == ("cancelled", 125_050, "they need it")
+    assert "letter 1" not in (await typed("withdrawals", "list", "--open")).output
+
+
+async def test_a_refusal_is_one_line_and_changes_nothing(typed: Typed) -> None:
+    await typed("withdrawals", *ASK)
+    alone = await typed("withdrawals", "approve", "1", "--by", MAKER)
+    assert (alone.exit_code, alone.output.count("\n")) == (1, 1)
+    assert "it takes another person" in alone.output
+    assert (await typed("withdrawals", "approve", "2", "--by", CHECKER)).exit_code == 1
+    rubbish = await typed("withdrawals", "ask", "bank1", "1,2", *ASK[3:])
+    assert "not taka" in rubbish.output
+    one = await typed("withdrawals", "cancel", "1", "--reason", "r", "--by", MAKER, "--approved-by", MAKER)
+    assert one.exit_code == 2
+    rejected = await typed("withdrawals", "reject", "1", "--reason", "not signed", "--by", MAKER)
+    assert "Rejected 1250.50 taka of bank1" in rejected.output
+
+
+async def test_a_changed_account_is_shown_by_its_last_characters(typed: Typed) -> None:
+    asked = await typed("accounts", "ask", "partner:bank1", *ACCOUNT)
+    assert "approve 1 --by NAME" in asked.output, asked.output
+    approved = await typed("accounts", "approve", "1", "--by", CHECKER)
+    assert "partner:bank1 is paid into *********0077 from" in approved.output
+    shown = await typed("accounts", "list")
+    assert "0077" in shown.output
+    assert "9910000000077" not in shown.output
+    (row,) = json.loads((await typed("accounts", "list", "--json")).output)
+    assert (row["state"], row["account"]) == ("cooling", "9910000000077")
+    stopped = await typed("accounts", "stop", "1", "--reason", "forged", "--by", CHECKER)
+    assert "is paid as before" in stopped.output
+    nobody = await typed("accounts", "ask", "bank1", *ACCOUNT)
+    assert nobody.exit_code == 2
