@@ -71,7 +71,10 @@ def test_an_account_says_whose_it_is() -> None:
     ]
     for account, owner in OWNERS.items():
         assert account in accounts_of(owner)
-    assert accounts_of(Party(PartyRole.PARTNER, "a_bank")) == ()
+    a_bank = Party(PartyRole.PARTNER, "a_bank")
+    assert accounts_of(a_bank) == ("withdrawal_due:a_bank",)
+    assert owner_of("withdrawal_due:a_bank") == a_bank
+    assert accounts_of(Party(PartyRole.OURS, "ours")) == ()
     assert (owed_on_account("receivable:bkash", 5), owed_on_account("payable:bkash", 5)) == (-5, 5)
 
 
