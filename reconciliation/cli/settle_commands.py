@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
+from ekpay_switch.domain.spreadsheet_cells import without_formula
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.errors import ReconciliationError, UnknownPartyError
 
@@ -374,7 +375,10 @@ def _show_csv(rows: Sequence[Mapping[str, object]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow(
+            {name: without_formula(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        )
     typer.echo(text.getvalue(), nl=False)
 
 
