@@ -58,6 +58,11 @@ def _fresh_tail() -> int:
     return int.from_bytes(os.urandom(10)) >> (80 - _TAIL_BITS + 1)
 
 
+def uuid7_floor(at: datetime) -> UUID:
+    """A UUID that is not greater than any version 7 UUID made at that instant or later."""
+    return UUID(int=int(at.timestamp() * 1_000) << 80)
+
+
 _SOURCE = Uuid7Source()
 
 

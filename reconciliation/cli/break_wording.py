@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ekpay_switch.cli.terminal import dhaka, screen, show_table, taka
+from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.security.masking import printable
 from reconciliation.resolutions.day_closing import ClosedDay
 from reconciliation.resolutions.decision_records import Resolution
@@ -22,7 +23,6 @@ _STANDING: Final = (BreakState.OPEN, BreakState.PROPOSED)
 _SHORT: Final = 8
 # Below, a table of ten columns would cut ids and amounts.
 _WIDE: Final = 130
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS: Final = (
     "id",
     "code",
@@ -137,9 +137,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def _safe(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return without_formula(value) if isinstance(value, str) else value
 
 
 def show_break(record: BreakRecord, night: date) -> None:

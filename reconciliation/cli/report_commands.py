@@ -1,4 +1,4 @@
-"""`ekpay report`: reports of nights for finance. Heavy modules are imported when a command runs."""
+"""`ekpay report`: reports of nights, papers of a period. Heavy modules are imported when a command runs."""
 
 import asyncio
 from datetime import date
@@ -11,12 +11,14 @@ import typer
 from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
+from reconciliation.cli.papers import book_commands
 from reconciliation.errors import ReconciliationError
 
 if TYPE_CHECKING:
     from reconciliation.results.records import RunRecord
 
-app = typer.Typer(no_args_is_help=True, help="Reports of nights for finance: workbook, PDF, JSON.")
+app = typer.Typer(no_args_is_help=True, help="Reports for finance: of nights, and of the books of a period.")
+book_commands.register(app)
 FAILED = 1
 _FORMAT = "%Y-%m-%d"
 
@@ -31,7 +33,7 @@ class Form(StrEnum):
 
 @app.callback()
 def _report() -> None:
-    """Write reports of nights for finance."""
+    """Write reports for finance."""
 
 
 @app.command("night")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
+from ekpay_switch.domain.spreadsheet_cells import without_formula
 from reconciliation.cli.account_commands import app as account_app
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.settle_session import IMPERFECT, refusals, run_work, two_persons
@@ -332,7 +333,10 @@ def _show_csv(rows: Sequence[Mapping[str, object]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow(
+            {name: without_formula(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        )
     typer.echo(text.getvalue(), nl=False)
 
 

@@ -7,6 +7,7 @@ exactly its taka and paisa. From `EXACT_BELOW_PAISA` on that is no longer so, an
 text instead of being rounded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -14,13 +15,13 @@ from typing import Any
 
 import xlsxwriter
 
-from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Share
+from ekpay_switch.domain.spreadsheet_cells import FORMULA_STARTS
+from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Column, Share
 from reconciliation.reports.wording import BilingualText, grouped_taka
 
 # 2^43 taka: doubles below it lie less than a thousandth apart.
 EXACT_BELOW_PAISA = 2**43 * 100
 TEXT_MAX = 32_767
-_AS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NAME_MAX = 31
 # The day from which workbooks count theirs.
 _DAY_0 = date(1899, 12, 30).toordinal()
@@ -104,15 +105,9 @@ class WorkbookSheet:
         if not alone:
             self.row += 1
             self.line(table.words.bilingual, "part")
-        self._widen(table)
-        for place, column in enumerate(table.columns):
-            heading = f"{column.words.en}\n{column.words.bn}"
-            self.worksheet.write_string(self.row, place, heading, self.book.formats["heading"])
-        first = self.row + 1
+        first = self.headings(table.columns)
         for cells in table.rows:
-            self.row += 1
-            for place, cell in enumerate(cells):
-                self._write(place, cell)
+            self.add(cells)
         last = max(self.row, first)
         if alone:
             self.worksheet.freeze_panes(first, 1)
@@ -120,8 +115,22 @@ class WorkbookSheet:
         self.row = last + 1
         return TableRange(self.worksheet.get_name(), first, last, table)
 
-    def _widen(self, table: BilingualTable) -> None:
-        for place, column in enumerate(table.columns):
+    def headings(self, columns: Sequence[Column]) -> int:
+        """The headings of a table; returns the row below them."""
+        self._widen(columns)
+        for place, column in enumerate(columns):
+            heading = f"{column.words.en}\n{column.words.bn}"
+            self.worksheet.write_string(self.row, place, heading, self.book.formats["heading"])
+        return self.row + 1
+
+    def add(self, cells: Sequence[Cell]) -> None:
+        """One more row below the last one."""
+        self.row += 1
+        for place, cell in enumerate(cells):
+            self._write(place, cell)
+
+    def _widen(self, columns: Sequence[Column]) -> None:
+        for place, column in enumerate(columns):
             if column.width > self._widths.get(place, 0):
                 self._widths[place] = column.width
                 self.worksheet.set_column(place, place, column.width)
@@ -142,7 +151,7 @@ class WorkbookSheet:
             case date():
                 self.worksheet.write_datetime(self.row, place, cell, looks["date"])
             case str():
-                look = looks["quoted" if cell.startswith(_AS_A_FORMULA) else "text"]
+                look = looks["quoted" if cell.startswith(FORMULA_STARTS) else "text"]
                 self.worksheet.write_string(self.row, place, cell[:TEXT_MAX], look)
 
 

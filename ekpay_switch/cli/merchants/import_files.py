@@ -23,6 +23,7 @@ from ekpay_switch.cli.merchants.terms import (
     read_payee,
     read_terms,
 )
+from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.persistence.embedded.roles import rename_durably
 from ekpay_switch.persistence.merchants.agreements import Agreement
 from ekpay_switch.persistence.merchants.staff_actions import MerchantKey, NewMerchant
@@ -33,8 +34,6 @@ ID = "mer_reg_id"
 PAYEE_COLUMNS = frozenset({"code", "kind", "name"})
 FILE_BYTES_MAX, LINES_MAX = 10_000_000, 5_000
 KEY_COLUMNS = ("mer_reg_id", "name_en", "pass_key")
-# What a spreadsheet may take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -133,7 +132,7 @@ class KeyFile:
         written = io.StringIO(newline="")
         writer = csv.writer(written, lineterminator="\n")
         writer.writerow(KEY_COLUMNS)
-        writer.writerows([_without_formula(getattr(key, column)) for column in KEY_COLUMNS] for key in keys)
+        writer.writerows([without_formula(getattr(key, column)) for column in KEY_COLUMNS] for key in keys)
         handle = os.open(self.partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as opened:
@@ -147,11 +146,6 @@ class KeyFile:
     def finish(self) -> None:
         """The merchants are committed: give the file its name."""
         rename_durably(self.partial, self.path)
-
-
-def _without_formula(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _read(path: Path, required: Collection[str], allowed: Collection[str]) -> list[FileLine]:

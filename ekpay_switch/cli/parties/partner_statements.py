@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import taka
 from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.persistence.embedded.roles import rename_durably
 from ekpay_switch.persistence.parties.partner_statements import (
     PartnerStatement,
@@ -30,8 +31,6 @@ HEADINGS = (
     "record", "bucket", "at", "payment_id", "your_reference", "biller", "bill", "charge", "fee", "vat",
     "change", "balance",
 )  # fmt: skip
-# What a spreadsheet may take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _RECORD_NAMES = {"topped_up": "top_up", "topped_up_reversed": "top_up_reversal"}
 
 
@@ -157,7 +156,7 @@ def _rows(statement: PartnerStatement) -> Iterator[Sequence[object]]:
         balances[line.bucket] += line.change
         yield (
             _RECORD_NAMES.get(line.kind, line.kind), line.bucket, _instant(line.at), line.payment_id or "",
-            _without_formula(line.reference), _without_formula(line.biller_id),
+            without_formula(line.reference), without_formula(line.biller_id),
             *("" if part is None else taka(part) for part in (line.billed, line.charge, line.fee, line.vat)),
             taka(line.change), taka(balances[line.bucket]),
         )  # fmt: skip
@@ -211,11 +210,6 @@ def _totals(lines: Sequence[StatementLine]) -> tuple[int, int]:
 
 def _instant(instant: datetime) -> str:
     return in_dhaka(instant).isoformat(timespec="milliseconds")
-
-
-def _without_formula(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _write_durably(path: Path, content: str) -> None:

@@ -16,6 +16,7 @@ from ekpay_switch.cli.terminal import complain, taka
 from ekpay_switch.composition.switch import open_switch
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.flows.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
 
 app = typer.Typer(help="What payers owe.", no_args_is_help=True)
@@ -117,7 +118,8 @@ def _progress() -> Progress:
 def _row(fetched: BulkFetchResult) -> list[str]:
     request, bill = fetched.request, fetched.bill
     cells = _bill_cells(bill) if bill else [""] * (len(_COLUMNS) - 3)
-    return [str(request.line), request.biller_id, *cells, fetched.why]
+    cells = [str(request.line), request.biller_id, *cells, fetched.why]
+    return [without_formula(cell) for cell in cells]
 
 
 def _bill_cells(bill: Bill) -> list[str]:

@@ -257,6 +257,12 @@ Index(
     postgresql_where=text("state = 'in_review'"),
 )
 Index("ix_payments_quote_id", payments.c.quote_id)
+# A final receipt comes to few payments, days later, and is what payers ask by.
+Index(
+    "ix_payments_final_receipt",
+    payments.c.facts["final_receipt"].astext,
+    postgresql_where=text("facts ? 'final_receipt'"),
+)
 Index(
     "uq_payments_scroll",
     payments.c.biller_id,

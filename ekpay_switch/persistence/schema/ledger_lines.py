@@ -75,6 +75,11 @@ Index(
 )
 Index("ix_ledger_lines_party", ledger_lines.c.role, ledger_lines.c.party, ledger_lines.c.business_date)
 Index("ix_ledger_lines_our_reference", ledger_lines.c.our_reference)
+Index(
+    "ix_ledger_lines_their_reference",
+    ledger_lines.c.their_reference,
+    postgresql_where=text("their_reference <> ''"),
+)
 # Lines that are in no mirror of reconciliation; used by queries with the same condition.
 Index(
     "ix_ledger_lines_odd",

@@ -1,6 +1,7 @@
 """A payment's life in words, told of payments that the group commit has really written."""
 
 import asyncio
+import csv
 import json
 import re
 import subprocess
@@ -219,6 +220,27 @@ def test_the_list_can_be_narrowed_and_read_by_programs(
     (line,) = json.loads(ekpay("payments", "list", "--partner", completed.partner_id, "--json").out)
     assert (line["amount"], line["fee"], line["vat"], line["public_state"]) == (105_000, 1_000, 150, "paid")
     assert str(completed.payment_id) in ekpay("payments", "list", "--partner", completed.partner_id).out
+
+
+def test_the_list_is_searched_by_reference_date_biller_and_amount(ekpay: Ekpay, completed: Written) -> None:
+    done = str(completed.payment_id)
+    shown = ekpay("payments", "list", "--reference", completed.reference)
+    assert done in shown.out
+    assert "the caller's reference" in shown.out
+    (line,) = json.loads(ekpay("payments", "list", "--reference", done, "--json").out)
+    assert (line["id"], line["found_as"]) == (done, "the payment's id")
+    day = line["business_date"]
+    found = ekpay("payments", "list", "--biller", "desco_postpaid", "--amount", "1061.50", "--csv")
+    assert done in {row["id"] for row in csv.DictReader(found.out.splitlines())}
+    assert "looking through 31 days" in found.err
+    assert done in ekpay("payments", "list", "--from", day, "--to", day).out
+    assert done not in ekpay("payments", "list", "--to", "2026-01-01").out
+    assert done not in ekpay("payments", "list", "--connector", "bkash", "--csv").out
+    for option, word in (("--amount", "1.234"), ("--from", "yesterday"), ("--to", "1.1.2026")):
+        refused = ekpay("payments", "list", option, word)
+        assert refused.code == 2
+        assert option in refused.err
+    assert "before the first" in ekpay("payments", "list", "--from", "2026-01-02", "--to", "2026-01-01").err
 
 
 def test_the_audit_is_clean_and_names_the_row_that_a_superuser_has_changed(

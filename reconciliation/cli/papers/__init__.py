@@ -1,0 +1,1 @@
+"""What finance types for papers of a period."""

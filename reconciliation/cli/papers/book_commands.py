@@ -1,0 +1,139 @@
+"""`ekpay report trial-balance` and `ekpay report ledger`: our books for accountants."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, taka
+from ekpay_switch.ports.finance import Connection
+from reconciliation.cli.money_tables import show_fitting
+from reconciliation.cli.papers.paper_options import (
+    First,
+    Last,
+    Month,
+    Out,
+    chosen_period,
+    run_in_snapshot,
+    show_files,
+)
+
+if TYPE_CHECKING:
+    from reconciliation.papers.trial_balance import TrialBalance
+
+
+class BalanceForm(StrEnum):
+    """What a trial balance is written as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class LedgerForm(StrEnum):
+    """What a general ledger is written as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JOURNAL = "journal"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to those of reports."""
+    app.command("trial-balance")(trial_balance)
+    app.command("ledger")(ledger)
+
+
+def trial_balance(
+    context: typer.Context,
+    month: Month = None,
+    first: First = None,
+    last: Last = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
+    ] = None,
+    form: Annotated[
+        list[BalanceForm] | None, typer.Option(help="All by default; may be given again.")
+    ] = None,
+) -> None:
+    """Opening balance, debits, credits and closing balance of every account in a period; they sum to zero."""
+    period = chosen_period(month, first, last)
+
+    async def _read(connection: Connection) -> "TrialBalance":
+        from reconciliation.papers.trial_balance import read_trial_balance  # noqa: PLC0415 - heavy
+
+        return await read_trial_balance(connection, period)
+
+    result = run_in_snapshot(context, _read)
+    if out is None:
+        _show(result)
+    else:
+        show_files(out, _write(result, out, form or list(BalanceForm)))
+    _say_provisional(result)
+
+
+def ledger(
+    context: typer.Context,
+    out: Out,
+    month: Month = None,
+    first: First = None,
+    last: Last = None,
+    form: Annotated[list[LedgerForm] | None, typer.Option(help="All by default; may be given again.")] = None,
+) -> None:
+    """Every posting of a period: by account as CSV and workbook, by entry as an hledger journal.
+
+    Opening plus movements is the closing balance of each account, as the trial balance has it.
+    """
+    period = chosen_period(month, first, last)
+    forms = form or list(LedgerForm)
+
+    async def _leave(connection: Connection) -> "tuple[TrialBalance, list[Path]]":
+        from reconciliation.papers import general_ledger_paper as paper  # noqa: PLC0415 - heavy
+        from reconciliation.papers.trial_balance import read_trial_balance  # noqa: PLC0415 - heavy
+        from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
+
+        balance = await read_trial_balance(connection, period)
+        write = {
+            LedgerForm.CSV: paper.write_ledger_csv,
+            LedgerForm.XLSX: paper.write_ledger_workbook,
+            LedgerForm.JOURNAL: paper.write_ledger_journal,
+        }
+        with written_files(out) as files:
+            for chosen in forms:
+                await write[chosen](connection, balance, files.path(f"general-ledger_{period}.{chosen}"))
+        return balance, files.paths
+
+    result, paths = run_in_snapshot(context, _leave)
+    show_files(out, paths)
+    _say_provisional(result)
+
+
+def _write(result: "TrialBalance", out: Path, forms: list[BalanceForm]) -> list[Path]:
+    from reconciliation.papers import trial_balance_paper as paper  # noqa: PLC0415 - heavy
+    from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
+
+    with written_files(out) as files:
+        for chosen in forms:
+            path = files.path(f"trial-balance_{result.period}.{chosen}")
+            if chosen is BalanceForm.CSV:
+                paper.write_trial_balance_csv(result, path)
+            else:
+                paper.write_trial_balance_workbook(result, path, files.scratch)
+    return files.paths
+
+
+def _show(result: "TrialBalance") -> None:
+    from reconciliation.papers.trial_balance_paper import balance_columns, total_columns  # noqa: PLC0415 - heavy
+
+    names = ("opening Dr", "opening Cr", "debit", "credit", "closing Dr", "closing Cr")
+    rows = [(line.account, *map(taka, balance_columns(line))) for line in result.accounts]
+    rows.append(("total", *map(taka, total_columns(result))))
+    period = result.period
+    show_fitting(
+        f"Trial balance, {period.first} to {period.last}", ("account", *(f">{name}" for name in names)), rows
+    )
+
+
+def _say_provisional(result: "TrialBalance") -> None:
+    if not result.is_final:
+        complain("provisional: a business date of the period, or before it, is not closed yet")

@@ -1,0 +1,94 @@
+"""What commands of papers have in common: the period, the snapshot, and the list of the files left."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, screen, show_table
+from ekpay_switch.ports.finance import Connection, Finance
+from reconciliation.errors import ReconciliationError
+
+if TYPE_CHECKING:
+    from reconciliation.papers.period import Period
+
+FAILED = 1
+_T = TypeVar("_T")
+
+
+def business_date(text: str) -> date:
+    """A business date as it is typed."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as problem:
+        raise typer.BadParameter("a business date is written 2026-04-05") from problem
+
+
+Month = Annotated[
+    str | None, typer.Option("--month", metavar="YYYY-MM", help="A whole month of business dates.")
+]
+First = Annotated[
+    date | None,
+    typer.Option("--from", parser=business_date, metavar="DATE", help="The first business date, with --to."),
+]
+Last = Annotated[
+    date | None, typer.Option("--to", parser=business_date, metavar="DATE", help="The last business date.")
+]
+Out = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder for the files.")]
+
+
+def chosen_period(month: str | None, first: date | None, last: date | None) -> "Period":
+    """The period by a month, or by both its ends.
+
+    Raises:
+        typer.BadParameter: neither, or both, or an end that is missing, or no month.
+    """
+    from reconciliation.papers.period import Period  # noqa: PLC0415 - only when a command runs
+
+    try:
+        if month is not None and first is None and last is None:
+            return Period.of_month(month)
+        if month is None and first is not None and last is not None:
+            return Period(first, last)
+    except ReconciliationError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--month" if month else "--to") from problem
+    raise typer.BadParameter("give --month, or both --from and --to", param_hint="--month")
+
+
+def run_in_snapshot(context: typer.Context, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+    """Do something with one snapshot of the database; a refusal is one line and exit code 1."""
+    finance: Finance = context.obj
+
+    async def _read() -> _T:
+        from reconciliation.papers.snapshot import read_snapshot  # noqa: PLC0415 - the same
+
+        async with read_snapshot(finance) as connection:
+            return await work(connection)
+
+    with refusals(), screen().status("reading …"):
+        return asyncio.run(_read())
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """A refusal of the wing, or an extra that is not installed, is one line and exit code 1."""
+    try:
+        yield
+    except ReconciliationError as problem:
+        complain(str(problem))
+        raise typer.Exit(FAILED) from problem
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        raise typer.Exit(FAILED) from problem
+
+
+def show_files(out: Path, paths: Sequence[Path]) -> None:
+    """Name the files that were left, with their sizes and digests."""
+    from reconciliation.digests import file_digest  # noqa: PLC0415 - the same
+
+    rows = [(path.name, str(path.stat().st_size), file_digest(path)) for path in paths]
+    show_table(f"Left in {out}", ("file", ">bytes", "SHA-256"), rows)

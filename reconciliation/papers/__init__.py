@@ -1,0 +1,1 @@
+"""Papers for accountants: books, statements and checks of a period, read from the ledger."""

@@ -1,0 +1,54 @@
+"""`ekpay report trial-balance` and `ledger` as finance types them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from reconciliation.cli.report_commands import app
+
+Typed = Callable[..., Any]
+
+
+async def test_the_books_of_a_month_are_shown_and_left_as_files(typed: Typed, tmp_path: Path) -> None:
+    shown = await typed("trial-balance", "--month", "2026-04")
+    assert shown.exit_code == 0, shown.output
+    assert "settlement_bank" in shown.output
+    assert "provisional" not in shown.output
+    for command in ("trial-balance", "ledger"):
+        left = await typed(command, "--from", "2026-04-01", "--to", "2026-04-30", "--out", str(tmp_path))
+        assert left.exit_code == 0, left.output
+    assert sorted(_files(tmp_path)) == [
+        "general-ledger_2026-04-01_2026-04-30.csv",
+        "general-ledger_2026-04-01_2026-04-30.journal",
+        "general-ledger_2026-04-01_2026-04-30.xlsx",
+        "trial-balance_2026-04-01_2026-04-30.csv",
+        "trial-balance_2026-04-01_2026-04-30.xlsx",
+    ]
+    before = _files(tmp_path)
+    for command in ("trial-balance", "ledger"):
+        await typed(command, "--month", "2026-04", "--out", str(tmp_path))
+    assert _files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((), "give --month, or both --from and --to"),
+        (("--from", "2026-04-01"), "give --month, or both"),
+        (("--month", "2026-04", "--to", "2026-04-02"), "give --month, or both"),
+        (("--month", "April"), "a month is written 2026-04"),
+        (("--from", "2026-04-02", "--to", "2026-04-01"), "before it begins"),
+        (("--from", "1.4.2026", "--to", "2026-04-01"), "a business date is written"),
+    ],
+)
+def test_a_period_that_is_none_is_refused_by_its_option(words: tuple[str, ...], reason: str) -> None:
+    refused = CliRunner().invoke(app, ["trial-balance", *words], terminal_width=200)
+    assert refused.exit_code == 2
+    assert reason in " ".join(refused.output.split())
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
