@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
+from ekpay_switch.cli.terminal import complain, show_json, taka
 from ekpay_switch.domain.spreadsheet_cells import without_formula
 from reconciliation.cli.account_commands import app as account_app
 from reconciliation.cli.money_tables import show_fitting
+from reconciliation.cli.papers.cover_screen import show_cover
 from reconciliation.cli.settle_session import IMPERFECT, refusals, run_work, two_persons
 from reconciliation.cli.withdrawal_commands import app as withdrawal_app
 from reconciliation.errors import UnknownPartyError
@@ -23,7 +24,6 @@ from reconciliation.errors import UnknownPartyError
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
     from reconciliation.settlement.instructions.value_date_record import SettledPosition
-    from reconciliation.settlement.positions.trust_cover import TrustCover
     from reconciliation.settlement.post_outcomes import PostedOutcomes
     from reconciliation.settlement.settle_value_date import SettledValueDate
     from reconciliation.settlement.store.contradictions import Contradiction
@@ -210,10 +210,13 @@ def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
 @app.command("cover")
 def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Whether the money at our banks covers what we owe to others. Exits 1 where it does not."""
+    from reconciliation.papers.cover_cost import FILE_NAME, read_shortfall_rule  # noqa: PLC0415 - heavy
     from reconciliation.settlement.preview import current_cover  # noqa: PLC0415 - heavy
 
     trust_cover = run_work(context, current_cover)
-    _show_cover(trust_cover, as_json=as_json)
+    with refusals():
+        rule = read_shortfall_rule(context.obj.config / FILE_NAME)
+    show_cover(trust_cover, rule, as_json=as_json)
     if trust_cover.is_short:
         complain(trust_cover.alarm)
         raise typer.Exit(IMPERFECT)
@@ -304,29 +307,6 @@ def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Seque
     names = [heading.removeprefix(">") for heading in headings]
     titles = [heading.replace("_", " ") for heading in headings]
     show_fitting(title, titles, ([_cell(row[name]) for name in names] for row in rows))
-
-
-def _show_cover(trust_cover: "TrustCover", *, as_json: bool) -> None:
-    if as_json:
-        from dataclasses import asdict  # noqa: PLC0415
-
-        names = ("strict", "strict_by_statement", "with_receivables", "total_owed", "is_short", "alarm")
-        content = {name: getattr(trust_cover, name) for name in names}
-        figures = asdict(trust_cover).items()
-        show_json(content | {"owed" if name == "owed_by_account" else name: value for name, value in figures})
-        return
-    rows = [
-        ("settlement_bank", trust_cover.bank),
-        *((f"owed: {name}", -paisa) for name, paisa in trust_cover.owed_by_account.items()),
-    ]
-    rows += [("strict cover", trust_cover.strict)]
-    rows += [(f"due within its cycle: {name}", paisa) for name, paisa in trust_cover.receivables.items()]
-    rows += [("cover with receivables", trust_cover.with_receivables)]
-    rows += [(f"overdue, not counted: {name}", paisa) for name, paisa in trust_cover.overdue.items()]
-    if trust_cover.bank_by_statement is not None and trust_cover.strict_by_statement is not None:
-        rows += [("banks' own statements", trust_cover.bank_by_statement)]
-        rows += [("strict cover by statements", trust_cover.strict_by_statement)]
-    show_table("Trust cover", ("account", ">taka"), [(name, taka(paisa)) for name, paisa in rows])
 
 
 def _show_csv(rows: Sequence[Mapping[str, object]]) -> None:

@@ -33,6 +33,7 @@ class TrustCover:
 
     `bank_by_statement` is what the banks' own newest statements close with, None where none was read.
     `receivables` are what connectors owe us within their cycle, `overdue` what they should have paid.
+    `deposits` are what we keep at prefunded utilities: ours, but no money at a bank, so never counted.
     """
 
     bank: int
@@ -40,6 +41,7 @@ class TrustCover:
     owed_by_account: Mapping[str, int]
     receivables: Mapping[str, int]
     overdue: Mapping[str, int]
+    deposits: Mapping[str, int]
 
     @property
     def total_owed(self) -> int:
@@ -68,15 +70,38 @@ class TrustCover:
         return self.strict < 0 or (by_banks is not None and by_banks < 0)
 
     @property
+    def shortfall(self) -> int:
+        """How much is missing by the lower of both figures; zero where all is covered."""
+        lowest = min(figure for figure in (self.strict, self.strict_by_statement) if figure is not None)
+        return max(0, -lowest)
+
+    @property
+    def is_bank_negative(self) -> bool:
+        """Whether our books say that we have less than nothing at our banks, which no bank would let be."""
+        return self.bank < 0
+
+    @property
     def alarm(self) -> str:
-        """The alarm text for finance, empty where all is covered."""
+        """The alarm text for finance, empty where all is covered and no bank account is below zero."""
+        return "; ".join(text for text in (self._short_text, self._negative_text) if text)
+
+    @property
+    def _short_text(self) -> str:
         if not self.is_short:
             return ""
-        lowest = min(figure for figure in (self.strict, self.strict_by_statement) if figure is not None)
-        is_coming = lowest + sum(self.receivables.values()) >= 0
+        is_coming = sum(self.receivables.values()) >= self.shortfall
         outlook = "covered once connectors pay" if is_coming else "not covered by receivables"
-        short, owed_taka = format_taka(-lowest), format_taka(self.total_owed)
+        short, owed_taka = format_taka(self.shortfall), format_taka(self.total_owed)
         return f"trust cover is short by {short} taka of {owed_taka} owed; {outlook}"
+
+    @property
+    def _negative_text(self) -> str:
+        if not self.is_bank_negative:
+            return ""
+        return (
+            f"bank account negative: by our books we have {format_taka(self.bank)} taka at our banks, so"
+            " payouts are booked and the credits behind them are not: ekpay settle credits"
+        )
 
 
 def cover_of(
@@ -111,6 +136,11 @@ def cover_of(
         dict(sorted(owed_by_account.items())),
         {name: paisa for name, paisa in sorted(receivables.items()) if paisa},
         {name: paisa for name, paisa in sorted(missing.items()) if paisa},
+        {
+            name.removeprefix(_DEPOSIT): paisa
+            for name, paisa in sorted(balances.items())
+            if name.startswith(_DEPOSIT) and paisa > 0
+        },
     )
 
 

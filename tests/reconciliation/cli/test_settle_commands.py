@@ -188,6 +188,12 @@ async def test_the_cover_is_shown_and_a_short_one_is_red(typed: Typed, stage: St
     )
     told = json.loads((await typed("cover", "--json")).stdout)
     assert (told["strict"], told["with_receivables"]) == (100 - RTGS, 1_000)
+    assert (told["shortfall"], told["is_bank_negative"], told["cost"]["status"]) == (
+        RTGS - 100,
+        False,
+        "draft",
+    )
+    assert "119999.00 taka short would cost, by draft PSO Regulation 2025 (a draft, not law):" in shown.output
     await stage.hold({"settlement_bank": RTGS})
     assert (await typed("cover")).exit_code == 0
 

@@ -33,6 +33,17 @@ def test_both_lines_with_the_accounts_behind_them() -> None:
     }  # fmt: skip
     assert (found.strict, found.receivables, found.overdue) == (0, {"c": 300}, {"c": 200})
     assert (found.with_receivables, found.is_short, found.alarm) == (300, False, "")
+    assert (found.deposits, found.shortfall, found.is_bank_negative) == ({"v": 800}, 0, False)
+
+
+def test_a_negative_bank_account_is_said_as_such_with_what_to_book_first() -> None:
+    found = cover_of({"settlement_bank": -150, "receivable:c": 200})
+    assert (found.is_bank_negative, found.shortfall) == (True, 150)
+    assert found.alarm == (
+        "trust cover is short by 1.50 taka of 0.00 owed; covered once connectors pay; bank account negative:"
+        " by our books we have -1.50 taka at our banks, so payouts are booked and the credits behind them are"
+        " not: ekpay settle credits"
+    )
 
 
 def test_a_paisa_is_short() -> None:
