@@ -37,6 +37,10 @@ class CsvPaper:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing more is written."""
         self._file.close()
 
     def add(self, cells: Sequence[CsvCell]) -> None:

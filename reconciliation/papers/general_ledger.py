@@ -5,7 +5,7 @@ entry with its postings, as a journal has them. Each closing balance is compared
 another query of the same snapshot has summed. Amounts are signed paisa, debit positive.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,10 +18,10 @@ from reconciliation.papers.trial_balance import AccountBalance, TrialBalance
 ROWS_AT_ONCE = 2_000
 _POSTINGS = """
 SELECT o.account, e.currency, e.business_date, e.at, e.id AS entry_id, e.moment, e.payment_id,
-  coalesce(p.reference, '') AS reference, o.amount
+  coalesce(p.reference, '') AS reference, coalesce(p.biller_id, '') AS biller_id, o.amount
 FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id
 LEFT JOIN payments AS p ON p.id = e.payment_id
-WHERE e.business_date BETWEEN $1 AND $2
+WHERE e.business_date BETWEEN $1 AND $2 AND ($3::text[] IS NULL OR o.account = ANY($3))
 """
 _BY_ACCOUNT = f"""{_POSTINGS}
 ORDER BY o.account COLLATE "C", e.currency COLLATE "C", e.business_date, e.at, e.lane, e.seq, o.seq
@@ -31,7 +31,7 @@ _BY_ENTRY = f"{_POSTINGS} ORDER BY e.business_date, e.at, e.lane, e.seq, o.seq"
 
 @dataclass(frozen=True, slots=True)
 class LedgerPosting:
-    """One posting of an entry; `reference` is the caller's own for the payment, empty without one."""
+    """One posting of an entry; `reference` is the caller's, `biller_id` whom its payment pays, or empty."""
 
     account: str
     currency: str
@@ -41,6 +41,7 @@ class LedgerPosting:
     moment: str
     payment_id: UUID | None
     reference: str
+    biller_id: str
     amount: int
 
 
@@ -55,15 +56,19 @@ class LedgerLine:
     posting: LedgerPosting | None = None
 
 
-async def ledger_by_account(connection: Connection, trial_balance: TrialBalance) -> AsyncIterator[LedgerLine]:
+async def ledger_by_account(
+    connection: Connection, trial_balance: TrialBalance, only: Sequence[str] | None = None
+) -> AsyncIterator[LedgerLine]:
     """Every line of the period, account after account, in the snapshot of the trial balance.
+
+    Of all accounts, or `only` of these.
 
     Raises:
         ReportError: an account does not close as the trial balance says.
     """
-    accounts = iter(trial_balance.accounts)
+    accounts = iter(trial_balance.accounts if only is None else trial_balance.of_accounts(only))
     running: _RunningAccount | None = None
-    async for posting in _postings(connection, _BY_ACCOUNT, trial_balance):
+    async for posting in _postings(connection, _BY_ACCOUNT, trial_balance, only):
         while running is None or not running.has(posting):
             for line in _next_account(running):
                 yield line
@@ -83,7 +88,7 @@ async def ledger_by_entry(
 ) -> AsyncIterator[list[LedgerPosting]]:
     """Every entry of the period as its postings, in order of time, in the snapshot of the trial balance."""
     entry: list[LedgerPosting] = []
-    async for posting in _postings(connection, _BY_ENTRY, trial_balance):
+    async for posting in _postings(connection, _BY_ENTRY, trial_balance, None):
         if entry and entry[0].entry_id != posting.entry_id:
             yield entry
             entry = []
@@ -93,10 +98,10 @@ async def ledger_by_entry(
 
 
 async def _postings(
-    connection: Connection, query: str, trial_balance: TrialBalance
+    connection: Connection, query: str, trial_balance: TrialBalance, only: Sequence[str] | None
 ) -> AsyncIterator[LedgerPosting]:
     period = trial_balance.period
-    async for row in connection.cursor(query, period.first, period.last, prefetch=ROWS_AT_ONCE):
+    async for row in connection.cursor(query, period.first, period.last, only, prefetch=ROWS_AT_ONCE):
         yield _posting_of(row)
 
 

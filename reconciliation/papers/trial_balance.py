@@ -6,6 +6,7 @@ Signed amounts are whole paisa, debit positive. All accounts together are zero, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ekpay_switch.domain.money import BDT
 from ekpay_switch.ports.finance import Connection
 from reconciliation.errors import ReportError
 from reconciliation.papers.period import Period
@@ -66,6 +67,13 @@ class TrialBalance:
                     f"all accounts in {currency} open with {opening} and close with {closing} paisa, which is"
                     " not zero: run ekpay audit"
                 )
+
+    def of_accounts(self, codes: Sequence[str]) -> Sequence[AccountBalance]:
+        """These accounts by code; one without an entry until the end of the period is zero all along."""
+        standing = [line for line in self.accounts if line.account in codes]
+        missing = set(codes) - {line.account for line in standing}
+        unmoved = [AccountBalance(code, BDT, 0, 0, 0) for code in missing]
+        return sorted([*standing, *unmoved], key=lambda line: (line.account, line.currency))
 
     @property
     def opening_total(self) -> int:

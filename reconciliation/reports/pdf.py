@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -71,7 +71,16 @@ def pdf(report: Report, command: Sequence[str] = (sys.executable, "-m", PROGRAM)
     Raises:
         ReportError: it could not be set, or not in time.
     """
-    content = json.dumps(page_content(report), ensure_ascii=False).encode()
+    return set_as_pdf(page_content(report), command)
+
+
+def set_as_pdf(page: Mapping[str, Any], command: Sequence[str]) -> bytes:
+    """What a typesetting program makes of the content of a page.
+
+    Raises:
+        ReportError: it could not be set, or not in time.
+    """
+    content = json.dumps(page, ensure_ascii=False).encode()
     try:
         done = subprocess.run(  # noqa: S603 - our own program
             command, input=content, capture_output=True, env=ENVIRONMENT, timeout=SECONDS_MAX, check=False

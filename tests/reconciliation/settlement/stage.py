@@ -136,13 +136,13 @@ class Stage:
         lines = [increase(account, paisa) for account, paisa in moved.items()]
         lines.append(increase("rounding", sum(line.amount for line in lines)))
         postings = tuple((line.account, line.amount) for line in lines if line.amount)
-        return await self._write(Adjustment(uuid4(), "opening", postings, payable_changes=tuple(owed)))
+        return await self.write(Adjustment(uuid4(), "opening", postings, payable_changes=tuple(owed)))
 
     async def post(self, entry: Entry) -> "Stage":
         """Post an entry of the core's own."""
-        return await self._write(Adjustment.of(uuid4(), entry))
+        return await self.write(Adjustment.of(uuid4(), entry))
 
-    async def _write(self, adjustment: Adjustment) -> "Stage":
+    async def write(self, adjustment: Adjustment) -> "Stage":
         await self.office.books.open_accounts([account for account, _ in adjustment.postings])
         connection = await self.office.connect()
         try:

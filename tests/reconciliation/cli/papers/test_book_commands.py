@@ -33,6 +33,17 @@ async def test_the_books_of_a_month_are_shown_and_left_as_files(typed: Typed, tm
     assert _files(tmp_path) == before
 
 
+async def test_a_statement_is_left_and_a_stranger_has_none(typed: Typed, tmp_path: Path) -> None:
+    words = ("--month", "2026-04", "--out", str(tmp_path), "--form", "csv")
+    left = await typed("statement", "partner:bank1", *words)
+    assert left.exit_code == 0, left.output
+    assert list(_files(tmp_path)) == ["statement_partner-bank1_2026-04-01_2026-04-30.csv"]
+    refused = await typed("statement", "partner:bank2", *words)
+    assert refused.exit_code == 1
+    assert "partner:bank2 is no partner:ID" in refused.output
+    assert len(_files(tmp_path)) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -1,0 +1,93 @@
+"""`ekpay report bank`: our bank account by our books against the statements of our banks."""
+
+import asyncio
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, taka
+from reconciliation.cli.money_tables import show_fitting
+from reconciliation.cli.papers.paper_options import FAILED, business_date, refusals, show_files
+
+if TYPE_CHECKING:
+    from reconciliation.papers.bank_items import BankReconciliation
+
+
+class BankForm(StrEnum):
+    """What a bank reconciliation is written as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to those of reports."""
+    app.command("bank")(bank)
+
+
+def bank(
+    context: typer.Context,
+    at: Annotated[
+        date,
+        typer.Option("--at", parser=business_date, metavar="DATE", help="The end of this business date."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
+    ] = None,
+    form: Annotated[list[BankForm] | None, typer.Option(help="All by default; may be given again.")] = None,
+) -> None:
+    """Compare our bank account by our books with the banks' statements; list what stands on one side only.
+
+    Exits 1 where a statement in between was not read.
+    """
+
+    async def _read() -> "BankReconciliation":
+        from reconciliation.papers.bank_reading import read_bank_reconciliation  # noqa: PLC0415 - heavy
+        from reconciliation.settlement.current_state import open_work, read_setting  # noqa: PLC0415 - heavy
+
+        async with open_work(read_setting(context.obj), "audit") as work:
+            return await read_bank_reconciliation(work, at)
+
+    with refusals():
+        result = asyncio.run(_read())
+    if out is None:
+        _show(result)
+    else:
+        show_files(out, _write(result, out, form or list(BankForm)))
+    if result.unread_amount:
+        complain(f"{taka(result.unread_amount)} taka are on statements that were not read")
+        raise typer.Exit(FAILED)
+
+
+def _write(result: "BankReconciliation", out: Path, forms: list[BankForm]) -> list[Path]:
+    from reconciliation.papers.bank_paper import write_bank_csv, write_bank_workbook  # noqa: PLC0415 - heavy
+    from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
+
+    with written_files(out) as files:
+        for chosen in forms:
+            path = files.path(f"bank-reconciliation_{result.at}.{chosen}")
+            if chosen is BankForm.CSV:
+                write_bank_csv(result, path)
+            else:
+                write_bank_workbook(result, path, files.scratch)
+    return files.paths
+
+
+def _show(result: "BankReconciliation") -> None:
+    from reconciliation.papers.bank_paper import shown_name, summary_rows  # noqa: PLC0415 - heavy
+
+    show_fitting(
+        f"Bank reconciliation at {result.at}",
+        ("figure", ">taka"),
+        [(words.en, taka(paisa)) for words, paisa in summary_rows(result)],
+    )
+    headings = ("side", "name", "since", ">days", ">by books", ">by statement")
+    rows = [
+        (item.side.en, shown_name(item), str(item.since), str(item.age(result.at)), taka(item.by_books),
+         taka(item.by_statement))
+        for item in result.items
+    ]  # fmt: skip
+    show_fitting("Outstanding items", headings, rows)
