@@ -187,12 +187,11 @@ def _entry_at_our_bank(
     if side.kind != "statement":
         raise NoEntryError(f"{action.value} is for lines of our own bank's statement")
     if action is ResolutionAction.PAYS_PAYOUTS:
-        return _entry_of_payouts(amounts.gap, side, payouts)
+        return _entry_of_payouts(amounts.gap, payouts)
     if side.payer and (amounts.gap >= 0 or action not in _OF_A_SHORT_PAYOUT):
         raise NoEntryError(
             "what came of a payout is booked with it, and what is beyond it stands in "
-            f"{suspense_of(side.payer)}: say which payouts it pays, or take it from there "
-            "(ekpay decide journal)"
+            f"{suspense_of(side.payer)} once it is settled: take it from there (ekpay decide suspense)"
         )
     if amounts.gap >= 0:
         raise NoEntryError(f"{action.value} is for what the bank has taken, and here money came")
@@ -200,17 +199,16 @@ def _entry_at_our_bank(
     return Entry(moment, (Posting(account, amounts.gap), Posting(counter_account, -amounts.gap)))
 
 
-def _entry_of_payouts(gap: int, side: InstitutionSide, payouts: Sequence[MissingPayout]) -> Entry:
-    """Money of a line, or beyond a payout, pays what other payouts lack; the bank's charge is booked too."""
+def _entry_of_payouts(gap: int, payouts: Sequence[MissingPayout]) -> Entry:
+    """A line pays what payouts lack, and the bank's charge of those of which nothing came is booked too."""
     if gap <= 0:
         raise NoEntryError("pays_payouts is for money that came")
     total = sum(payout.amount for payout in payouts)
     if total != gap:
         raise NoEntryError(f"payout: these lack {Money(total)}, and the line has {Money(gap)}")
-    source = suspense_of(side.payer) if side.payer else BANK
     charges = sum(payout.charge for payout in payouts)
     owed = (Posting(f"receivable:{payout.connector}", -payout.amount - payout.charge) for payout in payouts)
-    return Entry.of("break_pays_payouts", (Posting(source, gap), Posting("bank_charges", charges), *owed))
+    return Entry.of("break_pays_payouts", (Posting(BANK, gap), Posting("bank_charges", charges), *owed))
 
 
 def _moves_nothing(action: ResolutionAction, side: InstitutionSide) -> bool:

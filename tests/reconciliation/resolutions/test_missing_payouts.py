@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from reconciliation.resolutions.break_audit import first_broken
 from reconciliation.resolutions.decision_records import UnfitError
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.staff_requests import break_history
@@ -70,19 +71,13 @@ async def test_one_line_pays_two_payouts_and_the_charge_of_one_that_never_came(s
     assert await scene.is_sound()
 
 
-async def test_what_is_beyond_one_payout_pays_another(scene: Scene) -> None:
-    """Two payouts in one credit under the key of one: settlement has the surplus in suspense."""
+async def test_what_is_beyond_a_payout_is_taken_from_its_suspense_and_not_booked_again(scene: Scene) -> None:
+    """Two payouts in one credit under the key of one: settlement has the surplus in suspense, with a door."""
     await absent(scene, 6_000)
     over = await scene.found("AMOUNT", BANK, BKASH, amount=16_000, difference=6_000, exposure=6_000)
-    assert await fitting(scene, over) == {"pays_payouts", "no_action"}
-    with pytest.raises(UnfitError, match="stands in suspense:bkash"):
+    assert await fitting(scene, over) == {"no_action"}
+    with pytest.raises(UnfitError, match=r"in suspense:bkash .*ekpay decide suspense"):
         await scene.propose(over, ResolutionAction.TO_SUSPENSE)
-    await scene.decided(over, PAYS, payouts=(SSL,))
-    assert await scene.balances() == {
-        "bank_charges": 1_150,
-        "receivable:sslcommerz": -7_150,
-        "suspense:bkash": -6_000,
-    }
 
 
 @pytest.mark.parametrize(
@@ -141,3 +136,20 @@ async def test_a_line_that_a_correction_withdraws_takes_its_booking_back(scene: 
     assert await scene.balances() == {}
     assert "write_off" in await fitting(scene, payout)
     assert await scene.is_sound()
+
+
+async def test_the_audit_finds_a_payout_that_two_lines_have_paid(scene: Scene) -> None:
+    await short(scene, 4_000)
+    first, second = await line(scene, 4_000), await line(scene, 4_000, "FT2")
+    await scene.decided(first, PAYS, payouts=(BKASH,))
+    await scene.decided(second, ResolutionAction.TO_SUSPENSE)
+    assert await first_broken(scene.connection) is None
+    await scene.root.execute(
+        "UPDATE reconciliation.resolutions SET action = 'pays_payouts',"
+        " postings = postings || jsonb_build_object('payouts', jsonb_build_object($1::text, 4000))"
+        " WHERE action = 'to_suspense'",
+        BKASH,
+    )
+    finding = await first_broken(scene.connection)
+    assert finding is not None
+    assert finding.why == f"payout {BKASH} is paid by two lines"
