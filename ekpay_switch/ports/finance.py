@@ -312,6 +312,11 @@ class Finance(Protocol):
         ...
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Whether no money of this installation is real (`EKPAY_REHEARSAL`, docs/adr/0080)."""
+        ...
+
+    @property
     def windows(self) -> Windows:
         """See `Windows`."""
         ...

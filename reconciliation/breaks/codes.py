@@ -68,7 +68,11 @@ SentenceField = Field(min_length=4)
 
 
 class CodeMeaning(BaseModel):
-    """What one code means: owner, deadline, default action, automatic rule with its reverse, words."""
+    """What one code means: owner, deadline, default action, automatic rule with its reverse, words.
+
+    Where it is set, `action_delivery` is the action at a biller, to which we owe what it has posted, and
+    `action_taken_back` that about money which they took back, so that nobody is told to give that back.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -77,11 +81,18 @@ class CodeMeaning(BaseModel):
     owner: str = SentenceField
     deadline_business_days: int = Field(ge=1, le=30)
     action: str = SentenceField
+    action_delivery: str = ""
+    action_taken_back: str = ""
     automatic: str = SentenceField
     reverse: str = SentenceField
     exposure: Exposure
     en: str = SentenceField
     bn: str = SentenceField
+
+    def action_about(self, amount: int, *, is_delivery: bool) -> str:
+        """What to do about a row of this amount in paisa; money that is taken back is below zero."""
+        special = self.action_taken_back if amount < 0 else self.action_delivery if is_delivery else ""
+        return special or self.action
 
 
 class Phrase(BaseModel):

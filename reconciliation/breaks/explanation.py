@@ -1,6 +1,6 @@
 """A break explained for people: owner, deadline, exposure, and one sentence in two languages."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -38,10 +38,11 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """Explains findings by rules and calendar."""
+    """Explains findings by rules and calendar; `billers` are the institutions to which we deliver."""
 
     rules: BreakRules
     calendar: Calendar
+    billers: Collection[str] = ()
 
     def explain(self, finding: BreakFinding, night: date, as_of: date) -> Break:
         """A finding of a night as it stands on a later date."""
@@ -61,7 +62,7 @@ class Explainer:
             age=self.calendar.age(night, as_of),
             owner=meaning.owner,
             deadline=self.calendar.business_day_after(night, meaning.deadline_business_days),
-            action=meaning.action,
+            action=meaning.action_about(finding.amount, is_delivery=finding.key.institution in self.billers),
             automatic=meaning.automatic,
             exposure=exposure,
             amount=finding.amount,

@@ -38,10 +38,16 @@ def with_nearest(finding: BreakFinding, rows: pl.DataFrame) -> BreakFinding:
         & (pl.col("source") == side)
         & pl.col("verdict").is_in([BROKEN, OPEN])
         & (pl.col("reference") != finding.key.reference)
+        & (pl.coalesce("gross", "net").sign() == _sign(finding.amount))
     )
     if mine.is_empty() or candidates.is_empty():
         return finding
     return _with_closest(finding, mine.row(0, named=True), candidates)
+
+
+def _sign(amount: int) -> int:
+    """Money that comes in is no candidate for money that goes out."""
+    return (amount > 0) - (amount < 0)
 
 
 def _with_closest(finding: BreakFinding, mine: dict[str, object], candidates: pl.DataFrame) -> BreakFinding:

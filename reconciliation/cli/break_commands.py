@@ -231,6 +231,10 @@ def resolve(
     gains: Annotated[
         bool, typer.Option("--gains", help="Rounding only: their rows are above our books, not below.")
     ] = False,
+    payout: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="With pays_payouts: a payout that it pays; may be given again."),
+    ] = None,
 ) -> None:
     """Propose what is to be done about a break; others have to approve it before anything is posted."""
     with _refusals():
@@ -243,8 +247,9 @@ def resolve(
     async def _carry_out(finance: Finance) -> "Resolution":
         await finance.persons.verify(by, asking)
         return await propose(
-            finance, break_id, action=ResolutionAction(action), reason=reason, maker=by, gains=gains
-        )
+            finance, break_id, action=ResolutionAction(action), reason=reason, maker=by, gains=gains,
+            payouts=payout or (),
+        )  # fmt: skip
 
     _show_waiting(_run(_carry_out, context))
 
@@ -331,8 +336,12 @@ def close(
     by: By,
     approved_by: Annotated[str, typer.Option(callback=_name, metavar="NAME", help="The second person.")],
 ) -> None:
-    """Close a day: its figures are frozen under a digest. Refused while anything is red."""
+    """Close a day: its figures are frozen under a digest. Refused while anything is red.
+
+    Not before the cut-off of its night, and not on a run that began before the day was over.
+    """
     with _refusals():
+        from reconciliation.nightly.night_start import closing_time_of  # noqa: PLC0415
         from reconciliation.resolutions.day_closing import ClosedDay, close_day  # noqa: PLC0415
         from reconciliation.resolutions.decisions import ResolutionActions  # noqa: PLC0415
 
@@ -344,8 +353,9 @@ def close(
         await finance.persons.verify(approved_by, approving)
         actions = ResolutionActions.of(finance)
         return await close_day(
-            finance, actions.rules, actions.calendar, night, closed_by=by, approved_by=approved_by
-        )
+            finance, actions.rules, actions.calendar, night, closed_by=by, approved_by=approved_by,
+            closing_time=closing_time_of(finance, night),
+        )  # fmt: skip
 
     closed = _run(_carry_out, context)
     typer.echo(f"{closed.night} is closed; digest {closed.digest}.")

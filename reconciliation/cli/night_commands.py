@@ -35,6 +35,9 @@ _AGAIN = timedelta(minutes=5)
 NightOption = Annotated[
     date | None, typer.Option("--night", parser=typed_night, metavar="DATE", help="A business date.")
 ]
+EarlyOption = Annotated[
+    bool, typer.Option("--early", help="Rehearse a date that is not over yet; it cannot be closed on that.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -49,7 +52,7 @@ def register(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     night: NightOption = None,
-    early: Annotated[bool, typer.Option("--early", help="Also where the date is not over yet.")] = False,  # noqa: FBT002
+    early: EarlyOption = False,  # noqa: FBT002
     json: JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Run a night, by default that of yesterday, and before it every earlier one without a run.
@@ -153,17 +156,17 @@ def _chosen_night(finance: Finance, night: date | None, *, early: bool) -> date:
         chosen = over + timedelta(days=1)
     if chosen > over:
         if not early:
-            raise typer.BadParameter(
-                f"{chosen} is not over yet: --early ends it by hand", param_hint="--night"
-            )
-        _refuse_skipping(finance, chosen, over + timedelta(days=1))
+            raise typer.BadParameter(f"{chosen} is not over yet: --early rehearses it", param_hint="--night")
+        _refuse_unbegun(finance, chosen, over + timedelta(days=1))
         complain(f"{chosen} is not over yet: what is still paid in it comes into a later run")
     return chosen
 
 
-def _refuse_skipping(finance: Finance, night: date, today: date) -> None:
-    """Refuse a date that has not begun unless the night before it was run: it may be a typing error."""
+def _refuse_unbegun(finance: Finance, night: date, today: date) -> None:
+    """Refuse a date that has not begun; in a rehearsal it follows the night before it."""
     if night > today:
+        if not finance.is_rehearsal:
+            raise typer.BadParameter(f"{night} has not begun", param_hint="--night")
         newest = asyncio.run(_newest(finance))
         if newest is None or newest < night - timedelta(days=1):
             raise typer.BadParameter(

@@ -45,6 +45,11 @@ class RunConfiguration:
         """The kind of each institution: funds, delivery or statement."""
         return {institution: layout.kind for institution, layout in self.layouts.items()}
 
+    @property
+    def billers(self) -> frozenset[str]:
+        """The institutions to which we deliver, so that we owe them what they have posted."""
+        return frozenset(name for name, kind in self.kinds.items() if kind == "delivery")
+
 
 @dataclass(slots=True)
 class RunProgress:

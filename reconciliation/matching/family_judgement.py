@@ -48,9 +48,24 @@ def _judge_side(family: Family, direction: int, decision: FamilyDecision, *, net
     theirs = _readable(side.theirs, decision)
     if not theirs:
         return _theirs_is_missing(family, side, ours, decision)
+    if _is_paid_in_parts(family, ours, theirs):
+        decision.settle((*ours, *theirs), MATCHED)
+        return False
     if len(ours) > 1:
         return _match_as_a_whole(family, ours, theirs, decision)
     return _pair(family, ours, _their_movement(family, ours, theirs, decision), decision)
+
+
+def _is_paid_in_parts(family: Family, ours: Sequence[PoolRow], theirs: Sequence[PoolRow]) -> bool:
+    """Whether several lines of our bank name one payout and come to it; pass 4 asks for the stated key.
+
+    Two lines that say the same, the bank's reference included, are one line twice and no parts.
+    """
+    if family.kind != "statement" or len(ours) != 1 or len(theirs) == 1:
+        return False
+    is_distinct = len({row.says for row in theirs}) == len(theirs)
+    is_alike = all(row.has_succeeded and row.currency == ours[0].currency for row in theirs)
+    return is_distinct and is_alike and sum(row.net for row in theirs) == ours[0].net
 
 
 def _pair(family: Family, ours: Sequence[PoolRow], theirs: PoolRow | None, decision: FamilyDecision) -> bool:

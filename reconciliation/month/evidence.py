@@ -15,7 +15,7 @@ def write_evidence(
     progress: RunProgress, setting: RunConfiguration, checks: MonthChecks, as_of: date, folder: Path
 ) -> None:
     """`breaks.jsonl`, `positions.csv`, `files.csv` and `invariants.json`; amounts in whole paisa."""
-    explainer = Explainer(setting.rules, setting.calendar)
+    explainer = Explainer(setting.rules, setting.calendar, setting.billers)
     with (folder / "breaks.jsonl").open("w", encoding="utf-8") as file:
         for _, (night, finding) in sorted(progress.findings.items()):
             content = asdict(explainer.explain(finding, night, as_of))

@@ -29,7 +29,8 @@ def records_of(
     movements: Mapping[FindingKey, Sequence[str]],
 ) -> list[BreakRecord]:
     """Findings of a night as breaks; `movements` are the frozen lines that they are about."""
-    explainer, nets = Explainer(setting.rules, setting.calendar), _nets(findings, night)
+    explainer = Explainer(setting.rules, setting.calendar, setting.billers)
+    nets = _nets(findings, night)
     return [
         _record(
             explainer.explain(finding, night.date, night.date),

@@ -6,6 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from ekpay_switch.domain.business_day import DHAKA, business_date
+from ekpay_switch.ports.finance import Finance
+from reconciliation.nightly.night_configuration import NIGHT, read_night_settings
+from reconciliation.resolutions.closing_time import ClosingTime
 
 _ONE_DAY: Final = timedelta(days=1)
 # Short, so that a changed system clock does no harm and the process can be stopped soon.
@@ -33,6 +36,12 @@ def deadline(night: date, cut_off_minutes: int) -> datetime:
 def last_due(instant: datetime, cut_off_minutes: int) -> date:
     """The newest night whose cut-off has passed."""
     return last_over(instant - timedelta(minutes=cut_off_minutes))
+
+
+def closing_time_of(finance: Finance, night: date) -> ClosingTime:
+    """When a night would be closed now, by the cut-off of this installation; raises ConfigurationError."""
+    minutes = read_night_settings(finance.config / NIGHT).cut_off_minutes
+    return ClosingTime(now(), deadline(night, minutes), is_rehearsal=finance.is_rehearsal)
 
 
 def wait_until(instant: datetime, time_now: Now = now, nap: Callable[[float], None] = clock.sleep) -> None:

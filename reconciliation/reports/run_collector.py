@@ -153,7 +153,7 @@ class Collector:
 
     def _breaks(self, as_of: date, is_selected: Callable[[date | None], bool]) -> tuple[BreakLine, ...]:
         """Findings so far, open and large ones first."""
-        explainer = Explainer(self._setting.rules, self._setting.calendar)
+        explainer = Explainer(self._setting.rules, self._setting.calendar, self._setting.billers)
         lines = []
         for key, (night, finding) in self._progress.findings.items():
             ended = self._lifetimes.end_night(key)

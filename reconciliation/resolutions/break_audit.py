@@ -50,6 +50,18 @@ WHERE d.outcome = 'lapsed' AND NOT EXISTS (
     AND e.event = 'rejected' AND e.facts ->> 'resolution' = r.id::text)
 ORDER BY d.resolution_id LIMIT 1
 """
+# A payout lacks once what it lacks: of two lines that pay it, one is booked to the wrong debt.
+_PAID_TWICE: Final = """
+SELECT 'resolutions ' || max(r.id::text) AS row, 'payout ' || p.key || ' is paid by two lines' AS why
+FROM reconciliation.resolutions r
+JOIN reconciliation.resolution_ends e ON e.resolution_id = r.id AND e.outcome = 'approved'
+CROSS JOIN LATERAL jsonb_each(r.postings -> 'payouts') AS p
+WHERE r.action = 'pays_payouts' AND r.reverses IS NULL AND NOT EXISTS (
+  SELECT FROM reconciliation.resolutions b
+  JOIN reconciliation.resolution_ends f ON f.resolution_id = b.id AND f.outcome = 'approved'
+  WHERE b.reverses = r.id)
+GROUP BY p.key HAVING count(*) > 1 ORDER BY p.key LIMIT 1
+"""
 # The lines that a mirror binds must exist; `mirror --verify` checks its content.
 _UNHELD: Final = """
 SELECT 'mirrors ' || m.id AS row, 'its window is open, or has no line of its last ordinal' AS why
@@ -73,6 +85,7 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
         (_UNPROPOSED,),
         (_UNCHECKED,),
         (_LAPSED,),
+        (_PAID_TWICE,),
         (_UNHELD,),
     ):
         row = await connection.fetchrow(query, *values)

@@ -20,6 +20,7 @@ from reconciliation.calendar import Calendar
 from reconciliation.digests import sha256_of
 from reconciliation.resolutions.closing_blockers import blockers
 from reconciliation.resolutions.closing_figures import figures_of_night
+from reconciliation.resolutions.closing_time import ClosingTime
 from reconciliation.resolutions.deciding_persons import refuse_removed
 from reconciliation.resolutions.decision_records import OnePersonError, Resolution, UnfitError
 from reconciliation.resolutions.resolution_actions import ResolutionRules
@@ -35,12 +36,13 @@ FROM reconciliation.closed_days
 """
 _CLOSE: Final = """
 INSERT INTO reconciliation.closed_days (night, run_id, restatement, closed_by, approved_by, figures, digest,
-  delta) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8::jsonb)
+  delta, rehearsal) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8::jsonb, $9)
 """
 _REPLACED: Final = """
 SELECT file, institution, day, cycle, difference, told FROM reconciliation.breaks
 WHERE run_id = $1 AND code = $2 ORDER BY institution, file
 """
+_DAY_IS_OVER: Final = "ck_closed_days_day_is_over"
 _REPLACED_STATE: Final = "superseded"
 _UNTIL: Final = """
 SELECT id, code, institution, reference FROM reconciliation.breaks
@@ -98,47 +100,66 @@ async def close_day(
     *,
     closed_by: str,
     approved_by: str,
+    closing_time: ClosingTime,
 ) -> ClosedDay:
     """Freeze the figures of a night; the caller has verified both persons.
 
     Raises:
         OnePersonError: both are the same person.
-        UnfitError: the night has no run, is closed, something red stands, or a person may not decide.
+        UnfitError: the night has no run, is closed, its cut-off has not passed, its newest run began before
+            the day was over, something red stands, or a person may not decide.
     """
+    closing_time.refuse_before_cut_off(night)
     connection = await finance.connect()
     try:
         async with connection.transaction():
             await connection.execute(CHAIN_LOCK)
-            standing = await closings_of(connection, night)
-            if standing and (standing[0].closed_by, standing[0].approved_by) == (
-                closed_by,
-                approved_by,
-            ):
-                return standing[0]  # done before; the answer was lost
-            if standing:
-                raise UnfitError(f"{night} was closed by {standing[0].closed_by}")
+            standing = await _closed_before(connection, night, (closed_by, approved_by))
+            if standing is not None:
+                return standing  # the answer was lost
             await refuse_removed(connection, finance, (closed_by, approved_by))
-            run = await latest_run(connection, night)
-            if run is None:
-                raise UnfitError(f"{night} was not reconciled yet")
-            red = await blockers(connection, run, rules, calendar)
-            if red:
-                raise UnfitError(f"{night} cannot be closed: {'; '.join(red)}")
-            figures = await figures_of_night(connection, night, run, calendar)
+            run = await _closable_run(connection, rules, calendar, night, closing_time)
             await _write(
                 connection,
                 run,
                 night=night,
                 restatement=1,
-                figures=figures,
+                figures=await figures_of_night(connection, night, run, calendar),
                 closed_by=closed_by,
                 approved_by=approved_by,
+                is_rehearsal=closing_time.is_rehearsal,
             )
             return (await closings_of(connection, night))[-1]
     except asyncpg.CheckViolationError as problem:
+        if problem.constraint_name == _DAY_IS_OVER:
+            raise UnfitError(f"{night} is not over by the clock of the database") from problem
         raise OnePersonError("who closes a day cannot approve it: that takes a second person") from problem
     finally:
         await connection.close()
+
+
+async def _closable_run(
+    connection: Connection, rules: ResolutionRules, calendar: Calendar, night: date, closing_time: ClosingTime
+) -> RunRecord:
+    """The newest run of a night; raises UnfitError where the night cannot be closed on it."""
+    run = await latest_run(connection, night)
+    if run is None:
+        raise UnfitError(f"{night} was not reconciled yet")
+    closing_time.refuse_early_run(run)
+    red = await blockers(connection, run, rules, calendar)
+    if red:
+        raise UnfitError(f"{night} cannot be closed: {'; '.join(red)}")
+    return run
+
+
+async def _closed_before(connection: Connection, night: date, persons: tuple[str, str]) -> ClosedDay | None:
+    """The closing of a night by these persons, None while it is open; raises UnfitError for other persons."""
+    standing = await closings_of(connection, night)
+    if not standing:
+        return None
+    if (standing[0].closed_by, standing[0].approved_by) != persons:
+        raise UnfitError(f"{night} was closed by {standing[0].closed_by}")
+    return standing[0]
 
 
 async def restate(
@@ -256,6 +277,7 @@ async def _write(
     delta: Mapping[str, object] | None = None,
     closed_by: str | None = None,
     approved_by: str | None = None,
+    is_rehearsal: bool = False,
 ) -> None:
     """Write a closing; a restatement has no persons."""
     await connection.execute(
@@ -268,6 +290,7 @@ async def _write(
         as_json(figures),
         figures_digest(figures),
         as_json(delta or {}),
+        is_rehearsal,
     )
 
 

@@ -1,7 +1,7 @@
 """Records of decisions about breaks: the proposal, its checks, its outcome."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -53,7 +53,8 @@ class Resolution:
 
     `entry_id` was made with the proposal, so whatever is repeated posts once. `postings` are signed paisa,
     debit positive. `maker` is a person, or None where a `rule` reversed another decision by itself.
-    `outcome` is None while it waits for its checkers. `reversed_by` names an approved reversal.
+    `outcome` is None while it waits for its checkers. `reversed_by` names an approved reversal. `payouts` are
+    the keys of the payouts that it says a line of our bank has paid, with what each lacked, in paisa.
     """
 
     id: UUID
@@ -75,6 +76,7 @@ class Resolution:
     rejected_by: tuple[str, ...]
     outcome: ProposalOutcome | None
     reversed_by: UUID | None
+    payouts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def waits(self) -> bool:

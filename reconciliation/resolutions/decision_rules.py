@@ -9,6 +9,7 @@ reversed.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
@@ -19,6 +20,7 @@ from reconciliation.resolutions.resolution_actions import ResolutionAction, Reso
 from reconciliation.resolutions.resolution_postings import (
     BreakAmounts,
     InstitutionSide,
+    MissingPayout,
     NoEntryError,
     entry_of,
     settlement_of,
@@ -43,8 +45,10 @@ def plan_of(
     side: InstitutionSide,
     standing: Sequence[Resolution],
     rules: ResolutionRules,
+    *,
+    payouts: Sequence[MissingPayout] = (),
 ) -> ResolutionPlan:
-    """What an action comes to on a break, `standing` being its decisions so far.
+    """What an action comes to on a break, `standing` being its decisions so far; `payouts` are paid by it.
 
     Raises:
         UnfitError: it does not fit.
@@ -52,11 +56,11 @@ def plan_of(
     code = BreakCode(record.code)
     refuse_unless_open(record, standing)
     if code not in rules.rules[action].codes:
-        fitting = ", ".join(rules.actions_for(code))
-        raise UnfitError(f"{action.value} does not fit {code.value}: {fitting}")
+        fitting = ", ".join(fitting_actions(record, amounts, side, standing, rules))
+        raise UnfitError(f"{action.value} does not fit {code.value}; what fits: {fitting}")
     _refuse_out_of_turn(action, standing, rules)
     try:
-        entry = entry_of(action, amounts, side)
+        entry = entry_of(action, amounts, side, payouts)
     except NoEntryError as problem:
         raise UnfitError(str(problem)) from problem
     amount = record.exposure if entry is None else sum(max(line.amount, 0) for line in entry.postings)
@@ -65,17 +69,18 @@ def plan_of(
 
 
 def fitting_actions(
-    record: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules
+    record: BreakRecord,
+    amounts: BreakAmounts,
+    side: InstitutionSide,
+    standing: Sequence[Resolution],
+    rules: ResolutionRules,
 ) -> list[ResolutionAction]:
-    """The actions that fit a break as it stands, by its code and by what was decided so far."""
+    """The actions that a proposal may take on a break as it stands: those that `plan_of` does not refuse."""
     actions = []
     for action in rules.actions_for(BreakCode(record.code)):
-        try:
-            refuse_unless_open(record, standing)
-            _refuse_out_of_turn(action, standing, rules)
-        except UnfitError:
-            continue
-        actions.append(action)
+        with suppress(UnfitError):
+            plan_of(action, record, amounts, side, standing, rules)
+            actions.append(action)
     return actions
 
 

@@ -119,7 +119,7 @@ async def write_resolution(connection: Connection, resolution: Resolution) -> No
         resolution.amount,
         resolution.entry_id,
         resolution.moment,
-        as_json({"lines": [list(line) for line in resolution.postings]}),
+        as_json(_postings(resolution)),
         resolution.settlement,
         resolution.reason,
         resolution.maker,
@@ -127,6 +127,11 @@ async def write_resolution(connection: Connection, resolution: Resolution) -> No
         resolution.checkers_needed,
         resolution.reverses,
     )
+
+
+def _postings(resolution: Resolution) -> dict[str, object]:
+    payouts = {"payouts": dict(resolution.payouts)} if resolution.payouts else {}
+    return {"lines": [list(line) for line in resolution.postings], **payouts}
 
 
 async def write_check(
@@ -171,11 +176,11 @@ async def nets_of(
 
 def _resolution(row: Row) -> Resolution:
     values = dict(row)
+    postings = from_json(values["postings"])
     changed = {
         "action": ResolutionAction(values["action"]),
-        "postings": tuple(
-            (str(account), int(paisa)) for account, paisa in from_json(values["postings"])["lines"]
-        ),
+        "postings": tuple((str(account), int(paisa)) for account, paisa in postings["lines"]),
+        "payouts": postings.get("payouts", {}),
         "approved_by": tuple(values["approved_by"]),
         "rejected_by": tuple(values["rejected_by"]),
         "outcome": None if values["outcome"] is None else ProposalOutcome(values["outcome"]),

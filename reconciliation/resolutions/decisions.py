@@ -18,7 +18,6 @@ import asyncpg
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
-from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.resolutions.booked_transfers import (
     BookedTransferError,
@@ -49,20 +48,26 @@ from reconciliation.resolutions.decision_rules import (
 )
 from reconciliation.resolutions.decision_store import (
     known_movements,
-    nets_of,
     resolution_by,
     resolutions_of,
     write_check,
     write_outcome,
     write_resolution,
 )
-from reconciliation.resolutions.institution_sides import institution_side
+from reconciliation.resolutions.fitting_decisions import break_amounts, refuse_without_movements
+from reconciliation.resolutions.institution_sides import side_of_break
+from reconciliation.resolutions.missing_payouts import (
+    missing_payouts,
+    payouts_of,
+    refuse_changed_payouts,
+    refuse_paid_payout,
+)
 from reconciliation.resolutions.resolution_actions import (
     ResolutionAction,
     ResolutionRules,
     read_resolution_rules,
 )
-from reconciliation.resolutions.resolution_postings import BreakAmounts, suspense_of, touches_our_bank
+from reconciliation.resolutions.resolution_postings import suspense_of, touches_our_bank
 from reconciliation.resolutions.stale_breaks import (
     StaleBreakError,
     keep_owed_back,
@@ -82,7 +87,8 @@ _SPOKEN = "pk_resolution_checks"
 class Proposal:
     """A proposal of a person; its id is made here, so that a repeat after a lost answer writes nothing new.
 
-    `gains` is for rounding in our favour. `reverses` takes an approved decision back, whatever `action` says.
+    `gains` is for rounding in our favour, `payouts` names the payouts that a line of our bank pays.
+    `reverses` takes an approved decision back, whatever `action` says.
     """
 
     break_id: UUID
@@ -90,6 +96,7 @@ class Proposal:
     reason: str
     maker: str
     gains: bool = False
+    payouts: tuple[str, ...] = ()
     reverses: UUID | None = None
     id: UUID = field(default_factory=uuid7)
 
@@ -146,17 +153,23 @@ class ResolutionActions:
             refuse_unless_open(broken, decisions)
             if moves_money(proposal.action):
                 await refuse_booked(connection, self.finance, broken)
-            amounts = await _break_amounts(connection, broken, gains=proposal.gains)
-            side = institution_side(self.finance.config, broken.institution)
-            plan = plan_of(proposal.action, broken, amounts, side, decisions, self.rules)
+                await refuse_paid_payout(connection, broken)
+            amounts = await break_amounts(connection, broken, gains=proposal.gains)
+            side = side_of_break(self.finance.config, broken)
+            missing = await missing_payouts(connection, self.finance.config, self.calendar, broken)
+            payouts = payouts_of(proposal.action, missing, proposal.payouts)
+            plan = plan_of(proposal.action, broken, amounts, side, decisions, self.rules, payouts=payouts)
             entry_id = uuid5(proposal.id, "entry")
-            await _refuse_without_movements(connection, proposal.action, broken)
+            await refuse_without_movements(connection, proposal.action, broken)
         else:
-            reversed_ = decision_of(decisions, proposal.reverses)
+            payouts, reversed_ = (), decision_of(decisions, proposal.reverses)
             plan = self._plan_of_reversal(broken, reversed_, decisions)
             proposal = replace(proposal, action=reversed_.action)
             entry_id = reversal_entry_id(reversed_)
-        resolution = _resolution_from(proposal, plan, entry_id, len(decisions) + 1)
+        resolution = replace(
+            _resolution_from(proposal, plan, entry_id, len(decisions) + 1),
+            payouts={payout.key: payout.amount for payout in payouts},
+        )
         await write_resolution(connection, resolution)
         event = await _event(
             connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
@@ -226,6 +239,9 @@ class ResolutionActions:
         is_approval = order.verdict is CheckerVerdict.APPROVED and resolution.reverses is None
         if is_approval and moves_money(resolution.action):
             await refuse_booked(connection, self.finance, broken)
+            await refuse_paid_payout(connection, broken)
+            missing = await missing_payouts(connection, self.finance.config, self.calendar, broken)
+            refuse_changed_payouts(resolution, missing)
         if order.verdict is CheckerVerdict.APPROVED:
             await refuse_removed(connection, self.finance, {order.checker, *resolution.persons})
         await write_check(connection, resolution, order.checker, order.verdict, order.reason)
@@ -310,35 +326,6 @@ async def existing_resolution(connection: Connection, resolution_id: UUID) -> Re
     if resolution is None:
         raise UnknownIdError(f"there is no resolution {resolution_id}")
     return resolution
-
-
-async def _break_amounts(connection: Connection, broken: BreakRecord, *, gains: bool) -> BreakAmounts:
-    """The amounts of a break, with the nets of both sides."""
-    code = BreakCode(broken.code)
-    movements = movements_of_break(broken)
-    nets = await nets_of(
-        connection, broken.institution, movements, paid=code is not BreakCode.REVERSAL_PENDING
-    )
-    # Of a payment that is booked twice, one line is right.
-    ours = nets[-1:] if code is BreakCode.DUP_IN_LEDGER else nets
-    theirs = broken.details.get("net")
-    return BreakAmounts(
-        code,
-        broken.amount,
-        broken.difference,
-        our_net=sum(ours) if ours else None,
-        their_net=theirs if isinstance(theirs, int) else None,
-        gains=gains,
-    )
-
-
-async def _refuse_without_movements(
-    connection: Connection, action: ResolutionAction, broken: BreakRecord
-) -> None:
-    if action is ResolutionAction.REPOST and not await known_movements(
-        connection, movements_of_break(broken)
-    ):
-        raise UnfitError("no payment of ours is known to this break, so nothing can be asked again")
 
 
 def _resolution_from(proposal: Proposal, plan: ResolutionPlan, entry_id: UUID, number: int) -> Resolution:

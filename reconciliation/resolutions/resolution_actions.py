@@ -32,6 +32,8 @@ class ResolutionAction(StrEnum):
     CLAIM_WRITTEN_OFF = "claim_written_off"
     REPOST = "repost"
     CORRECT_BOOKS = "correct_books"
+    BANK_FEE = "bank_fee"
+    PAYS_PAYOUTS = "pays_payouts"
     NO_ACTION = "no_action"
 
 

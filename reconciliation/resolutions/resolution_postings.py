@@ -6,10 +6,12 @@ have at it) the other way round. Every entry is that account, or where an earlie
 against one other; its reverse is the same entry with its signs turned.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from ekpay_switch.domain.ledger.entries import Entry, Posting
+from ekpay_switch.domain.money import Money
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.matching.row_family import InstitutionKind
 from reconciliation.resolutions.resolution_actions import ResolutionAction
@@ -51,6 +53,8 @@ class InstitutionSide:
     institution: str
     kind: InstitutionKind
     has_deposit: bool = False
+    # Whose payout a break of our bank's statement is about; empty for any other line.
+    payer: str = ""
 
     @property
     def account(self) -> str:
@@ -69,7 +73,7 @@ class InstitutionSide:
             case "delivery":
                 return f"{'biller_deposit' if self.has_deposit else 'payable'}:{self.institution}"
             case "statement":
-                return BANK
+                return f"receivable:{self.payer}" if self.payer else BANK
             case _:
                 assert_never(self.kind)
 
@@ -77,6 +81,16 @@ class InstitutionSide:
     def sign(self) -> int:
         """1 where more rows of theirs mean more of our money with them, -1 where they mean more debt."""
         return -1 if self.kind == "delivery" else 1
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPayout:
+    """What our bank's statement lacks of a connector's payout; `charge` is what the bank takes off it too."""
+
+    key: str
+    connector: str
+    amount: int
+    charge: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +134,21 @@ class BreakAmounts:
         return self.gap
 
 
-def entry_of(action: ResolutionAction, amounts: BreakAmounts, side: InstitutionSide) -> Entry | None:
-    """The entry that an action makes; None where it moves no money.
+def entry_of(
+    action: ResolutionAction,
+    amounts: BreakAmounts,
+    side: InstitutionSide,
+    payouts: Sequence[MissingPayout] = (),
+) -> Entry | None:
+    """The entry that an action makes; None where it moves no money. `payouts` are those that a line pays.
 
     Raises:
         NoEntryError: there is nothing to move, or it cannot be moved so.
     """
     if action in {ResolutionAction.NO_ACTION, ResolutionAction.REPOST} or _moves_nothing(action, side):
         return None
+    if action in _OF_OUR_BANK or side.payer:
+        return _entry_at_our_bank(action, amounts, side, payouts)
     if _is_about_surplus(action, amounts.code):
         amounts = _surplus_of(amounts)
     debit = (amounts.gap if action in _GAINS else amounts.net_gap) * side.sign
@@ -143,6 +164,51 @@ def entry_of(action: ResolutionAction, amounts: BreakAmounts, side: InstitutionS
     # The payer paid the gross; the connector's fee is our cost.
     fee_posting = Posting(f"connector_fee:{side.institution}", amounts.gap - debit)
     return Entry.of(moment, (Posting(account, debit), fee_posting, Posting(counter_account, -amounts.gap)))
+
+
+# What is said of a line of our own bank alone.
+_OF_OUR_BANK: Final = frozenset({ResolutionAction.BANK_FEE, ResolutionAction.PAYS_PAYOUTS})
+# What fits a payout that is short: settlement has booked what came of it, and the rest is owed.
+_OF_A_SHORT_PAYOUT: Final = frozenset(
+    {
+        ResolutionAction.BANK_FEE,
+        ResolutionAction.WRITE_OFF,
+        ResolutionAction.CLAIM,
+        ResolutionAction.CLAIM_RECEIVED,
+        ResolutionAction.CLAIM_WRITTEN_OFF,
+    }
+)
+
+
+def _entry_at_our_bank(
+    action: ResolutionAction, amounts: BreakAmounts, side: InstitutionSide, payouts: Sequence[MissingPayout]
+) -> Entry:
+    """The entry about a line of our bank, or about a payout that it should have credited."""
+    if side.kind != "statement":
+        raise NoEntryError(f"{action.value} is for lines of our own bank's statement")
+    if action is ResolutionAction.PAYS_PAYOUTS:
+        return _entry_of_payouts(amounts.gap, payouts)
+    if side.payer and (amounts.gap >= 0 or action not in _OF_A_SHORT_PAYOUT):
+        raise NoEntryError(
+            "what came of a payout is booked with it, and what is beyond it stands in "
+            f"{suspense_of(side.payer)} once it is settled: take it from there (ekpay decide suspense)"
+        )
+    if amounts.gap >= 0:
+        raise NoEntryError(f"{action.value} is for what the bank has taken, and here money came")
+    account, counter_account, moment = _accounts(action, side)
+    return Entry(moment, (Posting(account, amounts.gap), Posting(counter_account, -amounts.gap)))
+
+
+def _entry_of_payouts(gap: int, payouts: Sequence[MissingPayout]) -> Entry:
+    """A line pays what payouts lack, and the bank's charge of those of which nothing came is booked too."""
+    if gap <= 0:
+        raise NoEntryError("pays_payouts is for money that came")
+    total = sum(payout.amount for payout in payouts)
+    if total != gap:
+        raise NoEntryError(f"payout: these lack {Money(total)}, and the line has {Money(gap)}")
+    charges = sum(payout.charge for payout in payouts)
+    owed = (Posting(f"receivable:{payout.connector}", -payout.amount - payout.charge) for payout in payouts)
+    return Entry.of("break_pays_payouts", (Posting(BANK, gap), Posting("bank_charges", charges), *owed))
 
 
 def _moves_nothing(action: ResolutionAction, side: InstitutionSide) -> bool:
@@ -198,6 +264,7 @@ def _accounts(action: ResolutionAction, side: InstitutionSide) -> tuple[str, str
         ResolutionAction.CLAIM_RECEIVED: (claim, BANK, "break_claim_received"),
         ResolutionAction.CLAIM_WRITTEN_OFF: (claim, "write_off", "break_claim_written_off"),
         ResolutionAction.CORRECT_BOOKS: (side.account, suspense, "break_books_corrected"),
+        ResolutionAction.BANK_FEE: (side.account, "bank_charges", "break_bank_fee"),
     }
     return rows[action]
 

@@ -11,11 +11,11 @@ from reconciliation.resolutions.booked_transfers import booked_transfer_of
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.day_closing import ClosedDay, closings_of, verify_closings
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
-from reconciliation.resolutions.decision_rules import fitting_actions
 from reconciliation.resolutions.decision_store import id_by_prefix, resolutions_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions, existing_resolution
+from reconciliation.resolutions.fitting_decisions import fitting_decisions
 from reconciliation.resolutions.resolution_actions import ResolutionAction
-from reconciliation.resolutions.stale_breaks import changes_since_frozen, moves_money
+from reconciliation.resolutions.stale_breaks import changes_since_frozen
 from reconciliation.results.break_results import events_of, read_breaks
 from reconciliation.results.records import BreakEvent, BreakFilter, BreakRecord
 
@@ -61,14 +61,15 @@ async def break_history(finance: Finance, text: str) -> BreakHistory:
         decisions = await resolutions_of(connection, break_id)
         async with connection.transaction():
             changes = await changes_since_frozen(connection, finance, broken)
-        fitting = fitting_actions(broken, decisions, actions.rules)
-        is_bound = bool(changes or await booked_transfer_of(connection, finance, broken))
+            booking = await booked_transfer_of(connection, finance, broken)
         return BreakHistory(
             broken,
             await newest_night(connection),
             await events_of(connection, break_id),
             decisions,
-            [action for action in fitting if not (is_bound and moves_money(action))],
+            await fitting_decisions(
+                connection, finance, actions.rules, broken, decisions, is_bound=bool(changes or booking)
+            ),
             changes,
         )
     finally:
@@ -76,11 +77,19 @@ async def break_history(finance: Finance, text: str) -> BreakHistory:
 
 
 async def propose(
-    finance: Finance, text: str, *, action: ResolutionAction, reason: str, maker: str, gains: bool = False
+    finance: Finance,
+    text: str,
+    *,
+    action: ResolutionAction,
+    reason: str,
+    maker: str,
+    gains: bool = False,
+    payouts: Sequence[str] = (),
 ) -> Resolution:
     """Propose an action with its reason and maker, see `ResolutionActions.propose`."""
     break_id = await _id(finance, "break", text)
-    return await ResolutionActions.of(finance).propose(Proposal(break_id, action, reason, maker, gains=gains))
+    proposal = Proposal(break_id, action, reason, maker, gains=gains, payouts=tuple(payouts))
+    return await ResolutionActions.of(finance).propose(proposal)
 
 
 async def propose_reversal(finance: Finance, text: str, reason: str, maker: str) -> Resolution:

@@ -60,7 +60,7 @@ def rows_of(table: CellTable, layout: Layout, file_date: date, *, hashed: bool =
         signed_amount(name, back, layout).alias(name) for name in AMOUNTS if getattr(fields, name)
     )
     frame = with_all_amounts(frame, fields)
-    _refuse_contradictions(frame, fields, table)
+    _refuse_contradictions(frame, layout, fields, table)
     frame = frame.with_columns(
         ordinal=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         ours=pl.col(fields.ours).str.strip_chars(),
@@ -79,9 +79,10 @@ def _written(table: CellTable, layout: Layout, fields: FieldColumns) -> list[pl.
         if not column or layout.amounts is None:
             continue
         cells, amounts = table.cells[column], layout.amounts
-        value = read_amounts(cells, amounts.unit, amounts.grouping, amounts.sign)
+        sign = layout.amount_sign(name)
+        value = read_amounts(cells, amounts.unit, amounts.grouping, sign)
         if table.numbers is not None:
-            of_numbers = _of_numbers(exact_amounts(cells, table.numbers[column]), amounts)
+            of_numbers = _of_numbers(exact_amounts(cells, table.numbers[column]), amounts, sign)
             value = of_numbers.zip_with(table.numbers[column], value)
         value = value.alias(WRITTEN[name])
         wrong = value.is_null().arg_max() if value.null_count() else None
@@ -91,9 +92,9 @@ def _written(table: CellTable, layout: Layout, fields: FieldColumns) -> list[pl.
     return read
 
 
-def _of_numbers(cells: pl.Series, amounts: AmountFormat) -> pl.Series:
+def _of_numbers(cells: pl.Series, amounts: AmountFormat, sign: Sign) -> pl.Series:
     """Number cells in paisa; their format in the workbook (groups, brackets) is no part of the value."""
-    sign: Sign = "minus" if amounts.sign == "brackets" else amounts.sign
+    sign = "minus" if sign == "brackets" else sign
     if amounts.unit == "paisa":
         cells = cells.str.replace(r"\.00$", "")
     return read_amounts(cells, amounts.unit, "none", sign)
@@ -186,15 +187,25 @@ def with_all_amounts(frame: Frame, fields: FieldColumns) -> Frame:
     return frame.with_columns(net=pl.when(failed).then(nothing).otherwise(net))
 
 
-def _refuse_contradictions(frame: pl.DataFrame, fields: FieldColumns, table: CellTable) -> None:
+def rounding_of_row() -> pl.Expr:
+    """The net of a row less its gross, fee and VAT, in paisa: what an institution has rounded."""
+    return pl.col("net") - (pl.col("gross") - pl.col("fee") - pl.col("vat"))
+
+
+def _refuse_contradictions(
+    frame: pl.DataFrame, layout: Layout, fields: FieldColumns, table: CellTable
+) -> None:
     if not fields.net or not fields.gross:
         return
-    adds_up = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
+    adds_up = rounding_of_row().abs() <= layout.rounding
     contradicting = frame.select((~adds_up & (pl.col("status") == SUCCESS)).arg_max()).item()
     if contradicting is None or frame["status"][contradicting] != SUCCESS:
         return
     if frame.slice(contradicting, 1).select(adds_up).item() is False:
-        raise table.refusal(contradicting, "gross less fee and VAT is not net", fields.net)
+        words = "gross less fee and VAT is not net"
+        if layout.rounding:
+            words = f"{words}, by more than {layout.rounding} paisa"
+        raise table.refusal(contradicting, words, fields.net)
 
 
 def their_reference(fields: FieldColumns, back: pl.Expr) -> pl.Expr:

@@ -4,15 +4,16 @@ Everything is counted over all rows, whatever their state or event, and amounts 
 stated and what was counted are kept side by side, so that a register and a report can show both.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 
+from reconciliation.canonical_row import SUCCESS
 from reconciliation.errors import ControlTotalError
-from reconciliation.statement.canonical_rows import WRITTEN
+from reconciliation.statement.canonical_rows import WRITTEN, rounding_of_row
 from reconciliation.statement.cell_tables import CellTable
 from reconciliation.statement.layout import AmountFormat, ControlCells, Layout
-from reconciliation.statement.values.amounts import ascii_digits, paisa
+from reconciliation.statement.values.amounts import Sign, ascii_digits, paisa
 
 _HASH_MODULUS = 10**12
 # No reference is longer, and a number of thousands of digits takes its time.
@@ -32,14 +33,15 @@ def check_controls(table: CellTable, rows: pl.DataFrame, layout: Layout) -> Mapp
         f"counted.{name}": str(int(rows[column].sum())) for name, column in WRITTEN.items() if column in rows
     }
     totals |= table.controls
+    totals |= _rounding(rows, layout)
     control, amounts = layout.control, layout.amounts
     if control is None or amounts is None:
         return totals
     trailer = table.trailer
     lines = str(rows.height + control.rows_beside)
     totals |= {"stated.rows": _same("rows", trailer[control.rows], lines, control.rows_beside)}
-    sums = _paisa([trailer[cell] for cell in control.sums], amounts)
-    for (cell, name), stated in zip(control.sums.items(), sums, strict=True):
+    for cell, name in control.sums.items():
+        stated = _paisa(trailer[cell], amounts, layout.amount_sign(name))
         summed = int(totals[f"counted.{name}"])
         if stated != summed:
             raise ControlTotalError(f"{name} sums to {summed} paisa, the file says {trailer[cell]!r}")
@@ -77,7 +79,16 @@ def _same(total_name: str, stated: str, counted: str, rows_beside: int = 0) -> s
     return str(int(significant) - rows_beside)
 
 
-def _paisa(texts: Sequence[str], amounts: AmountFormat) -> list[int | None]:
-    frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
-    read = ascii_digits(pl.col("text"))
-    return frame.select(paisa(read, amounts.unit, amounts.grouping, amounts.sign)).to_series().to_list()
+def _paisa(text: str, amounts: AmountFormat, sign: Sign) -> int | None:
+    read = paisa(ascii_digits(pl.col("text")), amounts.unit, amounts.grouping, sign)
+    value: int | None = pl.DataFrame({"text": [text]}).select(read).item()
+    return value
+
+
+def _rounding(rows: pl.DataFrame, layout: Layout) -> dict[str, str]:
+    """What the rows of a file have rounded, signs taken off, where they have; nothing else shows it."""
+    if not layout.rounding:
+        return {}
+    success = rows.filter(pl.col("status") == SUCCESS)
+    paisa_off = int(success.select(rounding_of_row().abs().sum()).item())
+    return {"counted.rounding": str(paisa_off)} if paisa_off else {}

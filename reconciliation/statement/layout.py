@@ -28,6 +28,8 @@ Container = Literal[
 # Files that become a table of cells; of the others, each is made of account statements.
 TABLES: frozenset[Container] = frozenset({"text", "workbook", "iso8583", "ach", "beftn"})
 _PARSED_MAX = 256
+# Below a taka: more is a difference, not a rounding.
+_ROUNDING_MAX = 99
 _FIXED_CELLS: Mapping[Container, tuple[str, ...]] = {"ach": ACH_CELLS, "beftn": ACH_CELLS}
 
 
@@ -179,6 +181,8 @@ class Layout(_Strict):
     fee: FeeTerms | None = None
     payout: PayoutBank | None = None
     charge: int = 0
+    # So many paisa may gross less fee and VAT be off net in one row, since each of them is rounded by itself.
+    rounding: int = Field(default=0, ge=0, le=_ROUNDING_MAX)
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> "Layout":
@@ -200,6 +204,17 @@ class Layout(_Strict):
             raise ValueError("a trailer is there to be checked")
         self._names_its_columns()
         return self
+
+    @model_validator(mode="after")
+    def _rounds_what_it_states(self) -> "Layout":
+        if self.rounding and not (self.fields and self.fields.gross and self.fields.net):
+            raise ValueError("rounding: only rows that state gross and net can differ by it")
+        return self
+
+    def amount_sign(self, name: AmountField) -> Sign:
+        """How a negative amount is written: a net is below zero, with a minus, where a fee has a floor."""
+        sign = "plain" if self.amounts is None else self.amounts.sign
+        return "minus" if sign == "plain" and name == "net" else sign
 
     @property
     def names(self) -> tuple[str, ...]:

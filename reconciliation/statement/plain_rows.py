@@ -22,6 +22,7 @@ from reconciliation.statement.canonical_rows import (
     direction_of,
     hashes_of,
     line_of,
+    rounding_of_row,
     signed_amount,
     their_reference,
     with_all_amounts,
@@ -136,14 +137,17 @@ class PlainReading:
 
     def _is_plain(self, name: AmountField) -> pl.Expr:
         return is_plain(
-            pl.col(getattr(self.fields, name)), self.amounts.unit, self.amounts.grouping, self.amounts.sign
+            pl.col(getattr(self.fields, name)),
+            self.amounts.unit,
+            self.amounts.grouping,
+            self.layout.amount_sign(name),
         )
 
     def _holds(self) -> pl.Expr:
         known = ("direction", "status", "currency", "instant", "ours", "theirs", BYTES)
         holds = pl.col(PLAIN) & pl.all_horizontal(pl.col(known).is_not_null())
         if self.fields.net and self.fields.gross:
-            adds_up = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
+            adds_up = rounding_of_row().abs() <= self.layout.rounding
             holds &= adds_up | (pl.col("status") != SUCCESS)
         return holds.fill_null(value=False)
 

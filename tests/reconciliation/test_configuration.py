@@ -50,6 +50,21 @@ def test_every_code_can_be_explained(code: BreakCode) -> None:
     assert (told.age, told.deadline > date(2026, 4, 11)) == (2, True)
 
 
+@pytest.mark.parametrize("code", [BreakCode.FILE_ONLY, BreakCode.THEY_SUCCESS_WE_FAILED])
+def test_nobody_is_told_to_give_back_what_was_not_collected(code: BreakCode) -> None:
+    explainer, day = Explainer(RULES, CALENDAR, {"desco_postpaid"}), date(2026, 4, 9)
+    actions = [
+        explainer.explain(BreakFinding(FindingKey(code, name, "R1"), amount), day, day).action
+        for name, amount in (
+            ("bkash", 500),
+            ("bkash", -500),
+            ("desco_postpaid", 500),
+            ("desco_postpaid", -500),
+        )
+    ]
+    assert ["give the money back" in action for action in actions] == [True, False, False, False]
+
+
 @pytest.mark.parametrize("cause", list(DifferenceCause))
 def test_every_diagnosis_has_words(cause: DifferenceCause) -> None:
     assert BANGLA.search(RULES.diagnoses[cause].bn)

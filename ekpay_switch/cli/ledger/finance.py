@@ -66,6 +66,11 @@ class OpenedFinance:
         return self._settings.config
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Whether no money is real here."""
+        return self._settings.rehearsal
+
+    @property
     def windows(self) -> finance_ports.Windows:
         """Settlement windows, and the lines that are frozen with them."""
         return SettlementWindows(self.connect, self._charge_basis_points)

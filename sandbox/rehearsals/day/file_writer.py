@@ -7,7 +7,7 @@ command can be repeated.
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from sandbox.rehearsals.day.injected_errors import (
     NothingToInjectError,
 )
 from sandbox.rehearsals.day.institutions import INSTITUTIONS
-from sandbox.rehearsals.day.movement_queries import DayBook, read_books
+from sandbox.rehearsals.day.movement_queries import DayBook, read_books, with_awaited_books
 from sandbox.rehearsals.day.plan import FileLine, PlannedFile, plan_night
 from sandbox.rehearsals.day.state import DayState, DepositedFile, LaterFile
 from sandbox.rehearsals.month.files.row_writer import RowFile
@@ -34,12 +34,16 @@ from sandbox.rehearsals.month.model.rows import MonthRow
 
 _TAKA = 100
 
+FirstDates = Mapping[str, date]
+"""The first date with a file of each institution."""
+
 
 @dataclass(frozen=True, slots=True)
 class Night:
     """Which night, which errors to inject, and where state and files are kept.
 
-    Unless `is_strict`, an injection request that fits nothing of the night is skipped.
+    Unless `is_strict`, an injection request that fits nothing of the night is skipped. Institutions that are
+    `awaited` send their files from the given date on, though nothing may ever have reached them.
     """
 
     date: date
@@ -49,6 +53,7 @@ class Night:
     seed: int = 1
     is_strict: bool = True
     made_at: datetime | None = None
+    awaited: FirstDates = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ async def deposit_files(night: Night, addresses: Mapping[InstitutionName, str]) 
         InstitutionUnavailableError: a simulator does not answer; no file is written.
         NothingToInjectError: a requested error fits no file of the night; no file is written.
     """
-    books = await read_books(addresses, night.date - LOOK_BACK)
+    books = with_awaited_books(await read_books(addresses, night.date - LOOK_BACK), night.awaited)
     return deposit_files_of(books, night)
 
 

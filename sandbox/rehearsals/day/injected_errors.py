@@ -99,6 +99,8 @@ class ErrorInjector:
 
     def _inject_file_error(self, request: InjectionRequest) -> None:
         can = [file for file in self._files_of(request) if _OF_FILES[request.code](file)]
+        if request.code is Code.SEQUENCE_GAP:
+            can = [file for file in can if self._follows_another(file)]
         if not can:
             raise NothingToInjectError(f"{request}: {NothingToInjectError.__doc__}")
         chosen = self.random.choice(can)
@@ -115,6 +117,10 @@ class ErrorInjector:
             is_whole = request.code not in _AWAITED or file.institution.id not in self._left_out
             if is_meant and is_clean and is_whole and file.name_key not in self._touched_files:
                 yield file
+
+    def _follows_another(self, file: PlannedFile) -> bool:
+        """Whether a file of its institution was deposited before: numbers count from the first one."""
+        return any(left.institution_id == file.institution.id for left in self.state.deposited.values())
 
     def _file_missing(self, file: PlannedFile) -> None:
         self.late.add(file.name_key)
@@ -284,7 +290,8 @@ def _of_distinct_amounts(lines: Sequence[FileLine]) -> list[FileLine]:
 
 
 _OF_FILES: Mapping[Code, Callable[[PlannedFile], bool]] = {
-    Code.FILE_MISSING: lambda _: True,
+    # Who has nothing to report may be somebody whom nobody awaits.
+    Code.FILE_MISSING: _has_rows,
     Code.FILE_DUPLICATE: _has_rows,
     Code.FILE_REPLAYED: _can_replay,
     Code.FILE_SUPERSEDED: _can_ring,

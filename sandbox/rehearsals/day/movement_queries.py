@@ -63,6 +63,21 @@ async def _read_book(
         raise InstitutionUnavailableError(f"{source.name} does not answer: {type(error).__name__}") from error
 
 
+def with_awaited_books(books: Mapping[str, DayBook], awaited: Mapping[str, date]) -> Mapping[str, DayBook]:
+    """The books with an empty one of each institution that is only awaited, from a date of its own on.
+
+    An institution sends its files once it is connected, also where nothing has ever reached it.
+    """
+    empty = {
+        SECOND_ROUTES.get(institution_id, institution_id): DayBook(first, ())
+        for institution_id, first in awaited.items()
+    }
+    known = empty | dict(books)
+    return {
+        institution_id: known[institution_id] for institution_id in INSTITUTIONS if institution_id in known
+    }
+
+
 def read_book(document: Mapping[str, Any]) -> DayBook | None:
     """Return the book in a response, or None if nothing ever happened at the institution."""
     if document["first"] is None:

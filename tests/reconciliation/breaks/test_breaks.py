@@ -189,6 +189,29 @@ def test_an_entry_waits_until_all_files_of_its_batch_are_loaded(small: Make) -> 
     assert {fate for *_, fate in done.fates("BKASH20260407")} == {"matched"}
 
 
+def test_two_credits_of_one_key_that_come_to_a_payout_are_matched_together(small: Make) -> None:
+    row = ROW.but(ours="EKF1")
+    month = small("bkash", "stmt_sonali").book("bkash", row).send("bkash", [row], SUN)
+    parts = [Credit(50_000, "BKASH20260407", "SB1"), Credit(48_850, "BKASH20260407", "SB2")]
+    done = month.credit(parts, TUE).run()
+    assert done.found == set()
+    assert [fate for *_, fate in done.fates("BKASH20260407")] == ["matched"] * 3
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        # The same line twice is no payout in two parts, and parts that do not come to it are a break.
+        [Credit(49_425, "BKASH20260407"), Credit(49_425, "BKASH20260407")],
+        [Credit(50_000, "BKASH20260407", "SB1"), Credit(48_849, "BKASH20260407", "SB2")],
+    ],
+)
+def test_two_credits_that_are_no_parts_of_a_payout_are_breaks(small: Make, parts: list[Credit]) -> None:
+    row = ROW.but(ours="EKF1")
+    month = small("bkash", "stmt_sonali").book("bkash", row).send("bkash", [row], SUN)
+    assert month.credit(parts, TUE).run().codes != []
+
+
 def test_a_credit_for_files_without_money_belongs_to_nobody(small: Make) -> None:
     done = small("bkash", "stmt_sonali").credit([Credit(5_000, "BKASH20260407")], TUE).run()
     assert done.found == {("FILE_ONLY", "BKASH20260407", "2026-04-07")}
@@ -204,6 +227,22 @@ def test_a_correction_after_the_payout_leaves_the_credit_short(small: Make) -> N
         ("FILE_SUPERSEDED", "bkash_20260405_01.csv", "2026-04-08"),
         ("AMOUNT", "BKASH20260407", "2026-04-08"),
     }
+
+
+def test_a_nearest_candidate_has_the_sign_of_its_row(small: Make) -> None:
+    """Money that they took back is nothing like money that we have collected."""
+    ours = ROW.but(ours="EKF1", theirs="B1")
+    back = ROW.but(ours="EKF2", theirs="B2", event="refund", gross=-100_000)
+    done = small("bkash").book("bkash", ours).send("bkash", [back], SUN).run()
+    assert done.found == {("LEDGER_ONLY", "EKF1", "2026-04-06"), ("FILE_ONLY", "EKF2", "2026-04-06")}
+    assert [finding.nearest for _, finding in done.progress.findings.values()] == ["", ""]
+
+
+def test_a_paisa_that_a_row_rounds_is_no_break_where_its_net_is_by_the_schedule(small: Make) -> None:
+    row = ROW.but(ours="EKF1", kept=1_725)
+    month = small("bkash").book("bkash", row)
+    rounded = bkash([row], Head(SUN)).replace(b",17.25,", b",17.24,")
+    assert month.put(LogicalKey("bkash", SUN, 1), rounded).run().found == set()
 
 
 PARTS = [

@@ -273,7 +273,7 @@ async def test_a_decision_that_does_not_fit_is_one_line(scene: Scene, type_in: T
     break_id = await scene.found("FILE_MISSING")
     words = ("resolve", str(break_id), "--action", "write_off", "--reason", "x", "--by", MAKER)
     code, out, err = await type_in(*words)
-    assert (code, out, err) == (1, "", "ekpay: write_off does not fit FILE_MISSING: no_action\n")
+    assert (code, out, err) == (1, "", "ekpay: write_off does not fit FILE_MISSING; what fits: no_action\n")
 
 
 async def test_before_the_first_night_there_is_nothing_to_list(scene: Scene, type_in: Type) -> None:

@@ -82,7 +82,7 @@ def test_one_missing_file_is_told_as_one(ready: NightStage) -> None:
     assert "a file is missing: breb_postpaid_20260405_01.txt" in done.output
 
 
-def test_a_date_that_is_not_over_is_ended_by_hand_only(
+def test_a_date_that_is_not_over_is_rehearsed_only_and_none_begins_before_its_day(
     ready: NightStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "now", lambda: datetime(2026, 4, 5, 12, 0, tzinfo=UTC))
@@ -91,8 +91,11 @@ def test_a_date_that_is_not_over_is_ended_by_hand_only(
     assert typed(ready, "run", "--night", "2026-04-06", "--early").exit_code == 2
     done = typed(ready, "run", "--early")
     assert (done.exit_code, "2026-04-05 is not over yet" in done.output) == (0, True)
-    # A date that has not begun follows the night before it, by hand as well.
     ready.empty(MON)
+    unbegun = typed(ready, "run", "--night", "2026-04-06", "--early")
+    assert (unbegun.exit_code, "2026-04-06 has not begun" in unbegun.output) == (2, True)
+    # In a rehearsal a date that has not begun follows the night before it.
+    ready.is_rehearsal = True
     ahead = typed(ready, "run", "--night", "2026-04-06", "--early")
     assert (ahead.exit_code, "night 2026-04-06 number 1" in ahead.output) == (0, True)
     assert typed(ready, "run", "--night", "2026-04-08", "--early").exit_code == 2

@@ -152,6 +152,7 @@ class NightStage:
     lines: list[Line] = field(default_factory=list)
     evidence: FakeEvidence = field(default_factory=FakeEvidence)
     balances: dict[str, int] = field(default_factory=dict)
+    is_rehearsal: bool = False
     _written: set[LogicalKey] = field(default_factory=set)
     _closing: dict[date, int] = field(default_factory=dict)
 

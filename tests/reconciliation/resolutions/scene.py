@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
@@ -91,6 +91,7 @@ class FinanceOnTrial:
     config: Path = CONFIG
     waker: Waker = field(default_factory=Waker)
     dying: AdjustmentBooks | None = None
+    is_rehearsal: bool = False
 
     @property
     def windows(self) -> Windows:
@@ -263,7 +264,7 @@ def a_run(seq: int, night: date, number: int, **facts: object) -> RunRecord:
         figures={"rows": 3},
         invariants={"conservation": "hold"},
         sql="",
-        started_at=datetime(2026, 11, 3, tzinfo=UTC),
+        started_at=datetime.combine(night + timedelta(days=1), time(), UTC),
     )
     return replace(one, **facts)  # type: ignore[arg-type]
 

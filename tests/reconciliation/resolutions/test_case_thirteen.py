@@ -18,6 +18,7 @@ from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import AdjustmentBooks, Connection, Finance
 from reconciliation.engine.restatement import outcome
+from reconciliation.nightly.night_start import closing_time_of
 from reconciliation.resolutions.day_closing import ClosedDay, close_day, closings_of, verify_closings
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.resolutions.decision_records import CheckerVerdict
@@ -73,8 +74,9 @@ async def write_off_and_close(switch: Switch) -> tuple[UUID, ClosedDay]:
     written_off = await desk.propose(proposal)
     await desk.check(CheckOrder(written_off.id, "karim", CheckerVerdict.APPROVED))
     closed = await close_day(
-        desk.finance, desk.rules, desk.calendar, SUN, closed_by="rahima", approved_by="karim"
-    )
+        desk.finance, desk.rules, desk.calendar, SUN, closed_by="rahima", approved_by="karim",
+        closing_time=closing_time_of(desk.finance, SUN),
+    )  # fmt: skip
     return breaks[0].id, closed
 
 

@@ -1,11 +1,12 @@
 """reconciliation.md 5, case 13, as decisions and closed days see it: nothing is deleted."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from uuid import UUID
 
 import pytest
 
+from reconciliation.resolutions.closing_time import ClosingTime
 from reconciliation.resolutions.day_closing import (
     ClosedDay,
     close_day,
@@ -26,8 +27,13 @@ V1, V2 = "bkash_20261102_01.csv", "bkash_20261102_01_c1.csv"
 async def closed(scene: Scene, night: date = NIGHT, by: str = MAKER, approved_by: str = CHECKER) -> ClosedDay:
     desk = scene.desk
     return await close_day(
-        scene.finance, desk.rules, desk.calendar, night, closed_by=by, approved_by=approved_by
-    )
+        scene.finance, desk.rules, desk.calendar, night, closed_by=by, approved_by=approved_by,
+        closing_time=ClosingTime(cut_off_of(night), cut_off_of(night)),
+    )  # fmt: skip
+
+
+def cut_off_of(night: date) -> datetime:
+    return datetime.combine(night, time(19, 30), UTC)
 
 
 async def corrected(scene: Scene, ended: list[UUID], first_file: int) -> RunReactions:
@@ -288,3 +294,19 @@ async def test_a_broken_invariant_and_the_unwatched_block(scene: Scene) -> None:
     closed_by = [one.closed_by for one in await closings_of(scene.connection)]
     assert closed_by == [MAKER]
     assert OTHER not in closed_by
+
+
+async def test_the_database_closes_no_day_that_is_not_over_by_its_own_clock(scene: Scene) -> None:
+    far = date(2999, 1, 1)
+    await scene.next_run(far, started_at=cut_off_of(far))
+    with pytest.raises(UnfitError, match="2999-01-01 is not over by the clock of the database"):
+        await closed(scene, far)
+    assert await scene.count("reconciliation.closed_days") == 0
+
+
+async def test_a_day_is_not_closed_on_a_run_that_rehearsed_it(scene: Scene) -> None:
+    rehearsed = await scene.next_run(NIGHT, 2, started_at=datetime(2026, 11, 2, 10, tzinfo=UTC))
+    with pytest.raises(UnfitError, match=f"run {rehearsed.seq} of 2026-11-02 began before the day was over"):
+        await closed(scene)
+    await scene.next_run(NIGHT, 3)
+    assert (await closed(scene)).restatement == 1

@@ -1,5 +1,7 @@
 """Chains of decisions, their reversal by persons, and what is refused before anything is written."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,10 +12,10 @@ from reconciliation.resolutions.decision_records import (
     UnfitError,
     UnknownIdError,
 )
-from reconciliation.resolutions.decision_rules import fitting_actions
 from reconciliation.resolutions.decision_store import id_by_prefix
 from reconciliation.resolutions.decisions import CheckOrder, Proposal
 from reconciliation.resolutions.resolution_actions import ResolutionAction
+from reconciliation.resolutions.staff_requests import break_history
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, Scene
 
@@ -60,6 +62,39 @@ async def test_a_failure_that_they_took_money_for_ends_with_the_payer_paid_back(
     assert await scene.is_sound()
 
 
+async def fitting(scene: Scene, break_id: UUID) -> Sequence[ResolutionAction]:
+    """What is shown as fitting, each of which is proposed; everything else is refused."""
+    shown = (await break_history(scene.finance, str(break_id))).fitting
+    for action in ResolutionAction:
+        if action in shown:
+            resolution = await scene.propose(break_id, action)
+            await scene.check(resolution, verdict=CheckerVerdict.REJECTED)
+        else:
+            with pytest.raises(UnfitError):
+                await scene.propose(break_id, action)
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("code", "institution", "amounts", "expected"),
+    [
+        # A payer paid a bill that the biller alone knows: nothing was collected, so nothing is given back.
+        ("FILE_ONLY", "desco_postpaid", {}, ["write_off", "to_suspense", "claim_from_institution"]),
+        # They took money back that we do not know of: no payer's money waits with them.
+        ("FILE_ONLY", "bkash", {"amount": -500}, ["write_off", "to_suspense", "claim_from_institution"]),
+        ("FILE_ONLY", "bkash", {}, ["to_suspense"]),
+        ("AMOUNT", "bkash", {"difference": -7}, ["write_off", "to_suspense", "claim_from_institution"]),
+        ("AMOUNT", "bkash", {"difference": 7}, ["to_suspense"]),
+        ("THEY_SUCCESS_WE_FAILED", "bkash", {}, ["to_suspense"]),
+    ],
+)
+async def test_fitting_lists_the_actions_that_a_proposal_may_take(
+    scene: Scene, code: str, institution: str, amounts: dict[str, Any], expected: list[str]
+) -> None:
+    break_id = await scene.found(code, institution, **amounts)
+    assert [action.value for action in await fitting(scene, break_id)] == [*expected, "no_action"]
+
+
 async def test_a_chain_is_begun_at_its_beginning_and_not_twice(scene: Scene) -> None:
     break_id = await scene.found("FILE_ONLY")
     with pytest.raises(UnfitError, match="comes after to_suspense"):
@@ -70,10 +105,8 @@ async def test_a_chain_is_begun_at_its_beginning_and_not_twice(scene: Scene) -> 
             await scene.propose(break_id, action)
     with pytest.raises(UnfitError, match="comes after from_suspense_to_refund"):
         await scene.propose(break_id, ResolutionAction.PAY_BACK_BY_HAND)
-    decisions = await scene.decisions(break_id)
-    assert fitting_actions(await scene.broken(break_id), decisions, scene.desk.rules) == [
-        ResolutionAction.FROM_SUSPENSE_TO_REFUND
-    ]
+    story = await break_history(scene.finance, str(break_id))
+    assert story.fitting == [ResolutionAction.FROM_SUSPENSE_TO_REFUND]
     assert len(await scene.decisions(break_id)) == 1
 
 
@@ -178,7 +211,7 @@ async def test_a_payment_that_nobody_knows_cannot_be_woken(scene: Scene) -> None
             "FILE_MISSING",
             "bkash",
             ResolutionAction.WRITE_OFF,
-            "write_off does not fit FILE_MISSING: no_action",
+            "write_off does not fit FILE_MISSING; what fits: no_action",
         ),
         ("LEDGER_ONLY", "bkash", ResolutionAction.ACCEPT_FEE, "does not fit"),
         ("AMOUNT", "bkash", ResolutionAction.WRITE_OFF, "no amount stands apart"),

@@ -11,6 +11,7 @@ from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.resolution_postings import (
     BreakAmounts,
     InstitutionSide,
+    MissingPayout,
     NoEntryError,
     entry_of,
     reversal_after_closing,
@@ -22,6 +23,9 @@ KINDS: tuple[InstitutionKind, ...] = ("funds", "delivery", "statement")
 PAISA = st.integers(-(10**12), 10**12)
 NETS = st.none() | PAISA
 BKASH, DESCO = InstitutionSide("bkash", "funds"), InstitutionSide("desco_postpaid", "delivery")
+
+
+MISSING = MissingPayout("BKASH20261102", "bkash", 700, 15)
 
 
 def lines(entry: Entry | None) -> dict[str, int]:
@@ -66,7 +70,7 @@ def test_each_action_can_be_carried_out_for_each_of_its_codes(
     made = []
     for (amount, difference), side in itertools.product(amounts, sides):
         try:
-            made.append(entry_of(action, BreakAmounts(code, amount, difference), side))
+            made.append(entry_of(action, BreakAmounts(code, amount, difference), side, [MISSING]))
         except NoEntryError:
             continue
     assert made

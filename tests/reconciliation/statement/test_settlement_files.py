@@ -159,7 +159,11 @@ def test_a_time_that_cannot_be_read_rejects_its_row_alone(blank: bytes) -> None:
         (b"1000.00,", b"1000.0x,", "line 2, column amount: '1000.0x' is no amount"),
         (b"Completed", b"Done", "line 2, column transactionStatus: 'Done' is an unknown word"),
         (b"Payment,", b"Gift,", "line 2, column transactionType: 'Gift' is an unknown word"),
-        (b"982.75", b"982.74", "line 2, column creditedAmount: gross less fee and VAT is not net"),
+        (
+            b"982.75",
+            b"982.73",
+            "line 2, column creditedAmount: gross less fee and VAT is not net, by more than 1 paisa",
+        ),
         (b"T1,P1", b"T1,P1,P2", "line 2: 14 cells under 13 headings"),
         (b"trxID", b"trx_id", "line 1, column trx_id: an unknown column"),
         (b"trxID,paymentID", b"paymentID,trxID", "line 1: columns are missing or stand elsewhere"),
@@ -171,6 +175,44 @@ def test_a_file_is_refused_as_a_whole_with_row_and_column(found: bytes, instead:
     problem = refusal("bkash", bkash([ROW], Head(SUN)).replace(found, instead, 1))
     assert problem.code == "ROW_REJECTED"
     assert str(problem) == said
+
+
+@pytest.mark.parametrize("net", [b"982.74", b"982.76"])
+def test_a_row_may_be_a_paisa_off_as_fee_and_vat_are_rounded_each(net: bytes) -> None:
+    content = bkash([ROW, ROW.but(ours="EKF2")], Head(SUN))
+    read = reading("bkash", content.replace(b"982.75", net))
+    assert read.rows["net"].to_list() == [int(net.replace(b".", b""))] * 2
+    # What they pay counts, and what they have rounded is shown.
+    assert read.settled == 2 * int(net.replace(b".", b""))
+    assert read.controls["counted.rounding"] == "2"
+    assert "counted.rounding" not in reading("bkash", content).controls
+
+
+def test_a_layout_without_rounding_takes_no_paisa() -> None:
+    strict = LAYOUTS["bkash"].model_copy(update={"rounding": 0})
+    with pytest.raises(UnreadableFileError, match=r"net$"):
+        read_file(bkash([ROW], Head(SUN)).replace(b"982.75", b"982.74"), strict, "x", SUN)
+
+
+def test_rows_that_all_round_alike_still_prove_the_totals_of_their_file() -> None:
+    rows = [ROW.but(ours=f"{number:012d}") for number in range(1, 4)]
+    content = npsb(rows, Head(SUN)).replace(b"^98275^", b"^98274^")
+    read = reading("npsb", content)
+    assert (read.controls["stated.gross"], read.controls["counted.rounding"]) == ("300000", "3")
+    with pytest.raises(ControlTotalError, match="gross sums to"):
+        reading("npsb", content.replace(b"^300000^", b"^300003^"))
+
+
+@pytest.mark.parametrize(("institution", "write"), [("npsb", npsb), ("bkash", bkash)])
+def test_a_fee_above_the_amount_is_a_net_below_zero(
+    institution: str, write: Callable[[Sequence[Movement], Head], bytes]
+) -> None:
+    small = ROW.but(gross=50, kept=100)
+    content = write([small], Head(SUN))
+    # The writer of NPSB leaves the sign off.
+    read = reading(institution, content.replace(b"^100^0^50^", b"^100^0^-50^"))
+    assert read.rows.select("gross", "fee", "net").row(0) == (50, 100, -50)
+    assert read.settled == -50
 
 
 def test_a_file_without_its_byte_order_mark_is_refused() -> None:

@@ -130,6 +130,7 @@ class _Nights:
     stage: Stage
     staff: Sequence[Person]
     seed: int
+    awaited: Mapping[str, date]
     files: int = 0
     injected: list[InjectedError] = field(default_factory=list)
     decided: list[str] = field(default_factory=list)
@@ -143,7 +144,10 @@ class _Nights:
         """Deposit the files of every institution in the inbox."""
         home_folder = self.stage.setting.home_folder
         inbox = home_folder / "reconciliation" / "inbox"
-        night_plan = Night(night, state_folder(home_folder), inbox, requests, self.seed, is_strict=False)
+        state = state_folder(home_folder)
+        night_plan = Night(
+            night, state, inbox, requests, self.seed, is_strict=False, awaited=self.awaited
+        )  # fmt: skip
         deposited = await deposit_files(night_plan, _addresses(self.stage))
         self.files += len(deposited.files)
         self.injected += deposited.injected
@@ -219,7 +223,10 @@ async def run_nights(
     began_at, ended_on = time.monotonic(), dhaka_day(utc_now())
     # Large amounts need two approvers besides the requester.
     nights = _Nights(
-        stage, (*parties.staff, await add_staff_member(stage.tool, _CHECKER, parties.staff)), seed
+        stage,
+        (*parties.staff, await add_staff_member(stage.tool, _CHECKER, parties.staff)),
+        seed,
+        dict.fromkeys(institutions_of(exported), began_on),
     )
     days = _dates(began_on, ended_on)
     for day in days:
@@ -303,6 +310,15 @@ def reviews_of(exported: Iterable[_Row]) -> Iterator[Review]:
     for line in exported:
         if line["state"] == "in_review":
             yield Review(line["id"], frozenset(_names(line)))
+
+
+def institutions_of(exported: Iterable[_Row]) -> frozenset[str]:
+    """Every institution that our payments name: also where nothing has reached it, its file is awaited."""
+    names: set[str] = set()
+    for line in exported:
+        names |= {line["biller_id"], *(item["far_side"] for item in line["attempts"])}
+        names |= {item["connector_id"] for item in line["tries"]}
+    return frozenset(names - {None})
 
 
 def _unpaid_tries(exported: Iterable[_Row]) -> Iterator[str]:
