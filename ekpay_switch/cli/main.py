@@ -29,6 +29,7 @@ COMMANDS = {
 GROUPS = {
     "payments": "ekpay_switch.cli.payments.commands:app",
     "refunds": "ekpay_switch.cli.refunds.commands:app",
+    "disputes": "ekpay_switch.cli.disputes.commands:app",
     "receipts": "ekpay_switch.cli.payments.receipts:app",
     "partners": "ekpay_switch.cli.parties.partners:app",
     "merchants": "ekpay_switch.cli.merchants.commands:app",

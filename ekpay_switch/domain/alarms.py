@@ -28,6 +28,12 @@ class Alarm(StrEnum):
     REFUND_NEEDS_A_PERSON = "refund_needs_a_person"
     LATE_REFUND = "late_refund"
     CHARGEBACK_BEYOND_THE_BILL = "chargeback_beyond_the_bill"
+    DISPUTE_NOTIFIED = "dispute_notified"
+    DISPUTE_EVIDENCE_DUE = "dispute_evidence_due"
+    DISPUTE_UNANSWERED = "dispute_unanswered"
+    DISPUTE_UNDECIDED = "dispute_undecided"
+    DISPUTE_WAITS_FOR_APPROVAL = "dispute_waits_for_approval"
+    DISPUTE_MONEY_NOT_TAKEN = "dispute_money_not_taken"
     LATE_APPROVAL = "late_approval"
     REVERSAL_NOT_KNOWN = "reversal_not_known"
     REVERSAL_NOT_CONFIRMED = "reversal_not_confirmed"
@@ -118,6 +124,11 @@ def refund_subject(refund_id: UUID) -> str:
     return f"refund {refund_id}"
 
 
+def dispute_subject(dispute_id: int) -> str:
+    """The subject of an alarm about a dispute."""
+    return f"dispute {dispute_id}"
+
+
 def entry_subject(entry_id: UUID) -> str:
     """The subject of an alarm about what an entry has put into suspense."""
     return f"entry {entry_id}"
@@ -181,6 +192,17 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "nobody may pay it by hand, and what the payer has twice or without cause is a claim in suspense",
         Alarm.CHARGEBACK_BEYOND_THE_BILL: "a connector took back more than the payee can give: our charges, "
         "or what the payer had back already; suspense below zero is the claim, and finance has to follow it",
+        Alarm.DISPUTE_NOTIFIED: "a connector has told of a dispute, or of a further round of one; answer it "
+        "with evidence by its deadline, or accept it",
+        Alarm.DISPUTE_EVIDENCE_DUE: "the deadline for the answer to a dispute is three days away or nearer",
+        Alarm.DISPUTE_UNANSWERED: "the deadline for the answer to a dispute is over without an answer; ask "
+        " the connector whether it still takes evidence, or record that it is lost",
+        Alarm.DISPUTE_UNDECIDED: "a connector has not said for a long time what became of a dispute that we "
+        "answered; ask it, and record what it says",
+        Alarm.DISPUTE_WAITS_FOR_APPROVAL: "what became of a dispute waits for a second person, who approves "
+        "or rejects it",
+        Alarm.DISPUTE_MONEY_NOT_TAKEN: "a dispute is lost or accepted, and the connector has not taken the "
+        "money; record it once it has, or what settled the claim in another way",
         Alarm.LATE_APPROVAL: "a bank's host approved a payment that it had refused, or that was being taken "
         "back; it was not credited, and the bank's settlement file must show it as reversed",
         Alarm.REVERSAL_NOT_KNOWN: "a bank's host knows nothing of a payment that we took back; "

@@ -12,10 +12,11 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.challans import LineEnd
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.decisions.doors import DOORS
+from ekpay_switch.domain.disputes.dispute import DisputeState
 from ekpay_switch.domain.host_messages import HostState
 from ekpay_switch.domain.notifications import DeliveryState
 from ekpay_switch.domain.payment import FINAL, State
-from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundState
+from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundEvent, RefundState
 from ekpay_switch.domain.states_and_movers import MOVED_STATES, MovedState, Mover
 from ekpay_switch.persistence.alarms.watches import ENDED_BY_WING, WATCHES
 from ekpay_switch.ports.decisions import ProposalState
@@ -27,6 +28,7 @@ ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
     "payment": (State,),
     "try": (TryState, TryEnd),
     "refund": (RefundState,),
+    "dispute": (DisputeState,),
     "host message": (HostState,),
     "notification": (DeliveryState,),
     "challan line": (LineEnd,),
@@ -71,7 +73,13 @@ def test_what_is_final_is_what_the_transitions_call_final() -> None:
     final = {row.state for row in MOVED_STATES if row.record == "payment" and row.mover is Mover.NOBODY}
     assert final == {str(state) for state in FINAL}
     ends = {row.state for row in MOVED_STATES if row.record == "refund" and row.mover is Mover.NOBODY}
-    left = {before for (before, _), following in REFUND_TRANSITIONS.items() if following is not before}
+    # A chargeback is final, and comes back where a dispute about it is won after all.
+    left = {
+        before
+        for (before, event), following in REFUND_TRANSITIONS.items()
+        if following is not before
+        and (before, event) != (RefundState.DONE, RefundEvent.RETURNED_BY_CONNECTOR)
+    }
     assert ends == {str(state) for state in RefundState} - {str(before) for before in left}
 
 

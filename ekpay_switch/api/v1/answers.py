@@ -82,11 +82,11 @@ def refund_status(state: RefundState) -> str:
     match state:
         case RefundState.REQUESTED | RefundState.APPROVED | RefundState.SENT | RefundState.IN_DOUBT:
             return "pending"
-        case RefundState.BY_HAND:
+        case RefundState.BY_HAND | RefundState.HELD:
             return "pending"
         case RefundState.DONE:
             return "done"
-        case RefundState.FAILED | RefundState.REJECTED:
+        case RefundState.FAILED | RefundState.REJECTED | RefundState.RETURNED:
             return "failed"
         case _:
             assert_never(state)

@@ -37,6 +37,8 @@ REFUND_STATE_WORDING: Mapping[RefundState, str] = MappingProxyType(
         RefundState.FAILED: "the connector does not give it, and the payee keeps the money",
         RefundState.BY_HAND: "the connector does not give it, and it is owed: finance pays it",
         RefundState.REJECTED: "the second person said no; nothing moved",
+        RefundState.HELD: "the connector holds the money back until a dispute ends",
+        RefundState.RETURNED: "a dispute was won: the connector has let go of the money",
     }
 )
 REFUND_EVENT_WORDING: Mapping[RefundEvent, str] = MappingProxyType(
@@ -53,6 +55,8 @@ REFUND_EVENT_WORDING: Mapping[RefundEvent, str] = MappingProxyType(
         RefundEvent.BY_HAND_WITHDRAWN: "somebody withdrew that our bank has paid it",
         RefundEvent.PAID_LATE: "the connector has given it back after all; suspense has the claim",
         RefundEvent.TAKEN_BY_CONNECTOR: "the connector has taken the money back by itself",
+        RefundEvent.HELD_BY_CONNECTOR: "the connector holds the money back, since the payer disputes it",
+        RefundEvent.RETURNED_BY_CONNECTOR: "the dispute was won, and the connector has let go of the money",
         RefundEvent.REVIEWED_AS_PAID_BACK: "two persons decided that the connector has given it back",
         RefundEvent.REVIEWED_AS_UNPAID: "two persons decided that the connector will not give it back",
     }

@@ -10,6 +10,12 @@ _DECIDE = ("ekpay decide show PAYMENT", "ekpay decide propose PAYMENT ACTION")
 _DECIDE_REFUND = ("ekpay decide show REFUND", "ekpay decide propose REFUND ACTION")
 _BY_HAND = ("ekpay refunds by-hand REFUND", "ekpay refunds confirm REFUND", *_DECIDE_REFUND)
 _CLOSE = ("ekpay alarms close ALARM",)
+_ANSWER_DISPUTE = (
+    "ekpay disputes show DISPUTE",
+    "ekpay disputes represent DISPUTE",
+    "ekpay disputes accept DISPUTE",
+)
+_END_DISPUTE = ("ekpay disputes won DISPUTE", "ekpay disputes lost DISPUTE", "ekpay disputes settle DISPUTE")
 
 DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
     {
@@ -44,6 +50,12 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.UNEXPECTED_MONEY: ("ekpay refunds list", *_BY_HAND),
         Alarm.PAID_BACK_AT_DESK: ("ekpay refunds give-back PAYMENT", *_CLOSE),
         Alarm.CHARGEBACK_BEYOND_THE_BILL: ("ekpay decide journal", *_CLOSE),
+        Alarm.DISPUTE_NOTIFIED: (*_ANSWER_DISPUTE, "ekpay disputes held DISPUTE"),
+        Alarm.DISPUTE_EVIDENCE_DUE: _ANSWER_DISPUTE,
+        Alarm.DISPUTE_UNANSWERED: (*_ANSWER_DISPUTE, *_END_DISPUTE),
+        Alarm.DISPUTE_UNDECIDED: ("ekpay disputes evidence DISPUTE", *_END_DISPUTE),
+        Alarm.DISPUTE_WAITS_FOR_APPROVAL: ("ekpay disputes approve DISPUTE", "ekpay disputes reject DISPUTE"),
+        Alarm.DISPUTE_MONEY_NOT_TAKEN: ("ekpay disputes held DISPUTE", "ekpay disputes settle DISPUTE"),
         Alarm.LATE_REFUND: (
             "ekpay refunds withdraw REFUND",
             *_DECIDE_REFUND,

@@ -23,6 +23,8 @@ TAKING_MOMENT = "taken_from_suspense"
 # Entries of a payment that may leave a claim. They are no items, but a journal that settles one names it, or
 # it would itself be an item that nobody can end.
 CLAIM_MOMENTS = ("charged_back_from_suspense", "paid_back_late")
+# A dispute that was won takes its chargeback's claim back.
+REVERSED_CLAIM = "charged_back_from_suspense_reversed"
 
 
 class UnfitTakingError(SwitchError):

@@ -47,6 +47,7 @@ CHART = MappingProxyType(
         "clearing": AccountKind.LIABILITY,
         "withdrawal_due": AccountKind.LIABILITY,
         "receivable": AccountKind.ASSET,
+        "disputed": AccountKind.ASSET,
         "settlement_bank": AccountKind.ASSET,
         "biller_deposit": AccountKind.ASSET,
         "claim": AccountKind.ASSET,

@@ -198,6 +198,36 @@ def charged_back_from_suspense_entry(connector_id: str, amount: Money) -> Entry:
     return Entry.of("charged_back_from_suspense", postings, amount.currency)
 
 
+def held_in_dispute_entry(connector_id: str, amount: Money) -> Entry:
+    """The connector holds back money that it had collected until a dispute about it ends."""
+    postings = (
+        increase(f"disputed:{connector_id}", amount.minor),
+        decrease(f"receivable:{connector_id}", amount.minor),
+    )
+    return Entry.of("held_in_dispute", postings, amount.currency)
+
+
+def dispute_lost_entry(connector_id: str, amount: Money) -> Entry:
+    """What the connector held is the payer's: it is paid back."""
+    postings = (
+        decrease(f"refund_due:{connector_id}", amount.minor),
+        decrease(f"disputed:{connector_id}", amount.minor),
+    )
+    return Entry.of("dispute_lost", postings, amount.currency)
+
+
+def dispute_won_entry(connector_id: str, amount: Money, *, is_held: bool) -> Entry:
+    """The connector owes us again what it held (`is_held`) or had taken for good.
+
+    What was taken for good is due to whoever had given it, which the reversals of those entries post.
+    """
+    source = f"disputed:{connector_id}" if is_held else f"refund_due:{connector_id}"
+    came_from = decrease(source, amount.minor) if is_held else increase(source, amount.minor)
+    return Entry.of(
+        "dispute_won", (came_from, increase(f"receivable:{connector_id}", amount.minor)), amount.currency
+    )
+
+
 def paid_back_late_entry(connector_id: str, amount: Money) -> Entry:
     """The connector has refunded the payer although the refund had failed or was paid by hand.
 

@@ -33,6 +33,8 @@ def late_step(state: RefundState, *, is_paid_by_hand: bool) -> LateStep:
             | RefundState.SENT
             | RefundState.IN_DOUBT
             | RefundState.REJECTED
+            | RefundState.HELD
+            | RefundState.RETURNED
         ):
             return LateStep.NOTHING
         case _:

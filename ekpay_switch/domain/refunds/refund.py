@@ -52,6 +52,8 @@ class RefundState(StrEnum):
     FAILED = "failed"  # the connector refused it, and the payee keeps the money
     BY_HAND = "by_hand"  # the connector refused it, and it is owed: finance pays it
     REJECTED = "rejected"  # the second person rejected it; no money moved
+    HELD = "held"  # a chargeback of an open dispute: the connector holds the money back
+    RETURNED = "returned"  # a chargeback of a dispute that was won: the connector has let go of the money
 
 
 class RefundEvent(StrEnum):
@@ -69,6 +71,8 @@ class RefundEvent(StrEnum):
     BY_HAND_WITHDRAWN = "by_hand_withdrawn"
     PAID_LATE = "given_late"
     TAKEN_BY_CONNECTOR = "taken_by_connector"
+    HELD_BY_CONNECTOR = "held_by_connector"
+    RETURNED_BY_CONNECTOR = "returned_by_connector"
     REVIEWED_AS_PAID_BACK = "reviewed_as_paid_back"
     REVIEWED_AS_UNPAID = "reviewed_as_unpaid"
 
@@ -78,6 +82,11 @@ REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = Mapp
         (RefundState.REQUESTED, RefundEvent.APPROVED): RefundState.APPROVED,
         (RefundState.REQUESTED, RefundEvent.REJECTED): RefundState.REJECTED,
         (RefundState.REQUESTED, RefundEvent.TAKEN_BY_CONNECTOR): RefundState.DONE,
+        # Of a dispute alone (docs/adr/0096).
+        (RefundState.REQUESTED, RefundEvent.HELD_BY_CONNECTOR): RefundState.HELD,
+        (RefundState.HELD, RefundEvent.TAKEN_BY_CONNECTOR): RefundState.DONE,
+        (RefundState.HELD, RefundEvent.RETURNED_BY_CONNECTOR): RefundState.RETURNED,
+        (RefundState.DONE, RefundEvent.RETURNED_BY_CONNECTOR): RefundState.RETURNED,
         (RefundState.APPROVED, RefundEvent.SENDING): RefundState.SENT,
         (RefundState.APPROVED, RefundEvent.LEFT_TO_FINANCE): RefundState.BY_HAND,
         (RefundState.APPROVED, RefundEvent.REFUSED): RefundState.FAILED,
@@ -101,7 +110,9 @@ REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = Mapp
     }
 )
 # Refunds in these states no longer count in the running total.
-FREED = frozenset({RefundState.FAILED, RefundState.REJECTED})
+FREED = frozenset({RefundState.FAILED, RefundState.REJECTED, RefundState.RETURNED})
+# Chargebacks in these states are nothing that the payer has: nobody is shown them as a refund.
+NOT_SHOWN = frozenset({RefundState.HELD, RefundState.RETURNED})
 # At most one refund of a try is in one of these: a provider that knows no reference of ours for it could not
 # tell two of them apart (connectors.md 1.6).
 IN_THE_AIR = frozenset({RefundState.SENT, RefundState.IN_DOUBT})

@@ -12,7 +12,10 @@ from types import MappingProxyType
 
 from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, UNDO_WANTED
+from ekpay_switch.domain.disputes.dispute import AGAINST_US, UNANSWERED
+from ekpay_switch.persistence.alarms.rows import TODAY
 from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
+from ekpay_switch.persistence.schema.books import one_of
 from ekpay_switch.persistence.schema.collections import IS_UNBOOKED
 from ekpay_switch.persistence.schema.restores import IS_OPEN
 from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
@@ -21,6 +24,9 @@ from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 # Alarms that the reconciliation raises and ends in its own transactions (`ports.finance.AlarmBooks`). No
 # query of the core tells when they are over, so the sweep leaves them alone and nobody closes one.
 ENDED_BY_WING = frozenset({Alarm.BREAKS_OPEN, Alarm.PAYOUT_CONTRADICTED, Alarm.PAYOUT_WAITS})
+
+# How many days before its deadline a dispute that nobody has answered is told of.
+EVIDENCE_DUE_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,8 @@ WHERE s.kind = 'shut_out' AND s.ended_at IS NULL AND p.next_action_at IS NOT NUL
   AND NOT EXISTS (SELECT FROM history AS h WHERE h.payment_id = p.id AND h.at > s.last_raised_at
     AND h.event IN ('biller_acknowledged', 'biller_refused', 'proven_not_posted'))
 """
+_DISPUTE = "SELECT 'dispute ' || d.id AS subject, d.payment_id, d.amount, {since} AS since FROM disputes AS d"
+_UNANSWERED = f"{_DISPUTE.format(since='d.updated_at')} WHERE {one_of('d.state', UNANSWERED)}"
 
 WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
     {
@@ -145,6 +153,24 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         ),
         Alarm.REFUND_NEEDS_A_PERSON: Watch(
             f"SELECT {_ASKED_SINCE} FROM refunds AS r WHERE r.state = 'by_hand'"
+        ),
+        Alarm.DISPUTE_NOTIFIED: Watch(
+            f"{_DISPUTE.format(since='d.updated_at')} WHERE d.state = 'notified'",
+            covered_by=frozenset({Alarm.DISPUTE_EVIDENCE_DUE, Alarm.DISPUTE_UNANSWERED}),
+        ),
+        Alarm.DISPUTE_EVIDENCE_DUE: Watch(
+            f"{_UNANSWERED} AND d.answer_due_on BETWEEN {TODAY} AND {TODAY} + {EVIDENCE_DUE_DAYS}"
+        ),
+        Alarm.DISPUTE_UNANSWERED: Watch(f"{_UNANSWERED} AND d.answer_due_on < {TODAY}"),
+        Alarm.DISPUTE_UNDECIDED: Watch(
+            f"{_DISPUTE.format(since='d.updated_at')} WHERE d.state = 'represented'"
+        ),
+        Alarm.DISPUTE_WAITS_FOR_APPROVAL: Watch(
+            f"{_DISPUTE.format(since='d.proposed_at')} WHERE d.proposed_event IS NOT NULL"
+        ),
+        Alarm.DISPUTE_MONEY_NOT_TAKEN: Watch(
+            f"{_DISPUTE.format(since='d.updated_at')} WHERE d.refund_id IS NULL"
+            f" AND {one_of('d.state', AGAINST_US)}"
         ),
         Alarm.UNEXPECTED_MONEY: Watch(
             "SELECT 'payment ' || r.payment_id AS subject, r.payment_id, r.amount, r.created_at AS since"

@@ -18,7 +18,7 @@ _CLOSED = "SELECT id, business_date FROM settlement_windows WHERE state <> 'open
 # The role, place and event of each posting on the statement it belongs to, and its amount there.
 _POSTED = f"""
 SELECT e.window_id, e.payment_id,
-  CASE WHEN e.moment IN ('paid_back', 'paid_back_late', 'owed_back_by_shares')
+  CASE WHEN e.moment IN ('held_in_dispute', 'paid_back', 'paid_back_late', 'owed_back_by_shares')
       OR (e.moment LIKE 'returned_%' AND o.account LIKE 'prefund:%') THEN '{LineEvent.REFUND}'
     WHEN e.moment IN ('given_back', 'owed_back_by_shares_reversed', 'posted_after_give_back_reversed',
       'returned_to_prefund') THEN '{LineEvent.REVERSAL}'
@@ -36,8 +36,8 @@ FROM ({_CLOSED}) AS w
 JOIN journal_entries AS e ON e.window_id = w.id AND e.business_date = w.business_date
 JOIN postings AS o ON o.entry_id = e.id
 WHERE e.payment_id IS NOT NULL AND (
-  e.moment IN ('collected', 'collected_without_payment', 'paid_back', 'paid_back_late')
-    AND o.account LIKE 'receivable:%'
+  e.moment IN ('collected', 'collected_without_payment', 'dispute_won', 'held_in_dispute', 'paid_back',
+      'paid_back_late') AND o.account LIKE 'receivable:%'
   OR e.moment IN ('accepted', 'debited_after_late_success', 'given_back', 'returned_at_our_loss',
       'returned_to_prefund') AND o.account LIKE 'prefund:%'
   OR e.moment IN ('delivered', 'posted_after_give_back', 'posted_after_give_back_reversed',

@@ -5,8 +5,10 @@ from typing import Any
 from ekpay_switch.domain.delivery import UNDO_WANTED
 from ekpay_switch.domain.merchants import payee_of
 from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
+from ekpay_switch.persistence.audit.refunds import UNDECIDED
 
 _IS_MERCHANT = f"starts_with(p.biller_id, '{payee_of('')}') AS is_merchant"
+_UNDECIDED = ", ".join(f"'{state}'" for state in sorted(UNDECIDED))
 # What each payment holds in flight and what its payee was credited, with its state and the one before; for
 # collected payments also what refunds have taken from the payee.
 PAYMENTS = f"""
@@ -25,7 +27,7 @@ FROM payments AS p FULL JOIN (
 LEFT JOIN collections AS c ON c.payment_id = p.id
 LEFT JOIN (
   SELECT payment_id, sum(amount - from_suspense) AS taken FROM refunds
-  WHERE kind IN ('refund', 'chargeback') AND state NOT IN ('asked', 'failed', 'rejected')
+  WHERE kind IN ('refund', 'chargeback') AND state NOT IN ({_UNDECIDED})
     AND bearer <> 'our_loss'
   GROUP BY payment_id) AS r ON r.payment_id = p.id
 LEFT JOIN (

@@ -16,9 +16,13 @@ def _quoted_list(values: object) -> str:
 
 
 FIRST_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
-UNDECIDED = FREED | {RefundState.REQUESTED}
+# Nothing of these is owed to a payer, or was paid.
+UNDECIDED = FREED | {RefundState.REQUESTED, RefundState.HELD}
 # The states in which a refund is owed and not yet paid.
 DUE_STATES = frozenset(RefundState) - UNDECIDED - {RefundState.DONE}
+_DECISIONS = frozenset({RefundEvent.APPROVED, RefundEvent.TAKEN_BY_CONNECTOR, RefundEvent.HELD_BY_CONNECTOR})
+_HAS_STEP = """(r.kind = 'chargeback' AND EXISTS (SELECT FROM refund_history AS s
+        WHERE s.refund_id = r.id AND s.event = '{event}'))"""
 
 FUNDERS = """
 SELECT coalesce(p.id, f.payment_id) AS id, p.collected_by, f.brought_by,
@@ -171,20 +175,25 @@ FULL JOIN (
 ORDER BY 1, 2
 """  # noqa: S608 - constants
 # The completed refunds of each payment with the entries that paid them, amount by amount.
-PAID = """
+# What a dispute has returned had been paid before, unless it was only held.
+PAID = f"""
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.moment, e.moment) AS moment, r.done, e.paid
 FROM (
   SELECT payment_id, CASE WHEN confirmed_by IS NOT NULL THEN 'paid_back_by_hand'
-      WHEN settles_claim > 0 THEN 'paid_back_before' ELSE 'paid_back' END AS moment,
+      WHEN settles_claim > 0 THEN 'paid_back_before'
+      WHEN {_HAS_STEP.format(event=RefundEvent.HELD_BY_CONNECTOR)} THEN 'dispute_lost'
+      ELSE 'paid_back' END AS moment,
     'refund_due:' || connector_id AS account, array_agg(amount ORDER BY amount) AS done
-  FROM refunds WHERE state = 'done' GROUP BY 1, 2, 3) AS r
+  FROM refunds AS r WHERE state = 'done'
+    OR state = 'returned' AND {_HAS_STEP.format(event=RefundEvent.TAKEN_BY_CONNECTOR)} GROUP BY 1, 2, 3) AS r
 FULL JOIN (
   SELECT j.payment_id, j.moment, o.account, array_agg(o.amount ORDER BY o.amount) AS paid
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id AND o.account LIKE 'refund_due:%'
-  WHERE j.moment IN ('paid_back', 'paid_back_before', 'paid_back_by_hand') GROUP BY 1, 2, 3) AS e
+  WHERE j.moment IN ('dispute_lost', 'paid_back', 'paid_back_before', 'paid_back_by_hand')
+  GROUP BY 1, 2, 3) AS e
   ON e.payment_id = r.payment_id AND e.moment = r.moment AND e.account = r.account
 ORDER BY 1, 2
-"""
+"""  # noqa: S608 - constants
 
 Row = Any
 
@@ -281,7 +290,7 @@ def _person_fault(row: Row, first: str, events: list[str]) -> str | None:
     is_agreed = row["approved_by"] is not None
     if is_agreed and (first != RefundState.REQUESTED or row["approved_by"] == row["asked_by"]):
         return "the person who approved it is not a second one"
-    decided = {RefundEvent.APPROVED, RefundEvent.TAKEN_BY_CONNECTOR} & set(events)
+    decided = _DECISIONS & set(events)
     if bool(decided) != is_agreed:
         return "its approval has no person, or a person and no approval"
     if row["kind"] == RefundKind.CHARGEBACK and first != RefundState.REQUESTED:

@@ -31,6 +31,7 @@ from ekpay_switch.persistence.audit.connector_requests import (
     request_fault,
 )
 from ekpay_switch.persistence.audit.decisions import DECISION_CHECKS
+from ekpay_switch.persistence.audit.disputes import DISPUTE_CHECKS
 from ekpay_switch.persistence.audit.limits import LIMIT_CHECKS
 from ekpay_switch.persistence.audit.lines import IS_CLOSED, LINE_CHECKS
 from ekpay_switch.persistence.audit.merchants import (
@@ -118,7 +119,14 @@ ORDER BY 1
 """
 
 Row = Any
-_ROW_CHECKS = (*LIMIT_CHECKS, *CHALLAN_CHECKS, *TRANSFER_CHECKS, *DECISION_CHECKS, *ACCESS_CHECKS)
+_ROW_CHECKS = (
+    *LIMIT_CHECKS,
+    *CHALLAN_CHECKS,
+    *TRANSFER_CHECKS,
+    *DECISION_CHECKS,
+    *ACCESS_CHECKS,
+    *DISPUTE_CHECKS,
+)
 __all__ = ["AuditFinding", "audit", "run"]
 
 

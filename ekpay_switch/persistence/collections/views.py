@@ -10,7 +10,7 @@ from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import NOT_SHOWN, RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.payment_rows import LEG
 from ekpay_switch.persistence.schema.books import attempts, partners, payments
@@ -112,7 +112,8 @@ def _newest_try() -> LateralFromClause:
 
 
 async def _refunds(connection: AsyncConnection, payment: Row[Any]) -> tuple[RefundView, ...]:
-    query = select(refunds).where(refunds.c.payment_id == payment.id)
+    is_shown = refunds.c.state.not_in(sorted(NOT_SHOWN))
+    query = select(refunds).where(refunds.c.payment_id == payment.id, is_shown)
     rows = await connection.execute(query.order_by(refunds.c.created_at, refunds.c.id))
     return tuple(
         RefundView(

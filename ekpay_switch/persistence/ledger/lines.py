@@ -15,7 +15,8 @@ _MERCHANT = payee_of("")
 _MERCHANTS = f"""(starts_with(o.account, 'payable:{_MERCHANT}')
       OR starts_with(o.account, 'commission_payable:{_MERCHANT}'))"""
 MOMENTS = (
-    *PREFUND_MOMENTS, "collected", "collected_without_payment", "delivered", "owed_back_by_shares",
+    *PREFUND_MOMENTS, "collected", "collected_without_payment", "delivered", "dispute_won", "held_in_dispute",
+    "owed_back_by_shares",
     "owed_back_by_shares_reversed", "paid_back", "paid_back_late", "posted_after_give_back",
     "posted_after_give_back_reversed",
 )  # fmt: skip
@@ -74,11 +75,13 @@ LEFT JOIN LATERAL (
 {_NAMED_BY_HOST.format(connector="m.connector_id", reference="t.reference")}
 WHERE e.moment IN ('collected', 'collected_without_payment')
 """  # noqa: S608 - constants
+# What a connector holds for a dispute has left us; what it lets go of is money that it brings again.
 _PAID_BACK = f"""
 SELECT e.window_id, e.business_date, '{LineRole.CONNECTOR}', m.connector_id, '', e.payment_id,
-  coalesce(r.id, e.id), '{LineEvent.REFUND}', '{LineStatus.SUCCESS}',
-  coalesce(host.rrn, r.reference, e.id::text), coalesce(r.provider_refund, ''), -m.amount, 0, -m.amount,
-  e.currency, e.at
+  coalesce(r.id, e.id),
+  CASE e.moment WHEN 'dispute_won' THEN '{LineEvent.PAYMENT}' ELSE '{LineEvent.REFUND}' END,
+  '{LineStatus.SUCCESS}', coalesce(host.rrn, r.reference, e.id::text), coalesce(r.provider_refund, ''),
+  -m.amount, 0, -m.amount, e.currency, e.at
 FROM entries AS e
 CROSS JOIN LATERAL (
   SELECT split_part(max(o.account), ':', 2) AS connector_id, coalesce(-sum(o.amount), 0)::bigint AS amount
@@ -86,11 +89,11 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT r.id, a.reference, r.provider_refund FROM refunds AS r JOIN attempts AS a ON a.id = r.attempt_id
   LEFT JOIN refund_history AS s ON s.refund_id = r.id
-    AND (s.to_state = 'done' OR s.event = 'given_late')
+    AND (s.to_state IN ('done', 'held', 'returned') OR s.event = 'given_late')
   WHERE r.payment_id = e.payment_id AND r.connector_id = m.connector_id
   ORDER BY (s.at = e.at) IS TRUE DESC, r.amount = m.amount DESC, r.id LIMIT 1) AS r ON true
 {_NAMED_BY_HOST.format(connector="m.connector_id", reference="r.reference")}
-WHERE e.moment IN ('paid_back', 'paid_back_late')
+WHERE e.moment IN ('dispute_won', 'held_in_dispute', 'paid_back', 'paid_back_late')
 """  # noqa: S608 - constants
 # The attempt that succeeded is looked up by its payment; for a late success, among the attempts before it.
 _DELIVERED = f"""

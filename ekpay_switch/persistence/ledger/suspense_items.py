@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.decisions.suspense import CLAIM_MOMENTS, SuspenseItem
+from ekpay_switch.domain.decisions.suspense import CLAIM_MOMENTS, REVERSED_CLAIM, SuspenseItem
 from ekpay_switch.persistence.payment_rows import lock_name
 from ekpay_switch.persistence.schema.decisions import MAKES_ITEM
 from ekpay_switch.persistence.short_transactions import Connection
@@ -15,8 +15,8 @@ Row = Mapping[str, Any]
 # A first key of the two-key advisory locks, beside those of `payment_rows`.
 _ITEM_LOCK = 6
 _CLAIMS = ", ".join(f"'{moment}'" for moment in CLAIM_MOMENTS)
-# What refunds have settled of a payment's claims counts against its oldest claims first, and never more than
-# journals have left of them.
+# What refunds have settled of a payment's claims, and what won disputes have reversed of them, counts against
+# its oldest claims first, and never more than journals have left of them.
 _ITEMS = f"""
 SELECT j.id AS entry_id, o.account, j.moment, j.currency, j.payment_id, j.at AS since, -o.amount AS posted,
   (-o.amount - d.taken + CASE WHEN j.moment IN ({_CLAIMS})
@@ -30,11 +30,15 @@ CROSS JOIN LATERAL (
   WHERE d.takes_from = j.id AND d.approved_at IS NOT NULL) AS d
 CROSS JOIN LATERAL (
   SELECT coalesce((SELECT sum(r.settles_claim) FROM refunds AS r
-    WHERE r.payment_id = j.payment_id AND 'suspense:' || r.connector_id = o.account), 0) AS settled,
+    WHERE r.payment_id = j.payment_id AND 'suspense:' || r.connector_id = o.account), 0)
+    + coalesce((SELECT -sum(b.amount) FROM journal_entries AS c JOIN postings AS b ON b.entry_id = c.id
+      WHERE c.payment_id = j.payment_id AND c.moment = '{REVERSED_CLAIM}' AND b.account = o.account), 0)
+    AS settled,
   coalesce((SELECT sum(b.amount) FROM journal_entries AS c JOIN postings AS b ON b.entry_id = c.id
     WHERE c.payment_id = j.payment_id AND c.moment IN ({_CLAIMS}) AND b.account = o.account
       AND c.seq < j.seq), 0) AS before) AS s
 """
+_OF_PAYMENT = _ITEMS.format(chosen=f"payment_id = $1 AND moment IN ({_CLAIMS})")
 _OPEN = f"SELECT * FROM ({_ITEMS.format(chosen=MAKES_ITEM)}) AS i WHERE i.remains <> 0"
 _LIST = f"""
 {_OPEN} AND ($2::uuid IS NULL OR i.entry_id > $2) ORDER BY i.entry_id, i.account LIMIT $1
@@ -57,6 +61,17 @@ async def lock_items(connection: Connection, entry_id: UUID) -> Sequence[Suspens
 async def read_items(connection: Connection, entry_id: UUID) -> Sequence[SuspenseItem]:
     """The items of an entry, settled ones too, by account; none where it makes none."""
     return [_item_of(row) for row in await connection.fetch(f"{_OF_ENTRY} ORDER BY o.account", entry_id)]
+
+
+async def lock_unsettled_claims(connection: Connection, payment_id: UUID, account: str) -> int:
+    """What is left of a payment's claims on this account, in paisa; nobody else settles them meanwhile."""
+    claims = await connection.fetch(f"{_OF_PAYMENT} ORDER BY j.id", payment_id)
+    left = 0
+    for claim in claims:
+        if claim["account"] == account:
+            items = await lock_items(connection, claim["entry_id"])
+            left -= sum(item.remains for item in items if item.account == account)
+    return left
 
 
 async def list_open_items(

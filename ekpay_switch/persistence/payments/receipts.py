@@ -11,7 +11,7 @@ from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.delivery import FINAL_RECEIPT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import FREED, RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import FREED, NOT_SHOWN, RefundKind, RefundState
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
 from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.persistence.payment_rows import LEG
@@ -21,7 +21,7 @@ from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants
 from ekpay_switch.ports.receipts import PaidOrder, PaidPayment
 
 # A refund that waits for approval is not owed yet.
-_NOT_OWED = FREED | {RefundState.REQUESTED, RefundState.DONE}
+_NOT_OWED = FREED | NOT_SHOWN | {RefundState.REQUESTED, RefundState.DONE}
 
 
 class PostgresReceipts:

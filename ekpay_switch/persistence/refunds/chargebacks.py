@@ -9,24 +9,40 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.disputes.dispute import AGAINST_US, OPEN
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.ledger.posting_rules import charged_back_from_suspense_entry, paid_back_entry
+from ekpay_switch.domain.ledger.posting_rules import (
+    charged_back_from_suspense_entry,
+    dispute_lost_entry,
+    paid_back_entry,
+)
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.persistence.payment_rows import update_row
-from ekpay_switch.persistence.refunds.rows import CHANGE_RUNNING_TOTALS, RefundTarget, Row
+from ekpay_switch.persistence.refunds.rows import CHANGE_RUNNING_TOTALS, RefundTarget, Row, lock_target
 from ekpay_switch.persistence.refunds.steps import StepDetails, move_refund, owe, post
 from ekpay_switch.persistence.refunds.store import open_refund
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.collections import RefundOpened
 
+_AWAITING_MONEY = ", ".join(f"'{state}'" for state in (*OPEN, *AGAINST_US))
 READ_LIMIT = """
 SELECT t.collected, t.charged_back, p.currency FROM tries AS t JOIN payments AS p ON p.id = t.payment_id
 WHERE t.attempt_id = $1
 """
 
+# The dispute that has this reference, as its own name or as that of its money, or that waits for the money of
+# this try.
+READ_DISPUTE = f"""
+SELECT d.id, d.name FROM disputes AS d WHERE d.connector_id = $1 AND (
+  d.name = $2 OR d.proposed ->> 'movement' = $2
+  OR EXISTS (SELECT FROM dispute_history AS h JOIN refunds AS r ON r.id = h.refund_id
+    WHERE h.dispute_id = d.id AND r.provider_refund = $2)
+  OR d.attempt_id = $3 AND d.refund_id IS NULL AND d.state IN ({_AWAITING_MONEY}))
+ORDER BY d.id LIMIT 1
+"""  # noqa: S608 - constants
 # The one refund of the further movement that has this name.
 READ_FURTHER_REFUND = """
 SELECT r.id, r.state FROM refunds AS r JOIN further_movements AS m ON m.id = r.further_movement_id
@@ -44,12 +60,36 @@ class FurtherMovementError(SwitchError):
         super().__init__(f"transaction: it is a further movement of money, and {way}")
 
 
+class DisputedError(SwitchError):
+    """The chargeback is the money of a dispute, which alone records it."""
+
+    def __init__(self, dispute_id: int, name: str) -> None:
+        super().__init__(
+            f"reference: it is the money of dispute {dispute_id} ({name}): ekpay disputes show {dispute_id}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ChargebackLimit:
     """A chargeback is larger than what is left of the money that its try collected."""
 
     collected: Money
     left: Money
+
+
+async def ask_undisputed_chargeback(
+    connection: Connection, new: NewRefund, target: RefundTarget, name: str
+) -> RefundOpened | RefundRefusal | ChargebackLimit:
+    """Record a chargeback that no dispute is about.
+
+    Raises:
+        DisputedError: a dispute has this reference, or waits for the money of the same try.
+    """
+    await lock_target(connection, target)
+    dispute = await connection.fetchrow(READ_DISPUTE, target.connector_id, name, target.attempt_id)
+    if dispute is not None:
+        raise DisputedError(dispute["id"], dispute["name"])
+    return await ask_chargeback(connection, new, target, name)
 
 
 async def ask_chargeback(
@@ -71,7 +111,8 @@ async def take_chargeback(
 ) -> Alarm | None:
     """Post an approved chargeback: the connector has taken it, so it is owed and paid back at once.
 
-    A payee gives nothing for a payment that is not completed any more: then all of it comes from suspense.
+    One that the connector held for a dispute is paid back from there, and keeps who approved that. A payee
+    gives nothing for a payment that is not completed any more: then all of it comes from suspense.
     """
     amount, connector_id = Money(refund["amount"], refund["currency"]), refund["connector_id"]
     from_suspense = refund["from_suspense"]
@@ -79,7 +120,8 @@ async def take_chargeback(
         from_suspense = amount.minor
         released = refund["from_suspense"] - from_suspense
         await connection.execute(CHANGE_RUNNING_TOTALS, refund["attempt_id"], released, 0)
-    changes = {"approved_by": by, "from_suspense": from_suspense}
+    is_held = RefundState(refund["state"]) is RefundState.HELD
+    changes = {"approved_by": refund["approved_by"] or by, "from_suspense": from_suspense}
     await move_refund(connection, refund, RefundEvent.TAKEN_BY_CONNECTOR, {}, StepDetails(by, changes))
     divided: dict[str, Any] = {**refund, "from_suspense": from_suspense}
     if from_suspense < amount.minor:
@@ -87,7 +129,8 @@ async def take_chargeback(
     if from_suspense:
         part = Money(from_suspense, amount.currency)
         await post(connection, refund, charged_back_from_suspense_entry(connector_id, part))
-    await post(connection, refund, paid_back_entry(connector_id, amount))
+    entry = (dispute_lost_entry if is_held else paid_back_entry)(connector_id, amount)
+    await post(connection, refund, entry)
     return alarm_of_chargeback(try_row, divided)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from ekpay_switch.domain.collections.connector_calls import RefundOrder
 from ekpay_switch.domain.ledger.posting_rules import (
     charged_back_from_suspense_entry,
+    held_in_dispute_entry,
     owed_back_as_loss_entry,
     owed_back_by_payee_entry,
     owed_back_from_suspense_entry,
@@ -51,6 +52,7 @@ TARGET_OF_CHARGEBACK = f"""
 {_TARGETS} WHERE p.id = $1 AND t.collected IS NOT NULL
 ORDER BY (a.outcome = 'approved') IS TRUE DESC, a.opened_at, t.attempt_id LIMIT 1
 """
+TARGET_OF_ATTEMPT = f"{_TARGETS} WHERE t.attempt_id = $1"
 TARGET_OF_TRANSACTION = f"""
 {_TARGETS} WHERE p.id = $1 AND t.provider_transaction = $2 AND t.collected IS NOT NULL LIMIT 1
 """
@@ -122,6 +124,7 @@ class RefundTarget:
             paid_back_entry(connector_id, amount),
             paid_back_by_hand_entry(connector_id, amount),
             paid_back_late_entry(connector_id, amount),
+            held_in_dispute_entry(connector_id, amount),
         )
         lines = frozenset(posting.account for entry in entries for posting in entry.postings)
         return lines | accounts_of_refunds(self.payee, self.shares)

@@ -24,7 +24,7 @@ from ekpay_switch.persistence.refunds.chargebacks import (
     READ_FURTHER_REFUND,
     ChargebackLimit,
     FurtherMovementError,
-    ask_chargeback,
+    ask_undisputed_chargeback,
 )
 from ekpay_switch.persistence.refunds.decisions import (
     NothingInSuspenseError,
@@ -189,6 +189,7 @@ class RefundStaffActions:
             FurtherMovementError: the transaction is a further movement; it names what to do instead.
             ReferenceTakenError: the reference is empty, or exists already.
             BearerError: `burden` names nobody who can bear it.
+            DisputedError: it is the money of a dispute, which alone records it.
         """
         query, names = (TARGET_OF_TRANSACTION, (transaction,)) if transaction else (TARGET_OF_CHARGEBACK, ())
         target, name = await self._find(query, payment_id, *names), reference.strip()
@@ -200,7 +201,7 @@ class RefundStaffActions:
         _require_bearer(burden, target)
         request = RefundRequest(uuid7(), "taken back by the connector", by, burden)
         new = request.new(target, RefundKind.CHARGEBACK, amount)
-        work = partial(ask_chargeback, new=new, target=target, name=name)
+        work = partial(ask_undisputed_chargeback, new=new, target=target, name=name)
         try:
             answer = await self._transactions.run(work, target.accounts)
         except asyncpg.UniqueViolationError as problem:

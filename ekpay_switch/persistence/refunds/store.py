@@ -28,6 +28,7 @@ from ekpay_switch.domain.refunds.new_refund import (
 from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
+    NOT_SHOWN,
     REFUND_TRANSITIONS,
     LockedRefund,
     RefundAnswer,
@@ -62,10 +63,12 @@ from ekpay_switch.ports.collections import RefundOpened, RefundRecorded, RefundV
 from ekpay_switch.security.identifiers import uuid7
 
 _IN_THE_AIR = ", ".join(f"'{state}'" for state in sorted(IN_THE_AIR))
+_NOT_SHOWN = ", ".join(f"'{state}'" for state in sorted(NOT_SHOWN))
 _WITH_CURRENCY = "SELECT r.*, p.currency FROM refunds AS r JOIN payments AS p ON p.id = r.payment_id"
 READ_STANDING = f"{_WITH_CURRENCY} WHERE r.partner_id = $1 AND r.reference = $2"
 READ_OF_PAYMENT = (
-    f"{_WITH_CURRENCY} WHERE r.partner_id = $1 AND r.payment_id = $2 ORDER BY r.created_at, r.id"
+    f"{_WITH_CURRENCY} WHERE r.partner_id = $1 AND r.payment_id = $2 AND r.state NOT IN ({_NOT_SHOWN})"
+    " ORDER BY r.created_at, r.id"
 )
 IS_KNOWN = "SELECT true FROM payments WHERE id = $1 AND partner_id = $2"
 # A payment that becomes refunding is due as well, so it is found by the index on due payments; LATERAL makes

@@ -17,6 +17,7 @@ from ekpay_switch.persistence.schema import (
     challans,
     collections,
     decisions,
+    disputes,
     far_sides,
     host_links,
     ledger_lines,
@@ -44,6 +45,7 @@ __all__ = [
     "challans",
     "collections",
     "decisions",
+    "disputes",
     "far_sides",
     "host_links",
     "ledger_lines",
@@ -70,6 +72,7 @@ TRIGGERS: Mapping[str, tuple[str, str]] = {
     **merchants.MERCHANT_TRIGGERS,
     **challans.CHALLAN_TRIGGERS,
     **access.ACCESS_TRIGGERS,
+    **disputes.DISPUTE_TRIGGERS,
 }
 
 

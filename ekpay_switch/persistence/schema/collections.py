@@ -285,6 +285,7 @@ refunds = Table(
     CheckConstraint(
         "further_movement_id IS NULL OR (kind = 'unexpected' AND sends = 0)", name="further_movement"
     ),
+    CheckConstraint("state NOT IN ('held', 'returned') OR kind = 'chargeback'", name="disputed"),
     # Paid by the connector or by hand, never both.
     CheckConstraint("state <> 'done' OR (by_hand_by IS NULL) = (confirmed_by IS NULL)", name="paid_once"),
 )

@@ -173,6 +173,7 @@ def test_every_state_of_a_refund_has_its_public_word() -> None:
     assert {state for state, word in words.items() if word == "failed"} == {
         RefundState.FAILED,
         RefundState.REJECTED,
+        RefundState.RETURNED,
     }
     assert set(words.values()) == {"pending", "done", "failed"}
 

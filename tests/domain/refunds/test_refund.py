@@ -125,8 +125,13 @@ def test_every_state_and_every_event_of_a_refund_stands_in_the_table() -> None:
     assert {event for _, event in REFUND_TRANSITIONS} == set(RefundEvent)
 
 
-def test_what_is_done_failed_or_rejected_stays_so() -> None:
-    left = {state for (state, _), following in REFUND_TRANSITIONS.items() if following is not state}
+def test_what_is_done_failed_or_rejected_stays_so_unless_a_dispute_is_won() -> None:
+    left = {
+        state
+        for (state, event), following in REFUND_TRANSITIONS.items()
+        if following is not state and event is not RefundEvent.RETURNED_BY_CONNECTOR
+    }
+    assert (RefundState.DONE, RefundEvent.RETURNED_BY_CONNECTOR) in REFUND_TRANSITIONS
     assert set(RefundState) - left == {RefundState.DONE, *FREED}
 
 

@@ -1,0 +1,1 @@
+"""`ekpay disputes`: what payers contest through their connectors."""

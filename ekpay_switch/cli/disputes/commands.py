@@ -1,0 +1,305 @@
+"""`ekpay disputes`: what payers contest through their connectors, and what two persons of finance decide."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.billers.profiles import profiles_of
+from ekpay_switch.cli.disputes.options import (
+    Amount,
+    Consent,
+    Due,
+    First,
+    Last,
+    Movement,
+    Name,
+    Number,
+    OurLoss,
+    PaymentId,
+    Reason,
+    Second,
+    Transaction,
+    Word,
+    burden_option,
+    dhaka_date,
+    named_dispute,
+)
+from ekpay_switch.cli.disputes.wording import HEADINGS, dispute_lines, list_row, proposal_lines
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.cli.terminal import show_json, show_table
+from ekpay_switch.domain.disputes.dispute import AGAINST_US, OPEN, DisputeEvent, DisputeState
+from ekpay_switch.persistence.disputes.desk import PostgresDisputes
+from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
+from ekpay_switch.persistence.short_transactions import ShortTransactions
+from ekpay_switch.ports.disputes import DisputeProposal, Disputes, DisputeView, NewDispute
+from ekpay_switch.security.masking import printable
+
+app = typer.Typer(help="What payers contest through their connectors.", no_args_is_help=True)
+
+_COUNT_MAX = 1_000
+
+Result = TypeVar("Result")
+Work = Callable[[Disputes], Awaitable[Result]]
+
+
+@app.command("list")
+def list_(
+    state: Annotated[DisputeState | None, typer.Option(help="Only those in this state.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """List disputes by their deadline; those that are not over, or all. Each has its number for good."""
+    states = [state] if state is not None else list(DisputeState) if every else [*OPEN, *AGAINST_US]
+    disputes = _read(lambda desk: desk.list(states, _COUNT_MAX))
+    if as_json:
+        show_json([_for_programs(dispute) for dispute in disputes])
+        return
+    show_table("Disputes", HEADINGS, (list_row(dispute) for dispute in disputes))
+
+
+@app.command()
+def show(number: Number = None, *, last: Last = False) -> None:
+    """Print a dispute with its money, its steps, its evidence and what waits for a second person."""
+
+    async def _show(desk: Disputes) -> list[str]:
+        dispute = await named_dispute(desk, number, is_last=last)
+        return dispute_lines(dispute, await desk.steps(dispute.id), await desk.files(dispute.id))
+
+    for line in _read(_show):
+        typer.echo(printable(line))
+
+
+@app.command("open")
+def open_(
+    payment_id: PaymentId,
+    name: Name,
+    amount: Amount,
+    reason: Reason,
+    due: Due,
+    as_: First,
+    *,
+    transaction: Transaction = None,
+) -> None:
+    """Record a dispute that a connector has told of; nothing moves. Told again, it is the same dispute."""
+    new = NewDispute(payment_id, name, amount, reason, dhaka_date(due), transaction or "")
+    dispute = _decide(as_, ASKER_VARIABLE, lambda desk: desk.open(new, as_))
+    typer.echo(f"Dispute {dispute.id} is {dispute.state.replace('_', ' ')}, round {dispute.round}.")
+
+
+@app.command("open-round")
+def open_round(
+    as_: First,
+    round_: Annotated[int, typer.Option("--round", min=2, help="The number of the new round.")],
+    due: Due,
+    word: Word,
+    number: Number = None,
+    *,
+    last: Last = False,
+) -> None:
+    """Begin the next round of a dispute that was won or lost."""
+    day = dhaka_date(due)
+    _work_on(
+        as_, number, lambda desk, dispute: desk.open_round(dispute.id, round_, day, word, as_), is_last=last
+    )
+
+
+@app.command()
+def evidence(as_: First, due: Due, word: Word, number: Number = None, *, last: Last = False) -> None:
+    """Record that the connector wants evidence, or more of it, by a date."""
+    day = dhaka_date(due)
+    _work_on(
+        as_, number, lambda desk, dispute: desk.request_evidence(dispute.id, day, word, as_), is_last=last
+    )
+
+
+@app.command()
+def attach(
+    as_: First,
+    file: Annotated[
+        list[Path], typer.Option("--file", exists=True, dir_okay=False, help="A file, at most 5 MB.")
+    ],
+    number: Number = None,
+    *,
+    last: Last = False,
+) -> None:
+    """Keep files of evidence with the dispute, under their SHA-256; text with a card number is refused."""
+    contents = [(path.name, path.read_bytes()) for path in file]
+
+    async def _attach(desk: Disputes, dispute: DisputeView) -> None:
+        for name, content in contents:
+            await desk.attach(dispute.id, name, content, as_)
+
+    _work_on(as_, number, _attach, is_last=last)
+
+
+@app.command("file")
+def file_(
+    sha256: Annotated[str, typer.Option(min=1, help="The beginning of its SHA-256, as `show` prints it.")],
+    to: Annotated[Path, typer.Option(help="Where it is written; it must not exist.")],
+    number: Number = None,
+    *,
+    last: Last = False,
+) -> None:
+    """Write a file of evidence to a place, to send it to the connector."""
+
+    async def _content(desk: Disputes) -> bytes:
+        return await desk.file((await named_dispute(desk, number, is_last=last)).id, sha256)
+
+    content = _read(_content)
+    with to.open("xb") as place:
+        place.write(content)
+    typer.echo(f"{len(content)} bytes are in {to}.")
+
+
+@app.command()
+def represent(as_: First, word: Word, number: Number = None, *, last: Last = False) -> None:
+    """Record that the evidence of this round was sent to the connector."""
+    _work_on(as_, number, lambda desk, dispute: desk.represent(dispute.id, word, as_), is_last=last)
+
+
+@app.command("held")
+def hold_money(
+    as_: First,
+    movement: Movement,
+    word: Word,
+    number: Number = None,
+    consent: Consent = None,
+    *,
+    our_loss: OurLoss = False,
+    last: Last = False,
+) -> None:
+    """Propose that the connector holds the money of a dispute back, or has taken it where it is lost.
+
+    A chargeback that is recorded already under this reference becomes the money of the dispute. Where the
+    biller takes nothing back, say who bears it: --consent REFERENCE or --our-loss.
+    """
+    session = open_session()
+    takers = {profile.id for profile in profiles_of(session.settings) if profile.takes_back}
+
+    async def _propose(session_: Session) -> DisputeView:
+        transactions = ShortTransactions(session_.database.connect)
+        try:
+            desk = PostgresDisputes(transactions)
+            dispute = await named_dispute(desk, number, is_last=last)
+            payee = await RefundStaffActions(transactions).payee_of(dispute.payment_id)
+            burden = burden_option(consent, our_loss=our_loss, takes_back=payee in takers)
+            proposal = DisputeProposal(DisputeEvent.MONEY_HELD, word, movement, burden=burden)
+            return await desk.propose(dispute.id, proposal, as_)
+        finally:
+            await transactions.close()
+
+    _report_waiting(act_as(as_, ASKER_VARIABLE, lambda opened, _: _propose(opened), session))
+
+
+@app.command()
+def accept(as_: First, word: Word, number: Number = None, *, last: Last = False) -> None:
+    """Propose that the payer is right; what the connector holds is the payer's then."""
+    _propose(as_, number, DisputeProposal(DisputeEvent.ACCEPTED, word), is_last=last)
+
+
+@app.command("won")
+def win(as_: First, word: Word, number: Number = None, *, last: Last = False) -> None:
+    """Propose that the connector decided for us; what it held or took comes back."""
+    _propose(as_, number, DisputeProposal(DisputeEvent.WON, word), is_last=last)
+
+
+@app.command("lost")
+def lose(as_: First, word: Word, number: Number = None, *, last: Last = False) -> None:
+    """Propose that the connector decided for the payer; what it holds is the payer's then."""
+    _propose(as_, number, DisputeProposal(DisputeEvent.LOST, word), is_last=last)
+
+
+@app.command()
+def settle(
+    as_: First,
+    settlement: Annotated[str, typer.Option(callback=visible_text, help="What settled the claim.")],
+    word: Word,
+    number: Number = None,
+    *,
+    last: Last = False,
+) -> None:
+    """Propose that the claim was settled in another way, which is named; nothing of it moves here."""
+    proposal = DisputeProposal(DisputeEvent.SETTLED_OTHERWISE, word, settlement=settlement)
+    _propose(as_, number, proposal, is_last=last)
+
+
+@app.command()
+def approve(as_: Second, number: Number = None, *, last: Last = False) -> None:
+    """Approve what another person proposed; it is carried out at once."""
+
+    async def _approve(desk: Disputes) -> DisputeView:
+        dispute = await named_dispute(desk, number, is_last=last)
+        for line in proposal_lines(dispute)[:1]:
+            typer.echo(printable(line))
+        return await desk.approve(dispute.id, as_)
+
+    _report_state(_decide(as_, APPROVER_VARIABLE, _approve))
+
+
+@app.command()
+def reject(as_: Second, reason: Reason, number: Number = None, *, last: Last = False) -> None:
+    """Reject what was proposed, also by oneself; nothing moves."""
+
+    async def _reject(desk: Disputes) -> DisputeView:
+        return await desk.reject((await named_dispute(desk, number, is_last=last)).id, reason, as_)
+
+    _report_state(_decide(as_, APPROVER_VARIABLE, _reject))
+
+
+def _work_on(
+    as_: str,
+    number: int | None,
+    work: Callable[[Disputes, DisputeView], Awaitable[object]],
+    *,
+    is_last: bool,
+) -> None:
+    async def _work(desk: Disputes) -> DisputeView:
+        dispute = await named_dispute(desk, number, is_last=is_last)
+        await work(desk, dispute)
+        return await desk.find(dispute.id)
+
+    _report_state(_decide(as_, ASKER_VARIABLE, _work))
+
+
+def _propose(as_: str, number: int | None, proposal: DisputeProposal, *, is_last: bool) -> None:
+    async def _work(desk: Disputes) -> DisputeView:
+        dispute = await named_dispute(desk, number, is_last=is_last)
+        return await desk.propose(dispute.id, proposal, as_)
+
+    _report_waiting(_decide(as_, ASKER_VARIABLE, _work))
+
+
+def _decide(name: str, variable: str, work: Work[DisputeView]) -> DisputeView:
+    """Carry out what a person of finance does, once their passphrase is verified."""
+    return act_as(name, variable, lambda session, _: _at_desk(session, work))
+
+
+def _read(work: Work[Result]) -> Result:
+    session = open_session()
+    return session.run(lambda _: _at_desk(session, work))
+
+
+async def _at_desk(session: Session, work: Work[Result]) -> Result:
+    transactions = ShortTransactions(session.database.connect)
+    try:
+        return await work(PostgresDisputes(transactions))
+    finally:
+        await transactions.close()
+
+
+def _report_waiting(dispute: DisputeView) -> None:
+    for line in proposal_lines(dispute):
+        typer.echo(printable(line))
+
+
+def _report_state(dispute: DisputeView) -> None:
+    typer.echo(f"Dispute {dispute.id} is {dispute.state.replace('_', ' ')}, round {dispute.round}.")
+
+
+def _for_programs(dispute: DisputeView) -> dict[str, object]:
+    return {**asdict(dispute), "amount": dispute.amount.minor, "currency": dispute.amount.currency}

@@ -1,0 +1,149 @@
+"""Disputes in the books: what the database, the audit, the alarms and a statement know of them."""
+
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from ekpay_switch.domain.disputes.dispute import DisputeEvent
+from ekpay_switch.persistence.alarms.rows import TODAY
+from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
+from ekpay_switch.persistence.audit.disputes import DISPUTE_CHECKS
+from ekpay_switch.ports.disputes import DisputeProposal
+from tests.persistence.disputes.dispute_setup import AGREES, ASKS, COLLECTED, WORD, DisputeRoom
+from tests.persistence.ledger.window_closing_setup import Closing
+
+CONDITIONS = "SELECT conname FROM pg_constraint WHERE conrelid = $1::regclass AND contype = 'c'"
+
+
+async def first_fault(connection: asyncpg.Connection) -> tuple[str, str] | None:
+    """What the audit of disputes says first, in an open transaction."""
+    for query, fault, name in DISPUTE_CHECKS:
+        for row in await connection.fetch(query):
+            why = fault(row)
+            if why is not None:
+                return name.format(**row), why
+    return None
+
+
+async def test_the_database_refuses_money_that_no_dispute_explains(room: DisputeRoom) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    await room.held(dispute)
+    for change in (
+        "UPDATE disputes SET refund_id = NULL",
+        "UPDATE disputes SET amount = amount - 1",
+        "UPDATE disputes SET state = 'lost'",
+        "UPDATE disputes SET round = 2",
+        "UPDATE refunds SET state = 'returned' WHERE state = 'held'",
+        "UPDATE refunds SET kind = 'refund' WHERE state = 'held'",
+    ):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await room.office.books.tell(change)
+
+
+@pytest.fixture
+async def upkeep(room: DisputeRoom) -> AsyncIterator[AlarmUpkeep]:
+    engine = room.office.books.database.engine()
+    yield AlarmUpkeep(engine)
+    await engine.dispose()
+
+
+async def test_a_dispute_has_its_alarms_until_it_is_over(room: DisputeRoom, upkeep: AlarmUpkeep) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    assert await room.alarms(dispute) == ["dispute_notified"]
+    for days, kinds in (
+        (-1, ["dispute_notified", "dispute_unanswered"]),
+        (3, ["dispute_evidence_due", "dispute_notified"]),
+        (4, ["dispute_notified"]),
+    ):
+        await room.office.books.tell(f"UPDATE disputes SET answer_due_on = {TODAY} + {days}")  # noqa: S608 - constants
+        await upkeep.sweep()
+        assert await room.alarms(dispute) == kinds
+    await room.represented(dispute)
+    await room.desk.propose(dispute.id, DisputeProposal(DisputeEvent.LOST, WORD), ASKS)
+    await upkeep.sweep()
+    assert await room.alarms(dispute) == ["dispute_undecided", "dispute_waits_for_approval"]
+    await room.desk.approve(dispute.id, AGREES)
+    await upkeep.sweep()
+    assert await room.alarms(dispute) == ["dispute_money_not_taken"]
+    await room.held(dispute)
+    await upkeep.sweep()
+    assert await room.alarms(dispute) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "lines"),
+    [
+        (DisputeEvent.WON, [("refund", -COLLECTED), ("payment", COLLECTED)]),
+        (DisputeEvent.LOST, [("refund", -COLLECTED)]),
+    ],
+)
+async def test_a_statement_is_matched_with_what_is_held_and_what_comes_back(
+    room: DisputeRoom, event: DisputeEvent, lines: list[tuple[str, int]]
+) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    held = await room.held(dispute)
+    await room.decided(dispute, event)
+    closing = Closing(room.office.books)
+    await closing.close()
+    told = [line for line in await closing.lines(role="connector") if line["movement"] == held["id"]]
+    assert [(line["event"], line["net"]) for line in told] == lines
+    assert {line["their_reference"] for line in told} == {"CB-1"}
+    await closing.is_whole()
+
+
+TAMPERINGS = (
+    (
+        "UPDATE dispute_history SET approved_by = NULL WHERE event = 'money_held'",
+        "two persons do not say that it was money_held",
+    ),
+    ("UPDATE disputes SET round = 2", "its rounds are not those of its steps"),
+    ("UPDATE disputes SET amount = 1", "its money is no chargeback of its amount"),
+    ("UPDATE disputes SET amount = 1000000", "1000000 paisa are disputed of 168977 that came"),
+    ("UPDATE disputes SET refund_id = NULL", "its money is not what its steps say"),
+    ("DELETE FROM dispute_history", "its steps are not numbered 1..n"),
+    (
+        "UPDATE disputes SET state = 'lost'; UPDATE dispute_history SET to_state = 'lost'",
+        "notified does not become lost by money_held",
+    ),
+)
+
+
+async def test_the_audit_names_a_dispute_that_was_tampered_with(room: DisputeRoom) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    await room.held(dispute)
+    connection = await room.office.books.database.connect("owner")
+    try:
+        for tampering, why in TAMPERINGS:
+            transaction = connection.transaction()
+            await transaction.start()
+            for name in ("disputes", "dispute_history"):
+                for constraint in await connection.fetch(CONDITIONS, name):
+                    await connection.execute(f"ALTER TABLE {name} DROP CONSTRAINT {constraint[0]}")
+            await connection.execute(tampering)
+            assert await first_fault(connection) == (f"disputes {dispute.id}", why)
+            await transaction.rollback()
+    finally:
+        await connection.close()
+
+
+async def test_the_audit_names_disputed_money_that_was_never_posted(room: DisputeRoom) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    held = await room.held(dispute)
+    connection = await room.office.books.database.connect("owner")
+    try:
+        for tampering, why in (
+            ("DELETE FROM postings WHERE account LIKE 'disputed:%'", "holds 0 paisa"),
+            ("DELETE FROM postings WHERE account LIKE 'receivable:%'", r"\[\] were posted"),
+        ):
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(tampering)
+            finding = await first_fault(connection)
+            assert finding is not None
+            assert finding[0] == f"disputes of payment {held['payment_id']}"
+            assert re.search(why, finding[1])
+            await transaction.rollback()
+    finally:
+        await connection.close()
