@@ -7,7 +7,7 @@ migration is interrupted, run it again.
 from alembic import op
 
 revision = "0042"
-down_revision = "0038"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 
