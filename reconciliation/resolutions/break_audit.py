@@ -9,6 +9,7 @@ other row: cut off as the last event, it is not missed.
 from typing import Final
 
 from ekpay_switch.ports.audit import AuditFinding
+from reconciliation.resolutions.closed_months import verify_closed_months
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results.event_chain import first_broken_event
 from reconciliation.results.table_values import Connection
@@ -74,7 +75,7 @@ ORDER BY m.id LIMIT 1
 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
-    """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, and decisions."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, decisions, months."""
     event = await first_broken_event(connection)
     if event is not None:
         return AuditFinding(f"reconciliation.break_events {event[0]}", event[1])
@@ -92,4 +93,7 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])
     words = await verify_decisions(connection)
-    return None if words is None else AuditFinding("reconciliation.resolutions", words)
+    if words is not None:
+        return AuditFinding("reconciliation.resolutions", words)
+    month = await verify_closed_months(connection)
+    return None if month is None else AuditFinding(f"reconciliation.closed_months {month[0]}", month[1])
