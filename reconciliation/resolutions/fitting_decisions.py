@@ -51,7 +51,7 @@ async def _may_pay(
     decisions: Sequence[Resolution],
     rules: ResolutionRules,
 ) -> bool:
-    """Whether missing payouts come to what a line of our bank has, or has beyond its own payout."""
+    """Whether missing payouts come to what a line of our bank has."""
     codes = rules.rules[ResolutionAction.PAYS_PAYOUTS].codes
     if broken.state is not BreakState.OPEN or broken.code not in codes or newest_standing(decisions):
         return False

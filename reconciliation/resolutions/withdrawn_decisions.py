@@ -6,7 +6,7 @@ nothing is deleted (reconciliation.md 5, case 13). A proposal that nobody has ch
 is the rule, and the database accepts a rule's rows for reversals alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
@@ -25,6 +25,7 @@ from reconciliation.resolutions.decision_store import (
     write_resolution,
 )
 from reconciliation.resolutions.decisions import resolution_facts
+from reconciliation.resolutions.missing_payouts import lines_that_paid
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.resolution_postings import reversal_after_closing
 from reconciliation.resolutions.stale_breaks import release_owed_back
@@ -58,7 +59,7 @@ async def react_to_run(
 
     The accounts of every reversal exist since the decision was approved.
     """
-    states = {item.break_id: item.state for item in changed}
+    states = await _with_lines_that_paid(connection, {item.break_id: item.state for item in changed})
     decisions = await resolutions_of_many(connection, list(states))
     institutions = await institutions_of(connection, list(states))
     lapsed = [item for item in decisions if item.waits]
@@ -93,6 +94,15 @@ async def react_to_run(
     calendar = read_calendar(finance.config / "calendar.toml")
     restated = await restate(connection, run, calendar, RunEndings(tuple(closed), tuple(reversals)))
     return RunReactions(tuple(reversals), tuple(lapsed), restated)
+
+
+async def _with_lines_that_paid(
+    connection: Connection, states: Mapping[UUID, BreakState]
+) -> dict[UUID, BreakState]:
+    """The changed breaks, and open those of the lines that had paid a payout which has come by itself."""
+    closed = [break_id for break_id, state in states.items() if state is BreakState.CLOSED]
+    lines = await lines_that_paid(connection, closed)
+    return dict.fromkeys(sorted(lines), BreakState.OPEN) | dict(states)
 
 
 def _reversal(decision: Resolution, institution: str, number: int) -> Resolution:

@@ -138,6 +138,19 @@ async def test_a_line_that_a_correction_withdraws_takes_its_booking_back(scene: 
     assert await scene.is_sound()
 
 
+async def test_a_payout_that_comes_after_all_takes_the_booking_of_the_other_line_back(scene: Scene) -> None:
+    payout, other = await absent(scene, 6_000), await line(scene, 6_000)
+    await scene.decided(other, PAYS, payouts=(SSL,))
+    run = await scene.next_run(scene.run.night, 2)
+    async with scene.connection.transaction():
+        await scene.happens(payout, BreakEventKind.CLOSED, BreakState.CLOSED)
+        await react_to_run(scene.connection, scene.finance, run, [ChangedBreak(payout, BreakState.CLOSED)])
+    assert await scene.balances() == {}
+    assert await scene.state(other) is BreakState.OPEN
+    assert "to_suspense" in await fitting(scene, other)
+    assert await scene.is_sound()
+
+
 async def test_the_audit_finds_a_payout_that_two_lines_have_paid(scene: Scene) -> None:
     await short(scene, 4_000)
     first, second = await line(scene, 4_000), await line(scene, 4_000, "FT2")
