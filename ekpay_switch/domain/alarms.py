@@ -48,6 +48,8 @@ class Alarm(StrEnum):
     MERCHANT_OWES = "merchant_owes"
     BREAKS_OPEN = "breaks_open"
     PAYOUT_CONTRADICTED = "payout_contradicted"
+    UNIDENTIFIED_CREDIT = "unidentified_credit"
+    UNIDENTIFIED_DEBIT = "unidentified_debit"
     WORKER_SILENT = "worker_silent"
     DATABASE_RESTORED = "database_restored"
     STAFF_RECOVERED = "staff_recovered"
@@ -211,6 +213,10 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "resolves each by two persons, and the alarm ends with the last of them",
         Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "
         "the payee is paid nothing more until two persons have asked the bank and decided",
+        Alarm.UNIDENTIFIED_CREDIT: "money has come to our bank and nothing explains it; it stands in "
+        "suspense until two persons have found out whose it is, and link, split or return it",
+        Alarm.UNIDENTIFIED_DEBIT: "money has left our bank and nothing explains it; ask the bank, and two "
+        "persons link or split it, or say that it came back",
         Alarm.WORKER_SILENT: "no worker has done its rounds for a minute: doubts, notifications, refunds and "
         "alarms wait; start one, and look into its log if it runs",
         Alarm.DATABASE_RESTORED: "the database does not hold the position that was recorded outside of it: "

@@ -231,6 +231,12 @@ def resolve(
     gains: Annotated[
         bool, typer.Option("--gains", help="Rounding only: their rows are above our books, not below.")
     ] = False,
+    bank_reference: Annotated[
+        str,
+        typer.Option(
+            metavar="REFERENCE", help="The bank's own for the transfer: claim_received, pay_back_by_hand."
+        ),
+    ] = "",
 ) -> None:
     """Propose what is to be done about a break; others have to approve it before anything is posted."""
     with _refusals():
@@ -243,7 +249,13 @@ def resolve(
     async def _carry_out(finance: Finance) -> "Resolution":
         await finance.persons.verify(by, asking)
         return await propose(
-            finance, break_id, action=ResolutionAction(action), reason=reason, maker=by, gains=gains
+            finance,
+            break_id,
+            action=ResolutionAction(action),
+            reason=reason,
+            maker=by,
+            gains=gains,
+            bank_reference=bank_reference,
         )
 
     _show_waiting(_run(_carry_out, context))

@@ -12,6 +12,7 @@ from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results.event_chain import first_broken_event
 from reconciliation.results.table_values import Connection
+from reconciliation.unidentified.item_audit import first_unsound_item
 
 _LAST: Final = "SELECT coalesce(max(seq), 0) FROM reconciliation.break_events"
 _CUT_OFF: Final = """
@@ -62,7 +63,7 @@ ORDER BY m.id LIMIT 1
 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
-    """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, and decisions."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, decisions, lines."""
     event = await first_broken_event(connection)
     if event is not None:
         return AuditFinding(f"reconciliation.break_events {event[0]}", event[1])
@@ -79,4 +80,6 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])
     words = await verify_decisions(connection)
-    return None if words is None else AuditFinding("reconciliation.resolutions", words)
+    if words is not None:
+        return AuditFinding("reconciliation.resolutions", words)
+    return await first_unsound_item(connection)

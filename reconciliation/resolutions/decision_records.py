@@ -53,6 +53,7 @@ class Resolution:
 
     `entry_id` was made with the proposal, so whatever is repeated posts once. `postings` are signed paisa,
     debit positive. `maker` is a person, or None where a `rule` reversed another decision by itself.
+    `bank_reference` names the line of our bank that it says has moved.
     `outcome` is None while it waits for its checkers. `reversed_by` names an approved reversal.
     """
 
@@ -75,6 +76,7 @@ class Resolution:
     rejected_by: tuple[str, ...]
     outcome: ProposalOutcome | None
     reversed_by: UUID | None
+    bank_reference: str = ""
 
     @property
     def waits(self) -> bool:

@@ -76,11 +76,19 @@ async def break_history(finance: Finance, text: str) -> BreakHistory:
 
 
 async def propose(
-    finance: Finance, text: str, *, action: ResolutionAction, reason: str, maker: str, gains: bool = False
+    finance: Finance,
+    text: str,
+    *,
+    action: ResolutionAction,
+    reason: str,
+    maker: str,
+    gains: bool = False,
+    bank_reference: str = "",
 ) -> Resolution:
     """Propose an action with its reason and maker, see `ResolutionActions.propose`."""
     break_id = await _id(finance, "break", text)
-    return await ResolutionActions.of(finance).propose(Proposal(break_id, action, reason, maker, gains=gains))
+    proposal = Proposal(break_id, action, reason, maker, gains=gains, bank_reference=bank_reference)
+    return await ResolutionActions.of(finance).propose(proposal)
 
 
 async def propose_reversal(finance: Finance, text: str, reason: str, maker: str) -> Resolution:

@@ -18,6 +18,7 @@ from reconciliation.settlement.settle_value_date import (
 from reconciliation.settlement.store.bank_outcomes import read_closings
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held, read_lines
 from reconciliation.settlement.store.settlement_sheets import head_of, newest_sheet, read_sheet
+from reconciliation.unidentified.item_store import standing_debits
 
 
 async def sheet_rows(work: SettlementWork, value_date: date) -> tuple[SettledPosition, ...]:
@@ -57,5 +58,6 @@ async def current_cover(work: SettlementWork) -> TrustCover:
         balances = await work.setting.finance.books.balances(work.connection)
         closings = [closing.balance for closing in await read_closings(work.connection)]
         lines = await read_held(work.connection)
+        left = await standing_debits(work.connection)
     late = overdue_of(batches(work), lines, work.setting.cycles, work.run.night)
-    return cover_of(balances, closings, late)
+    return cover_of(balances, closings, late, left)

@@ -10,6 +10,16 @@ _DECIDE = ("ekpay decide show PAYMENT", "ekpay decide propose PAYMENT ACTION")
 _DECIDE_REFUND = ("ekpay decide show REFUND", "ekpay decide propose REFUND ACTION")
 _BY_HAND = ("ekpay refunds by-hand REFUND", "ekpay refunds confirm REFUND", *_DECIDE_REFUND)
 _CLOSE = ("ekpay alarms close ALARM",)
+_UNIDENTIFIED = (
+    "ekpay settle unidentified list",
+    "ekpay settle unidentified show LINE",
+    "ekpay settle unidentified link LINE TARGET",
+    "ekpay settle unidentified split LINE PARTS",
+    "ekpay settle unidentified return LINE",
+    "ekpay settle unidentified reverse LINE",
+    "ekpay settle unidentified approve LINE",
+    "ekpay settle unidentified reject LINE",
+)
 
 DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
     {
@@ -71,6 +81,8 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay reconcile approve RESOLUTION",
         ),
         Alarm.PAYOUT_CONTRADICTED: ("ekpay settle credits", "ekpay settle decide INSTRUCTION"),
+        Alarm.UNIDENTIFIED_CREDIT: _UNIDENTIFIED,
+        Alarm.UNIDENTIFIED_DEBIT: _UNIDENTIFIED,
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
         Alarm.WORKER_SILENT: ("ekpay worker",),
         Alarm.DATABASE_RESTORED: (

@@ -20,7 +20,14 @@ from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
 # Alarms that the reconciliation raises and ends in its own transactions (`ports.finance.AlarmBooks`). No
 # query of the core tells when they are over, so the sweep leaves them alone and nobody closes one.
-ENDED_BY_WING = frozenset({Alarm.BREAKS_OPEN, Alarm.PAYOUT_CONTRADICTED})
+ENDED_BY_WING = frozenset(
+    {
+        Alarm.BREAKS_OPEN,
+        Alarm.PAYOUT_CONTRADICTED,
+        Alarm.UNIDENTIFIED_CREDIT,
+        Alarm.UNIDENTIFIED_DEBIT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
