@@ -55,6 +55,8 @@ class Alarm(StrEnum):
     BREAKS_OPEN = "breaks_open"
     PAYOUT_CONTRADICTED = "payout_contradicted"
     PAYOUT_WAITS = "payout_waits"
+    UNIDENTIFIED_CREDIT = "unidentified_credit"
+    UNIDENTIFIED_DEBIT = "unidentified_debit"
     WORKER_SILENT = "worker_silent"
     DATABASE_RESTORED = "database_restored"
     STAFF_RECOVERED = "staff_recovered"
@@ -236,6 +238,10 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "the payee is paid nothing more until two persons have asked the bank and decided",
         Alarm.PAYOUT_WAITS: "the withdrawal of a prefund, or a change of a payee's bank account, "
         "waits for a second person",
+        Alarm.UNIDENTIFIED_CREDIT: "money has come to our bank and nothing explains it; it stands in "
+        "suspense until two persons have found out whose it is, and link, split or return it",
+        Alarm.UNIDENTIFIED_DEBIT: "money has left our bank and nothing explains it; ask the bank, and two "
+        "persons link or split it, or say that it came back",
         Alarm.WORKER_SILENT: "no worker has done its rounds for a minute: doubts, notifications, refunds and "
         "alarms wait; start one, and look into its log if it runs",
         Alarm.DATABASE_RESTORED: "the database does not hold the position that was recorded outside of it: "

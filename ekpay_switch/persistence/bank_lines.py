@@ -1,7 +1,7 @@
 """What books a line of our own bank's statement: each line is booked once, whatever books it.
 
-A top-up, a transfer to a utility, a refund that was paid by hand, a decision that moves our bank, and a
-decision about a break of the statement all name the line by a reference. Whoever books one takes the lock of
+A top-up, a transfer to a utility, a refund that was paid by hand, a decision that moves our bank, a decision
+about a break, and an unidentified line all name the line by a reference. Whoever books one takes the lock of
 that name first, so of two at once the second finds the first.
 """
 
@@ -11,28 +11,32 @@ from uuid import UUID
 
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
 from ekpay_switch.ports.finance import BankBooking
 
 # The driver does not type its methods.
 Connection = Any
 
 # A first key of the two-key advisory locks, beside those of `payment_rows`, of scrolls and of suspense.
-_LOCK = "SELECT pg_advisory_xact_lock(7, hashtext($1))"
+_LOCK = """
+SELECT pg_advisory_xact_lock(7, hashtext(w.name))
+FROM (SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS u (name, place) ORDER BY place) AS w
+"""
 # One row for each booking that a person named by a reference, and for each name of one; amounts in paisa,
 # above zero where money came. Where a connector gave back another amount, the reference of the decision names
 # its refund and then what our bank has paid, so each word with a digit may be the bank's, the last one first.
 _BOOKED = f"""
 SELECT 'top-up' AS kind, id, amount, reference, approved_at AS at, reversed_at IS NOT NULL AS is_reversed,
-  1::bigint AS place
+  1::bigint AS place, '' AS bank
 FROM public.top_ups WHERE approved_by IS NOT NULL
 UNION ALL
-SELECT 'deposit', id, -amount, reference, approved_at, reversed_at IS NOT NULL, 1
+SELECT 'deposit', id, -amount, reference, approved_at, reversed_at IS NOT NULL, 1, ''
 FROM public.deposit_transfers WHERE approved_by IS NOT NULL
 UNION ALL
-SELECT 'by-hand', id, -amount, bank_reference, updated_at, false, 1
+SELECT 'by-hand', id, -amount, bank_reference, updated_at, false, 1, ''
 FROM public.refunds WHERE state = 'done' AND confirmed_by IS NOT NULL AND bank_reference IS NOT NULL
 UNION ALL
-SELECT 'decision', d.id, m.amount, n.name, d.approved_at, false, n.place
+SELECT 'decision', d.id, m.amount, n.name, d.approved_at, false, n.place, ''
 FROM public.decisions AS d
 CROSS JOIN LATERAL (SELECT sum(o.amount)::bigint AS amount
   FROM jsonb_array_elements_text(d.entry_ids) AS e (id)
@@ -41,27 +45,33 @@ CROSS JOIN LATERAL (SELECT btrim(d.reference) AS name, 0 AS place UNION ALL
   SELECT word, place FROM regexp_split_to_table(d.reference, '[\\s,;]+') WITH ORDINALITY AS w (word, place)
   WHERE d.action = '{DecisionAction.PAID_BACK_OTHERWISE}' AND word ~ '[0-9]') AS n
 WHERE d.approved_at IS NOT NULL AND m.amount <> 0 AND n.name <> ''
+UNION ALL
+SELECT l.booked_by, l.entry_id, l.amount, l.reference, l.at, EXISTS (SELECT FROM public.break_bank_lines AS r
+  WHERE r.releases = l.entry_id AND r.reference = l.reference), 1, l.bank
+FROM public.break_bank_lines AS l WHERE l.booked_by <> '{BankLineKind.BREAK}' AND l.releases IS NULL
 """  # noqa: S608 - constants
 _ALL = f"""
-SELECT kind, id, amount, at, is_reversed, array_agg(reference ORDER BY place DESC) AS names
-FROM ({_BOOKED}) AS b GROUP BY kind, id, amount, at, is_reversed ORDER BY kind, id
+SELECT kind, id, amount, at, is_reversed, bank, array_agg(reference ORDER BY place DESC, reference) AS names
+FROM ({_BOOKED}) AS b GROUP BY kind, id, amount, at, is_reversed, bank ORDER BY kind, id
 """  # noqa: S608 - constants
 # What decisions about breaks have booked of a line, and no reversal has taken back.
-_BY_BREAKS = """
-SELECT 'break' AS kind, (array_agg(entry_id ORDER BY at, entry_id))[1] AS id, sum(amount)::bigint AS amount,
-  reference, min(at) AS at, false AS is_reversed,
-  1::bigint AS place
-FROM public.break_bank_lines GROUP BY reference HAVING sum(amount) <> 0
-"""
+_BY_BREAKS = f"""
+SELECT '{BankLineKind.BREAK}' AS kind, (array_agg(entry_id ORDER BY at, entry_id))[1] AS id,
+  sum(amount)::bigint AS amount, reference, min(at) AS at, false AS is_reversed,
+  1::bigint AS place, '' AS bank
+FROM public.break_bank_lines WHERE booked_by = '{BankLineKind.BREAK}'
+GROUP BY reference HAVING sum(amount) <> 0
+"""  # noqa: S608 - a constant
 STANDING = f"SELECT * FROM ({_BOOKED} UNION ALL {_BY_BREAKS}) AS b WHERE NOT is_reversed"  # noqa: S608 - constants
 _OF_NAMES = f"{STANDING} AND reference = ANY ($1::text[]) ORDER BY kind, id"
 _BOOK = """
-INSERT INTO break_bank_lines (reference, entry_id, amount) SELECT n, $2, $3 FROM unnest($1::text[]) AS n
-ON CONFLICT DO NOTHING
+INSERT INTO break_bank_lines (reference, entry_id, amount, booked_by, bank)
+SELECT n, $2, $3, $4, $5 FROM unnest($1::text[]) AS n ON CONFLICT DO NOTHING
 """
 _RELEASE = """
-INSERT INTO break_bank_lines (reference, entry_id, amount)
-SELECT reference, $2, -amount FROM break_bank_lines WHERE entry_id = $1 ORDER BY reference
+INSERT INTO break_bank_lines (reference, entry_id, amount, booked_by, bank, releases)
+SELECT reference, $2, -amount, booked_by, bank, $1 FROM break_bank_lines
+WHERE entry_id = $1 AND releases IS NULL ORDER BY reference
 ON CONFLICT DO NOTHING
 """
 
@@ -94,12 +104,9 @@ async def refuse_booked_line(connection: Connection, names: Collection[str], boo
 async def lock_lines(connection: Connection, names: Collection[str]) -> Sequence[BankBooking]:
     """Lock lines by their names until the transaction ends, and read what stands booked of them."""
     wanted = sorted({name for name in names if name})
-    for name in wanted:
-        await connection.execute(_LOCK, name)
+    await connection.fetch(_LOCK, wanted)
     rows = await connection.fetch(_OF_NAMES, wanted)
-    return [
-        BankBooking(row["kind"], row["id"], row["amount"], (row["reference"],), row["at"]) for row in rows
-    ]
+    return [_booking(row, (row["reference"],)) for row in rows]
 
 
 class BankLineRows:
@@ -107,21 +114,31 @@ class BankLineRows:
 
     async def bookings(self, connection: Connection) -> Sequence[BankBooking]:
         """See `ports.finance.BankLines`."""
-        return [
-            BankBooking(
-                row["kind"], row["id"], row["amount"], tuple(row["names"]), row["at"], row["is_reversed"]
-            )
-            for row in await connection.fetch(_ALL)
-        ]
+        return [_booking(row, tuple(row["names"])) for row in await connection.fetch(_ALL)]
 
     async def lock(self, connection: Connection, names: Collection[str]) -> Sequence[BankBooking]:
         """See `ports.finance.BankLines`."""
         return await lock_lines(connection, names)
 
-    async def book(self, connection: Connection, entry_id: UUID, names: Collection[str], amount: int) -> None:
+    async def book(
+        self,
+        connection: Connection,
+        entry_id: UUID,
+        names: Collection[str],
+        amount: int,
+        *,
+        kind: BankLineKind = BankLineKind.BREAK,
+        bank: str = "",
+    ) -> None:
         """See `ports.finance.BankLines`."""
-        await connection.execute(_BOOK, sorted(names), entry_id, amount)
+        await connection.execute(_BOOK, sorted(names), entry_id, amount, kind.value, bank)
 
     async def release(self, connection: Connection, entry_id: UUID, reversal_id: UUID) -> None:
         """See `ports.finance.BankLines`."""
         await connection.execute(_RELEASE, entry_id, reversal_id)
+
+
+def _booking(row: Any, names: tuple[str, ...]) -> BankBooking:  # noqa: ANN401 - a row of the driver
+    return BankBooking(
+        row["kind"], row["id"], row["amount"], names, row["at"], row["is_reversed"], row["bank"]
+    )

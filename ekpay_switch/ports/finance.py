@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.alarms import RaisedAlarm
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.settlement_postings import payable_changes
 from ekpay_switch.domain.payment import State
@@ -233,7 +234,8 @@ class BankBooking:
     """What books a line of our own bank's statement; `amount` in paisa, above zero where money came.
 
     `names` are those by which the line is known, the likeliest first. `id` is that of the top-up, transfer,
-    refund or decision, or of the entry of a decision about a break.
+    refund or decision, or of the entry by which the reconciliation has booked the line. `bank` has the
+    statement, empty for that of the account through which transfers go.
     """
 
     kind: str
@@ -242,28 +244,47 @@ class BankBooking:
     names: tuple[str, ...]
     booked_at: datetime
     is_reversed: bool = False
+    bank: str = ""
 
     def __str__(self) -> str:
         """What has booked it, in words."""
-        return f"{'refund' if self.kind == 'by-hand' else self.kind} {self.id}"
+        words = {
+            "by-hand": "refund",
+            BankLineKind.UNIDENTIFIED: "the unidentified line of entry",
+            BankLineKind.RETURN: "the return of an unidentified line, entry",
+            BankLineKind.RESOLUTION: "the decision about a break of entry",
+        }
+        return f"{words.get(self.kind, self.kind)} {self.id}"
 
 
 class BankLines(Protocol):
     """What is booked of the lines of our own bank's statement; all in the caller's transaction."""
 
     async def bookings(self, connection: Connection) -> Sequence[BankBooking]:
-        """Whatever persons have booked by a reference, reversed or not, but for decisions about breaks."""
+        """Whatever is booked by a reference, reversed or not, but for decisions about a line's own break."""
         ...
 
     async def lock(self, connection: Connection, names: Collection[str]) -> Sequence[BankBooking]:
-        """Lock lines by their names and read what stands booked of them, by decisions about breaks as well.
+        """Lock lines by their names and read what stands booked of them, whatever has booked it.
 
         Nobody else books these lines until the transaction ends.
         """
         ...
 
-    async def book(self, connection: Connection, entry_id: UUID, names: Collection[str], amount: int) -> None:
-        """Keep that the entry of a decision about a break has booked the line of these names; once."""
+    async def book(
+        self,
+        connection: Connection,
+        entry_id: UUID,
+        names: Collection[str],
+        amount: int,
+        *,
+        kind: BankLineKind = BankLineKind.BREAK,
+        bank: str = "",
+    ) -> None:
+        """Keep that an entry of the reconciliation has booked the line of these names; once.
+
+        `amount` is in paisa, below zero where money left. `bank` has the statement, see `BankBooking`.
+        """
         ...
 
     async def release(self, connection: Connection, entry_id: UUID, reversal_id: UUID) -> None:

@@ -235,6 +235,12 @@ def resolve(
         list[str] | None,
         typer.Option(metavar="KEY", help="With pays_payouts: a payout that it pays; may be given again."),
     ] = None,
+    bank_reference: Annotated[
+        str,
+        typer.Option(
+            metavar="REFERENCE", help="The bank's own for the transfer: claim_received, pay_back_by_hand."
+        ),
+    ] = "",
 ) -> None:
     """Propose what is to be done about a break; others have to approve it before anything is posted."""
     with _refusals():
@@ -247,9 +253,15 @@ def resolve(
     async def _carry_out(finance: Finance) -> "Resolution":
         await finance.persons.verify(by, asking)
         return await propose(
-            finance, break_id, action=ResolutionAction(action), reason=reason, maker=by, gains=gains,
+            finance,
+            break_id,
+            action=ResolutionAction(action),
+            reason=reason,
+            maker=by,
+            gains=gains,
+            bank_reference=bank_reference,
             payouts=payout or (),
-        )  # fmt: skip
+        )
 
     _show_waiting(_run(_carry_out, context))
 

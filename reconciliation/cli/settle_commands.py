@@ -18,6 +18,7 @@ from reconciliation.cli.account_commands import app as account_app
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.cover_screen import show_cover
 from reconciliation.cli.settle_session import IMPERFECT, refusals, run_work, two_persons
+from reconciliation.cli.unidentified.commands import app as unidentified
 from reconciliation.cli.withdrawal_commands import app as withdrawal_app
 from reconciliation.errors import UnknownPartyError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
 app.add_typer(account_app, name="accounts")
 app.add_typer(withdrawal_app, name="withdrawals")
+app.add_typer(unidentified, name="unidentified")
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
@@ -281,6 +283,8 @@ def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
             "new_steps": len(result.steps), "new_credits": len(result.new_credits), "is_new": result.is_new,
             "instructions": outcomes, "credits": credits_, "waiting": [item.key for item in result.waiting],
             "contradictions": [item.end_to_end_id for item in result.contradictions],
+            "unidentified": {"found": result.lines.found, "gone": result.lines.gone,
+                             "missing": result.lines.missing},
             "strangers": [item.end_to_end_id or item.message_id for item in result.strangers],
         })  # fmt: skip
     else:
@@ -297,10 +301,23 @@ def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
                 f"{item.end_to_end_id}: {item.reason}. {item.party} is paid nothing until two persons "
                 f"decide: ekpay settle decide {item.end_to_end_id} executed|rejected"
             )
+        _show_lines(result)
         if result.strangers:
             typer.echo(f"{len(result.strangers)} answers match no instruction of ours")
     if any(item.difference for item in result.credits) or result.contradictions:
         raise typer.Exit(IMPERFECT)
+
+
+def _show_lines(result: "PostedOutcomes") -> None:
+    """What has become of lines that nothing explains, where anything has."""
+    for words, numbers in (
+        ("nothing explains", result.lines.found),
+        ("a corrected statement took back", result.lines.gone),
+        ("were decided, and the statement has them no more; reverse", result.lines.missing),
+    ):
+        if numbers:
+            named = ", ".join(map(str, numbers))
+            typer.echo(f"Unidentified lines: {words} {named}: ekpay settle unidentified list")
 
 
 def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Sequence[str]) -> None:

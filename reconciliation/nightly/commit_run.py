@@ -34,6 +34,7 @@ from reconciliation.results.records import BreakEventKind, BreakRecord, BreakSta
 from reconciliation.results.run_state import NIGHT, RunState
 from reconciliation.results.runs import write_participants, write_run
 from reconciliation.results.table_values import Connection, from_json
+from reconciliation.unidentified.item_store import standing_debits
 
 _STATES: Final = """
 SELECT b.id, b.exposure, e.state FROM reconciliation.breaks b
@@ -110,7 +111,8 @@ async def commit_run(
         head = await chain.newest_number(connection)
         writes = await _break_writes(connection, run, changes)
         events = _events(run, writes)
-        covered = _cover_figures(run.judged, await finance.books.balances(connection))
+        left = await standing_debits(connection)
+        covered = _cover_figures(run.judged, await finance.books.balances(connection), left)
         figures = covered | {"events": head + len(events)}
         record = await write_run(connection, _record(run, writes, figures), list(run.judged.sheet.values()))
         await _write_files(connection, run)
@@ -151,8 +153,8 @@ async def _break_writes(connection: Connection, run: RunCommit, changes: BreakCh
     return _BreakWrites(changes, breaks, [*answers, *again], states)
 
 
-def _cover_figures(judged: JudgedRun, balances: Mapping[str, int]) -> dict[str, int]:
-    return cover_figures(balances, judged.progress.register.loaded_files(), judged.setting.kinds)
+def _cover_figures(judged: JudgedRun, balances: Mapping[str, int], left: Mapping[str, int]) -> dict[str, int]:
+    return cover_figures(balances, judged.progress.register.loaded_files(), judged.setting.kinds, left)
 
 
 def _record(run: RunCommit, writes: _BreakWrites, more: Mapping[str, int]) -> RunRecord:

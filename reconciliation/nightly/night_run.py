@@ -220,19 +220,22 @@ async def _instructed(connection: Connection, before: RunState) -> pl.DataFrame:
 
 
 async def _transferred(connection: Connection, finance: Finance, before: RunState) -> pl.DataFrame:
-    """Lines that our own bank must have for top-ups, deposits and refunds by hand that no run has taken."""
+    """Lines that our banks must have for what is booked by a reference, and that no run has taken."""
     transfers = await booked_transfers(connection, finance)
     if not transfers:
         return no_rows()
-    statement = read_registry(finance.config / "settlement.toml").debtor.statement
-    since = before.since.get(statement)
-    if before.run is not None and since is None:
-        return no_rows()
+    debtor = read_registry(finance.config / "settlement.toml").debtor.statement
     store = RowStore(NightFolders.of(finance.home_folder).rows, before.seq, before.carried.withdrawn)
     calendar = read_calendar(finance.config / "calendar.toml")
-    own = OwnStatement(statement, calendar, store, set(before.carried.instructions))
-    rows = own.rows(transfers)
-    return rows if since is None else rows.filter(pl.col("due_date") >= since)
+    found = [no_rows()]
+    for statement in sorted({transfer.bank or debtor for transfer in transfers}):
+        since = before.since.get(statement)
+        if before.run is not None and since is None:
+            continue
+        own = OwnStatement(statement, calendar, store, set(before.carried.instructions))
+        rows = own.rows([transfer for transfer in transfers if (transfer.bank or debtor) == statement])
+        found.append(rows if since is None else rows.filter(pl.col("due_date") >= since))
+    return pl.concat(found)
 
 
 async def _reports(

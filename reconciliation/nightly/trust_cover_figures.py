@@ -13,7 +13,10 @@ from reconciliation.settlement.positions.trust_cover import cover_of
 
 
 def cover_figures(
-    balances: Mapping[str, int], loaded: Iterable[Arrival], kinds: Mapping[str, InstitutionKind]
+    balances: Mapping[str, int],
+    loaded: Iterable[Arrival],
+    kinds: Mapping[str, InstitutionKind],
+    unidentified_debits: Mapping[str, int],
 ) -> dict[str, int]:
     """Figures by name in paisa; `cover.strict_by_statement` only where a bank's statement was read.
 
@@ -25,7 +28,8 @@ def cover_figures(
         if arrival.closing is not None and kinds.get(key.institution) == "statement":
             closing = (key.day, key.cycle, arrival.closing)
             newest[key.institution] = max(closing, newest.get(key.institution, closing))
-    trust_cover = cover_of(balances, [closing for _, _, closing in newest.values()])
+    closings = [closing for _, _, closing in newest.values()]
+    trust_cover = cover_of(balances, closings, unidentified_debits=unidentified_debits)
     figures = {
         "cover.bank": trust_cover.bank,
         "cover.owed": trust_cover.total_owed,

@@ -17,6 +17,7 @@ ACCOUNT_WORDS: Mapping[str, BilingualText] = {
     "clearing": BilingualText("instructed, not booked by the bank", "নির্দেশিত, ব্যাংকে এখনো লেখা হয়নি"),
     "withdrawal_due": BilingualText("withdrawn, due to a partner", "অংশীদারকে দেয় উত্তোলন"),
     "receivable": BilingualText("owed to us", "আমাদের পাওনা"),
+    "disputed": BilingualText("held back in disputes", "বিরোধে আটকা টাকা"),
     "settlement_bank": BilingualText("our settlement bank", "আমাদের নিষ্পত্তি ব্যাংক হিসাব"),
     "biller_deposit": BilingualText("deposit at a utility", "সেবা সংস্থায় জমা"),
     "claim": BilingualText("claim", "দাবি"),

@@ -7,6 +7,7 @@ from reconciliation.reports.wording import BilingualText
 _REVERSED = "_reversed"
 MOMENT_WORDS: Mapping[str, BilingualText] = {
     "accepted": BilingualText("held for a payment", "পরিশোধের জন্য রাখা হলো"),
+    "break_bank_fee": BilingualText("break: fee of our bank", "অমিল: আমাদের ব্যাংকের ফি"),
     "break_books_corrected": BilingualText("break: our books corrected", "অমিল: আমাদের খাতা সংশোধিত"),
     "break_claim_received": BilingualText("break: claim received", "অমিল: দাবির টাকা পাওয়া গেল"),
     "break_claim_written_off": BilingualText("break: claim written off", "অমিল: দাবি অবলোপন"),
@@ -14,6 +15,7 @@ MOMENT_WORDS: Mapping[str, BilingualText] = {
     "break_fee_accepted": BilingualText("break: fee accepted", "অমিল: ফি মেনে নেওয়া হলো"),
     "break_owed_back": BilingualText("break: owed back to the payer", "অমিল: পরিশোধকারীকে ফেরতযোগ্য"),
     "break_paid_back_by_hand": BilingualText("break: paid back by bank transfer", "অমিল: ব্যাংক থেকে ফেরত"),
+    "break_pays_payouts": BilingualText("break: line pays payouts", "অমিল: পাওনা টাকা হিসেবে নেওয়া হলো"),
     "break_rounding_accepted": BilingualText("break: rounding accepted", "অমিল: পূর্ণাঙ্ক সমন্বয়"),
     "break_to_suspense": BilingualText("break: moved to suspense", "অমিল: অনিষ্পন্ন হিসাবে নেওয়া হলো"),
     "break_written_off": BilingualText("break: written off", "অমিল: অবলোপন"),
@@ -25,8 +27,11 @@ MOMENT_WORDS: Mapping[str, BilingualText] = {
     ),
     "delivered": BilingualText("payment completed", "পরিশোধ সম্পন্ন"),
     "deposited": BilingualText("deposit at a utility raised", "সেবা সংস্থায় জমা বাড়ানো হলো"),
+    "dispute_lost": BilingualText("dispute lost: paid back", "বিরোধে হার: টাকা ফেরত"),
+    "dispute_won": BilingualText("dispute won: owed to us again", "বিরোধে জয়: আবার আমাদের পাওনা"),
     "funded_from_suspense": BilingualText("payment funded from suspense", "অনিষ্পন্ন টাকা থেকে পরিশোধ"),
     "given_back": BilingualText("payment given back", "পরিশোধের টাকা ফেরত"),
+    "held_in_dispute": BilingualText("held back by a connector in a dispute", "বিরোধে সংযোগকারীর কাছে আটকা"),
     "journal": BilingualText("entry of finance", "অর্থ বিভাগের এন্ট্রি"),
     "late_success_written_off": BilingualText("late payment at our loss", "দেরিতে সম্পন্ন পরিশোধ, আমাদের ক্ষতি"),
     "owed_back": BilingualText("owed back to the payer", "পরিশোধকারীকে ফেরতযোগ্য"),
@@ -56,6 +61,10 @@ MOMENT_WORDS: Mapping[str, BilingualText] = {
     "settlement_returned": BilingualText("payout returned by the bank", "ব্যাংক পরিশোধ ফেরত দিয়েছে"),
     "taken_from_suspense": BilingualText("taken from suspense", "অনিষ্পন্ন হিসাব থেকে নেওয়া হলো"),
     "topped_up": BilingualText("top-up", "জমা"),
+    "unidentified_booked": BilingualText("unidentified bank line", "অশনাক্ত ব্যাংক লাইন"),
+    "unidentified_reopened": BilingualText("unidentified bank line, open again", "অশনাক্ত ব্যাংক লাইন আবার খোলা"),
+    "unidentified_settled": BilingualText("unidentified bank line, explained", "অশনাক্ত ব্যাংক লাইনের ব্যাখ্যা হলো"),
+    "unidentified_withdrawn": BilingualText("bank line withdrawn by the bank", "ব্যাংক লাইনটি প্রত্যাহার করেছে"),
     "withdrawal_cancelled": BilingualText("withdrawal cancelled", "উত্তোলন বাতিল"),
 }
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
 from ekpay_switch.ports.finance import BankBooking, Connection, Finance
 from reconciliation.canonical_row import FILE
 from reconciliation.engine.row_store import RowStore
@@ -30,9 +31,11 @@ _DOORS: Final = {
     "by-hand": "it was paid by hand and stays; what the bank has returned is an entry by hand under the name "
     "of its own line (ekpay decide journal)",
     "decision": "what it moved is corrected by an entry by hand (ekpay decide journal)",
+    BankLineKind.UNIDENTIFIED: "link, split or return it there (ekpay settle unidentified list), and the "
+    "next night ends this break",
+    BankLineKind.RETURN: "reverse the return there (ekpay settle unidentified list)",
+    BankLineKind.RESOLUTION: "reverse that decision (ekpay reconcile reverse)",
 }
-# The kind of what a decision about a break has booked.
-_BREAK: Final = "break"
 
 
 class BookedTransferError(UnfitError):
@@ -54,7 +57,7 @@ async def booked_transfer_of(
     # What the break was found with, whatever the bank calls it.
     found_with = await finance.bank_lines.bookings(connection) if movements else ()
     booked = [
-        *(booking for booking in standing if booking.kind != _BREAK),
+        *(booking for booking in standing if booking.kind != BankLineKind.BREAK),
         *(booking for booking in found_with if booking.id in movements),
     ]
     return booked[0] if booked else None

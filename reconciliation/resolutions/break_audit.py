@@ -13,6 +13,7 @@ from reconciliation.resolutions.closed_months import verify_closed_months
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results.event_chain import first_broken_event
 from reconciliation.results.table_values import Connection
+from reconciliation.unidentified.item_audit import first_unsound_item
 
 _LAST: Final = "SELECT coalesce(max(seq), 0) FROM reconciliation.break_events"
 _CUT_OFF: Final = """
@@ -75,7 +76,7 @@ ORDER BY m.id LIMIT 1
 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
-    """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, decisions, months."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: events, mirrors, decisions, closed months, bank lines."""
     event = await first_broken_event(connection)
     if event is not None:
         return AuditFinding(f"reconciliation.break_events {event[0]}", event[1])
@@ -96,4 +97,6 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
     if words is not None:
         return AuditFinding("reconciliation.resolutions", words)
     month = await verify_closed_months(connection)
-    return None if month is None else AuditFinding(f"reconciliation.closed_months {month[0]}", month[1])
+    if month is not None:
+        return AuditFinding(f"reconciliation.closed_months {month[0]}", month[1])
+    return await first_unsound_item(connection)

@@ -55,6 +55,7 @@ class Resolution:
     debit positive. `maker` is a person, or None where a `rule` reversed another decision by itself.
     `outcome` is None while it waits for its checkers. `reversed_by` names an approved reversal. `payouts` are
     the keys of the payouts that it says a line of our bank has paid, with what each lacked, in paisa.
+    `bank_reference` names the line of our bank that it says has moved.
     """
 
     id: UUID
@@ -76,6 +77,7 @@ class Resolution:
     rejected_by: tuple[str, ...]
     outcome: ProposalOutcome | None
     reversed_by: UUID | None
+    bank_reference: str = ""
     payouts: Mapping[str, int] = field(default_factory=dict)
 
     @property

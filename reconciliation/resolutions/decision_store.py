@@ -33,8 +33,8 @@ LEFT JOIN LATERAL (
 """
 _INSERT: Final = """
 INSERT INTO reconciliation.resolutions (id, break_id, number, action, amount, entry_id, moment, postings,
-  settlement, reason, maker, rule, checkers_needed, reverses)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12, $13, $14)
+  settlement, reason, maker, rule, checkers_needed, reverses, bank_reference)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12, $13, $14, $15)
 """
 _CHECK: Final = """
 INSERT INTO reconciliation.resolution_checks (resolution_id, checker, maker, verdict, reason)
@@ -126,6 +126,7 @@ async def write_resolution(connection: Connection, resolution: Resolution) -> No
         resolution.rule,
         resolution.checkers_needed,
         resolution.reverses,
+        resolution.bank_reference,
     )
 
 

@@ -19,13 +19,9 @@ from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.calendar import Calendar, read_calendar
-from reconciliation.resolutions.booked_transfers import (
-    BookedTransferError,
-    keep_booked,
-    refuse_booked,
-    release_booked,
-)
+from reconciliation.resolutions.booked_transfers import BookedTransferError, refuse_booked, release_booked
 from reconciliation.resolutions.break_lookup import break_by, newest_night
+from reconciliation.resolutions.claimed_lines import book_line, line_of_claim
 from reconciliation.resolutions.deciding_persons import refuse_removed
 from reconciliation.resolutions.decision_records import (
     BooksRefuseError,
@@ -87,7 +83,8 @@ _SPOKEN = "pk_resolution_checks"
 class Proposal:
     """A proposal of a person; its id is made here, so that a repeat after a lost answer writes nothing new.
 
-    `gains` is for rounding in our favour, `payouts` names the payouts that a line of our bank pays.
+    `gains` is for rounding in our favour, `payouts` names the payouts that a line of our bank pays, and
+    `bank_reference` the line of money that moved at our bank.
     `reverses` takes an approved decision back, whatever `action` says.
     """
 
@@ -98,6 +95,7 @@ class Proposal:
     gains: bool = False
     payouts: tuple[str, ...] = ()
     reverses: UUID | None = None
+    bank_reference: str = ""
     id: UUID = field(default_factory=uuid7)
 
 
@@ -170,6 +168,7 @@ class ResolutionActions:
             _resolution_from(proposal, plan, entry_id, len(decisions) + 1),
             payouts={payout.key: payout.amount for payout in payouts},
         )
+        await line_of_claim(connection, self.finance, resolution)
         await write_resolution(connection, resolution)
         event = await _event(
             connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
@@ -264,10 +263,11 @@ class ResolutionActions:
         if resolution.action is ResolutionAction.REPOST and resolution.reverses is None:
             movements = await known_movements(connection, movements_of_break(broken))
             return {"woken": await self.finance.evidence.wake(connection, movements)}
+        await line_of_claim(connection, self.finance, resolution)
         await self.finance.books.post(connection, resolution.adjustments)
         if resolution.reverses is None:
             await keep_owed_back(connection, self.finance, resolution, broken)
-            await keep_booked(connection, self.finance, resolution, broken)
+            await book_line(connection, self.finance, resolution, broken)
         else:
             owed = await existing_resolution(connection, resolution.reverses)
             await release_owed_back(connection, self.finance, owed, resolution)
@@ -350,6 +350,7 @@ def _resolution_from(proposal: Proposal, plan: ResolutionPlan, entry_id: UUID, n
         rejected_by=(),
         outcome=None,
         reversed_by=None,
+        bank_reference=proposal.bank_reference.strip(),
     )
 
 

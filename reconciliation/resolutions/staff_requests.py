@@ -85,10 +85,13 @@ async def propose(
     maker: str,
     gains: bool = False,
     payouts: Sequence[str] = (),
+    bank_reference: str = "",
 ) -> Resolution:
     """Propose an action with its reason and maker, see `ResolutionActions.propose`."""
     break_id = await _id(finance, "break", text)
-    proposal = Proposal(break_id, action, reason, maker, gains=gains, payouts=tuple(payouts))
+    proposal = Proposal(
+        break_id, action, reason, maker, gains=gains, payouts=tuple(payouts), bank_reference=bank_reference
+    )
     return await ResolutionActions.of(finance).propose(proposal)
 
 

@@ -27,7 +27,7 @@ from reconciliation.resolutions.decision_store import (
 from reconciliation.resolutions.decisions import resolution_facts
 from reconciliation.resolutions.missing_payouts import lines_that_paid
 from reconciliation.resolutions.resolution_actions import ResolutionAction
-from reconciliation.resolutions.resolution_postings import reversal_after_closing
+from reconciliation.resolutions.resolution_postings import reversal_after_closing, touches_our_bank
 from reconciliation.resolutions.stale_breaks import release_owed_back
 from reconciliation.results.event_chain import NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
@@ -88,7 +88,9 @@ async def react_to_run(
     for item, reversal in zip(undone, reversals, strict=True):
         if item.break_id not in paid:
             await release_owed_back(connection, finance, item, reversal)
-        await release_booked(connection, finance, item, reversal)
+        # What our bank has paid or received stays its line, whatever has become of the break.
+        if not touches_our_bank(item.action):
+            await release_booked(connection, finance, item, reversal)
     await append(connection, events)
     closed = [break_id for break_id, state in states.items() if state is BreakState.CLOSED]
     calendar = read_calendar(finance.config / "calendar.toml")

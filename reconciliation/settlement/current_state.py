@@ -44,7 +44,8 @@ from reconciliation.settlement.store.settlement_sheets import LOCK, newest_sheet
 from reconciliation.statement.layout import Layout, read_layouts
 
 _ACCOUNTS: Final = (
-    "settlement_bank", "bank_charges", "rounding", *(clearing_account(rail) for rail in ("rtgs", "beftn")),
+    "settlement_bank", "bank_charges", "rounding", "write_off",
+    *(clearing_account(rail) for rail in ("rtgs", "beftn")),
 )  # fmt: skip
 # Settling reads whole days; the guards of payments would cut it short.
 _PATIENCE: Final = "SET statement_timeout = '10min'; SET idle_in_transaction_session_timeout = '10min'"
@@ -188,9 +189,10 @@ def statement_rows(work: SettlementWork) -> pl.DataFrame:
 
 
 async def open_accounts(work: SettlementWork, batches_to_post: Sequence[PayoutBatch]) -> None:
-    """Open the accounts that credits of these batches post to; not inside a transaction."""
+    """Open the accounts that lines of banks post to, batches or not; not inside a transaction."""
     connectors = {batch.connector for batch in batches_to_post if batch.credited is not None}
     accounts = [f"{kind}:{name}" for name in sorted(connectors) for kind in ("receivable", "suspense")]
+    accounts += [f"suspense:{name}" for name, kind in work.kinds.items() if kind == "statement"]
     await work.setting.finance.books.open_accounts(accounts)
 
 

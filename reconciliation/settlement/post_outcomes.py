@@ -5,12 +5,13 @@ repeated at any time.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from reconciliation.canonical_row import FILE
-from reconciliation.matching.institution_positions import COLUMNS
+from reconciliation.matching.institution_positions import COLUMNS, CURRENCY
+from reconciliation.results.table_values import Connection
 from reconciliation.settlement.contradictions import (
     NewStep,
     entries_of_step,
@@ -57,7 +58,12 @@ from reconciliation.settlement.store.settlement_sheets import (
     ids_by_message,
     read_instructions,
 )
+from reconciliation.settlement.unidentified.found_lines import FoundLines, StatementLines, follow_statements
+from reconciliation.settlement.unidentified.narratives import narratives_of
+from reconciliation.settlement.unidentified.statement_lines import statement_lines, unexplained_lines
 from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
+from reconciliation.unidentified.item_store import linked_parts
+from reconciliation.unidentified.items import INSTRUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ class PostedOutcomes:
     """The state after posting: new steps, all outcomes, new credits and all credits.
 
     `strangers` are answers that match no instruction of ours, `contradictions` wait for two persons, and
-    `waiting` are the batches whose payout date is over and that are in no statement.
+    `waiting` are the batches whose payout date is over and that are in no statement. `lines` are the
+    unidentified lines that were found or taken back.
     """
 
     steps: tuple[InstructionStep, ...]
@@ -76,6 +83,7 @@ class PostedOutcomes:
     contradictions: tuple[Contradiction, ...] = ()
     waiting: tuple[PayoutBatch, ...] = ()
     is_new: bool = True
+    lines: FoundLines = field(default_factory=FoundLines)
 
 
 async def post_outcomes(work: SettlementWork, answer: AnswerFile | None = None) -> PostedOutcomes:
@@ -89,11 +97,13 @@ async def post_outcomes(work: SettlementWork, answer: AnswerFile | None = None) 
     heard = None if answer is None else parse_report(answer.content)
     statements = statement_rows(work)
     batches = batches_of(statements, work.setting.layouts)
+    lines = await _read_lines(work, statements)
     await open_accounts(work, batches)
     async with settlement_lock(work):
         is_new = True
         if heard is not None and answer is not None:
             is_new = await write_answers(work.connection, answer, heard)
+        found = await follow_statements(work.connection, work.setting.finance, lines)
         await take_in(work)
         steps, outcomes, strangers = await _post_instructions(work, statements)
         new_credits, credits_ = await _post_credits(work, batches)
@@ -102,7 +112,22 @@ async def post_outcomes(work: SettlementWork, answer: AnswerFile | None = None) 
     waiting = tuple(
         batch for batch in batches if batch.credited is None and batch.payout_date <= work.run.night
     )
-    return PostedOutcomes(steps, outcomes, new_credits, credits_, about, contradictions, waiting, is_new)
+    return PostedOutcomes(
+        steps, outcomes, new_credits, credits_, about, contradictions, waiting, is_new, found
+    )
+
+
+async def post_instructions(work: SettlementWork) -> None:
+    """Post what banks have moved for instructions, in the caller's transaction."""
+    await _post_instructions(work, statement_rows(work))
+
+
+async def _read_lines(work: SettlementWork, statements: pl.DataFrame) -> StatementLines:
+    """Everything that is read of the banks' lines before the lock of settlement is taken."""
+    instructions = {item.instruction.end_to_end_id for item in await read_instructions(work.connection)}
+    lines = statement_lines(statements)
+    unexplained = unexplained_lines(statements, lines, work.setting.layouts, instructions)
+    return StatementLines(frozenset(lines["key"]), unexplained, await narratives_of(work, unexplained))
 
 
 async def _post_instructions(
@@ -113,9 +138,11 @@ async def _post_instructions(
         issued_instruction.instruction.end_to_end_id: issued_instruction
         for issued_instruction in await read_instructions(connection)
     }
+    bank = work.setting.registry.debtor.statement
+    linked = await linked_statements(connection, bank)
     records = BankRecords(
         await read_answers(connection),
-        statements_of(statements, work.setting.registry.debtor.statement),
+        (*statements_of(statements, bank), *linked),
         StatementSide.DEBTOR,
         work.run.night,
         await ids_by_message(connection),
@@ -181,6 +208,19 @@ async def _post_credits(
     await write_credits(work.connection, work.run.id, new)
     await work.setting.finance.books.post(work.connection, entries)
     return tuple(credit for _, credit, _ in new), credits_now
+
+
+async def linked_statements(connection: Connection, bank: str) -> tuple[AccountStatement, ...]:
+    """Parts of unidentified lines that two persons have linked to instructions, as one further statement."""
+    parts = [part for part in await linked_parts(connection) if part["bank"] == bank]
+    entries = tuple(
+        StatementEntry(
+            place, part["day"], part["day"], part["amount"], CURRENCY,
+            part["target"].removeprefix(f"{INSTRUCTION}:"), "", "", is_reversal=False,
+        )
+        for place, part in enumerate(parts, start=1)
+    )  # fmt: skip
+    return (AccountStatement("linked lines", bank, None, None, None, entries),) if entries else ()
 
 
 def statements_of(rows: pl.DataFrame, bank: str) -> tuple[AccountStatement, ...]:

@@ -19,6 +19,7 @@ from reconciliation.settlement.store.account_changes import registry_in_force
 from reconciliation.settlement.store.bank_outcomes import read_closings
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held, read_lines
 from reconciliation.settlement.store.settlement_sheets import head_of, newest_sheet, read_sheet
+from reconciliation.unidentified.item_store import standing_debits
 
 
 async def sheet_rows(work: SettlementWork, value_date: date) -> tuple[SettledPosition, ...]:
@@ -59,5 +60,6 @@ async def current_cover(work: SettlementWork) -> TrustCover:
         balances = await work.setting.finance.books.balances(work.connection)
         closings = [closing.balance for closing in await read_closings(work.connection)]
         lines = await read_held(work.connection)
+        left = await standing_debits(work.connection)
     late = overdue_of(batches(work), lines, work.setting.cycles, work.run.night)
-    return cover_of(balances, closings, late)
+    return cover_of(balances, closings, late, left)

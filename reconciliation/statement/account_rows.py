@@ -64,6 +64,15 @@ def read_statements(content: bytes, layout: Layout) -> StatementRows:
     )
 
 
+def entry_texts(content: bytes, layout: Layout) -> dict[int, str]:
+    """What each line of a file that was read before says beside its references, by its place.
+
+    Raises:
+        UnreadableFileError: the file is not that any more.
+    """
+    return {entry.ordinal: entry.text for entry in _numbered(_messages(content, layout), layout)}
+
+
 def _messages(content: bytes, layout: Layout) -> Sequence[AccountStatement]:
     if layout.container.startswith("camt"):
         return camt.read(content)

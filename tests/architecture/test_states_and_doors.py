@@ -22,6 +22,7 @@ from ekpay_switch.persistence.alarms.watches import ENDED_BY_WING, WATCHES
 from ekpay_switch.ports.decisions import ProposalState
 from reconciliation.results.records import BreakState
 from reconciliation.settlement.positions.withdrawal_progress import WithdrawalState
+from reconciliation.unidentified.items import ItemState
 
 # The states that the code knows of each record; a try that is closed has its end as its state.
 ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
@@ -35,6 +36,7 @@ ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
     "decision": (ProposalState,),
     "break": (BreakState,),
     "withdrawal": (WithdrawalState,),
+    "unidentified line": (ItemState,),
 }
 # Alarms that only a person ends: no row of ours tells when what they are about is over.
 CLOSED_BY_PERSONS = {
@@ -94,7 +96,13 @@ def test_what_waits_on_a_person_has_an_alarm_and_a_door(row: MovedState) -> None
 
 def test_what_the_wing_ends_is_listed_here() -> None:
     """The reconciliation ends these with what they are about, in one transaction; its own tests show it."""
-    assert {Alarm.BREAKS_OPEN, Alarm.PAYOUT_CONTRADICTED, Alarm.PAYOUT_WAITS} == ENDED_BY_WING
+    assert {
+        Alarm.BREAKS_OPEN,
+        Alarm.PAYOUT_CONTRADICTED,
+        Alarm.PAYOUT_WAITS,
+        Alarm.UNIDENTIFIED_CREDIT,
+        Alarm.UNIDENTIFIED_DEBIT,
+    } == ENDED_BY_WING
 
 
 def test_every_alarm_is_about_a_state() -> None:

@@ -16,6 +16,16 @@ _ANSWER_DISPUTE = (
     "ekpay disputes accept DISPUTE",
 )
 _END_DISPUTE = ("ekpay disputes won DISPUTE", "ekpay disputes lost DISPUTE", "ekpay disputes settle DISPUTE")
+_UNIDENTIFIED = (
+    "ekpay settle unidentified list",
+    "ekpay settle unidentified show LINE",
+    "ekpay settle unidentified link LINE TARGET",
+    "ekpay settle unidentified split LINE PARTS",
+    "ekpay settle unidentified return LINE",
+    "ekpay settle unidentified reverse LINE",
+    "ekpay settle unidentified approve LINE",
+    "ekpay settle unidentified reject LINE",
+)
 
 DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
     {
@@ -91,6 +101,8 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay settle accounts approve NO",
             "ekpay settle accounts stop NO",
         ),
+        Alarm.UNIDENTIFIED_CREDIT: _UNIDENTIFIED,
+        Alarm.UNIDENTIFIED_DEBIT: _UNIDENTIFIED,
         Alarm.MERCHANT_OWES: ("ekpay decide journal",),
         Alarm.WORKER_SILENT: ("ekpay worker",),
         Alarm.DATABASE_RESTORED: (

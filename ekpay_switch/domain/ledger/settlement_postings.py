@@ -4,11 +4,14 @@ An instruction moves what we owe a party to `clearing`, one account a rail, unti
 it (docs/adr/0060). Amounts are whole paisa.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ekpay_switch.domain.ledger.entries import Entry, decrease, increase, kind_of
+from ekpay_switch.domain.ledger.entries import Entry, Posting, decrease, increase, kind_of
 
 SETTLEMENT_BANK = "settlement_bank"
+# How the moments of entries about an unidentified line of our bank's statement begin.
+UNIDENTIFIED = "unidentified_"
 
 
 def clearing_account(rail: str) -> str:
@@ -94,6 +97,31 @@ def withdrawal_cancelled_entry(prefund: str, partner_id: str, amount: int) -> En
     return Entry.of(
         "withdrawal_cancelled", (increase(prefund, amount), decrease(withdrawal_account(partner_id), amount))
     )
+
+
+def unidentified_booked_entry(bank: str, amount: int) -> Entry:
+    """A line of a bank's statement that nothing explains waits in suspense; below zero money has left."""
+    postings = (increase(SETTLEMENT_BANK, amount), increase(f"suspense:{bank}", amount))
+    return Entry.of(f"{UNIDENTIFIED}booked", postings)
+
+
+def unidentified_withdrawn_entry(bank: str, amount: int) -> Entry:
+    """The bank's corrected statement has that line no more."""
+    return Entry(f"{UNIDENTIFIED}withdrawn", unidentified_booked_entry(bank, amount).reversal().postings)
+
+
+def unidentified_settled_entry(bank: str, parts: Iterable[tuple[str, int]]) -> Entry:
+    """Two persons say what the line was for: accounts with their parts of its amount, in its sign."""
+    shares = tuple(parts)
+    taken = Posting(f"suspense:{bank}", sum(amount for _, amount in shares))
+    return Entry.of(
+        f"{UNIDENTIFIED}settled", (taken, *(Posting(account, -amount) for account, amount in shares))
+    )
+
+
+def unidentified_reopened_entry(settled: Entry) -> Entry:
+    """What two persons had said of the line is taken back."""
+    return Entry(f"{UNIDENTIFIED}reopened", settled.reversal().postings)
 
 
 def payable_changes(entry: Entry) -> tuple[tuple[str, int], ...]:

@@ -23,7 +23,15 @@ from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 
 # Alarms that the reconciliation raises and ends in its own transactions (`ports.finance.AlarmBooks`). No
 # query of the core tells when they are over, so the sweep leaves them alone and nobody closes one.
-ENDED_BY_WING = frozenset({Alarm.BREAKS_OPEN, Alarm.PAYOUT_CONTRADICTED, Alarm.PAYOUT_WAITS})
+ENDED_BY_WING = frozenset(
+    {
+        Alarm.BREAKS_OPEN,
+        Alarm.PAYOUT_CONTRADICTED,
+        Alarm.PAYOUT_WAITS,
+        Alarm.UNIDENTIFIED_CREDIT,
+        Alarm.UNIDENTIFIED_DEBIT,
+    }
+)
 
 # How many days before its deadline a dispute that nobody has answered is told of.
 EVIDENCE_DUE_DAYS = 3

@@ -8,7 +8,7 @@ from ekpay_switch.domain.decisions.journal import JOURNAL_MOMENT, JournalChart, 
 from ekpay_switch.domain.decisions.suspense import TAKING_MOMENT, SuspenseItem, UnfitTakingError, taking_fault
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import Entry
-from ekpay_switch.domain.ledger.settlement_postings import payable_changes
+from ekpay_switch.domain.ledger.settlement_postings import UNIDENTIFIED, payable_changes
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms
 from ekpay_switch.persistence.decisions.carry_out import Approval
 from ekpay_switch.persistence.decisions.proposals import read_takings
@@ -17,6 +17,8 @@ from ekpay_switch.persistence.ledger.suspense_items import list_open_items, lock
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.decisions import JournalProposal, ProposalView, SuspenseView
 from ekpay_switch.ports.finance import Adjustment
+
+_IS_UNIDENTIFIED = "SELECT true FROM journal_entries WHERE id = $1 AND starts_with(moment, $2)"
 
 
 class NoItemError(SwitchError):
@@ -92,6 +94,10 @@ def _about(item: SuspenseItem, takings: Collection[ProposalView]) -> list[Propos
 
 async def _items_of(connection: Connection, entry_id: UUID) -> Sequence[SuspenseItem]:
     items = await read_items(connection, entry_id)
+    if not items and await connection.fetchval(_IS_UNIDENTIFIED, entry_id, UNIDENTIFIED):
+        raise NoItemError(
+            f"of: entry {entry_id} belongs to an unidentified line of a bank: ekpay settle unidentified list"
+        )
     if not items:
         raise NoItemError(f"of: entry {entry_id} has put nothing into suspense that is decided here")
     return items

@@ -2,7 +2,8 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, Text, Uuid, func, text
 
-from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 _STANDS = text("rejected_at IS NULL")
 
@@ -40,9 +41,12 @@ Index(
     unique=True,
     postgresql_where=_STANDS,
 )
-# A line of our bank's statement that a decision about its break has booked: one row for each name of the line
-# and the entry that moves our bank, one with the sign turned for the entry that reverses it. While the sum is
-# not zero, nothing else books the line.
+# A line of our bank's statement that the reconciliation has booked, one row for each name of the line and the
+# entry that moves our bank, and one with the sign turned for the entry `releases` it. `booked_by` is a
+# decision about the break of the line (`break`); one that says what our bank has paid or received
+# (`resolution`); a line that nothing explains (`unidentified`), or its return (`return`). `bank` has the
+# statement, empty for that of the account through which transfers go. While a booking is not released,
+# nothing else books the line.
 break_bank_lines = Table(
     "break_bank_lines",
     metadata,
@@ -50,7 +54,18 @@ break_bank_lines = Table(
     Column("entry_id", Uuid, primary_key=True, index=True),
     Column("amount", BigInteger, nullable=False),
     instant("at", server_default=func.now()),
+    Column("booked_by", Text, nullable=False, server_default="break"),
+    Column("bank", Text, nullable=False, server_default=""),
+    Column("releases", Uuid),
     CheckConstraint("reference <> ''", name="reference"),
     CheckConstraint("amount <> 0", name="amount"),
+    CheckConstraint(one_of("booked_by", BankLineKind), name="booked_by"),
     info=APPEND_ONLY,
+)
+Index(
+    "uq_break_bank_lines_releases",
+    break_bank_lines.c.releases,
+    break_bank_lines.c.reference,
+    unique=True,
+    postgresql_where=text("releases IS NOT NULL"),
 )

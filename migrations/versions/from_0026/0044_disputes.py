@@ -12,7 +12,7 @@ Going back is refused while a chargeback is held or was returned, since old code
 from alembic import op
 
 revision = "0044"
-down_revision = "0042"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 

@@ -10,7 +10,7 @@ could not be explained any more.
 from alembic import op
 
 revision = "0048"
-down_revision = "0044"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 

@@ -75,7 +75,6 @@ class PayoutCredit:
 def batches_of(rows: pl.DataFrame, layouts: Mapping[str, Layout]) -> tuple[PayoutBatch, ...]:
     """Every batch that is expected, from the rows of ours that wait for credits and those of statements."""
     banks = [name for name, layout in layouts.items() if layout.kind == "statement"]
-    codes = {layout.code: name for name, layout in layouts.items() if layout.payout is not None}
     bank_rows = rows.filter(pl.col("institution").is_in(banks) & (pl.col("currency") == CURRENCY))
     credits_by_batch = (
         bank_rows.filter(pl.col("source") == FILE).group_by("reference").agg(pl.col("net").sum())
@@ -86,11 +85,21 @@ def batches_of(rows: pl.DataFrame, layouts: Mapping[str, Layout]) -> tuple[Payou
     )
     batches = []
     for key, bank, net, day in ours.sort("reference").iter_rows():
-        connector = codes.get(key[:-_DATE_LENGTH])
+        connector = connector_of_batch(key, layouts)
         if connector is not None:
             charge = layouts[bank].charge
             batches.append(PayoutBatch(key, bank, connector, day, net + charge, charge, credited.get(key)))
     return tuple(batches)
+
+
+def connector_of_batch(key: str, layouts: Mapping[str, Layout]) -> str | None:
+    """The connector whose payout a reference names; None where it names none."""
+    code, day = key[:-_DATE_LENGTH], key[-_DATE_LENGTH:]
+    if not day.isdigit():
+        return None
+    return next(
+        (name for name, layout in layouts.items() if layout.code == code and layout.payout is not None), None
+    )
 
 
 def credits_of(

@@ -3,7 +3,8 @@
     strict    =  settlement_bank - (prefunds + payables + in flight + refunds due + suspense + clearing)
     in cycle  =  strict + what connectors owe us and have not had to pay yet
 
-Only credit balances are owed: what one party owes us never covers what we owe another. In whole paisa.
+Only credit balances are owed: what one party owes us never covers what we owe another, and what has left a
+bank without an explanation never what came to it. In whole paisa.
 """
 
 from collections.abc import Iterable, Mapping
@@ -105,16 +106,22 @@ class TrustCover:
 
 
 def cover_of(
-    balances: Mapping[str, int], closings: Iterable[int] = (), overdue: Mapping[str, int] | None = None
+    balances: Mapping[str, int],
+    closings: Iterable[int] = (),
+    overdue: Mapping[str, int] | None = None,
+    unidentified_debits: Mapping[str, int] | None = None,
 ) -> TrustCover:
     """The cover of these balances, each in its account's own direction.
 
     `closings` are the closing balances of the banks' own newest statements, `overdue` tells what each
-    connector should have paid by now.
+    connector should have paid by now, `unidentified_debits` what has left without an explanation and stands
+    against other money on an account of suspense.
     """
-    closing_balances, late = tuple(closings), overdue or {}
+    closing_balances, late, left = tuple(closings), overdue or {}, unidentified_debits or {}
     owed_by_account = {
-        name: paisa for name, paisa in balances.items() if name.split(":")[0] in _LIABILITIES and paisa > 0
+        name: owed
+        for name, paisa in balances.items()
+        if name.split(":")[0] in _LIABILITIES and (owed := paisa + left.get(name, 0)) > 0
     }
     receivables, missing = {}, {}
     for name, paisa in balances.items():

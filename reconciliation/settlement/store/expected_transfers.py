@@ -33,7 +33,8 @@ WITHDRAWN: Final = " withdrawn"
 class BankTransfer:
     """A booked transfer; `amount` is in paisa, positive where it brings money to our bank account.
 
-    The bank's line bears one of `names`.
+    The bank's line bears one of `names`. `bank` has the statement, empty for that of the account through
+    which transfers go.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class BankTransfer:
     names: tuple[str, ...]
     approved_on: date
     is_reversed: bool
+    bank: str = ""
 
     @property
     def origin(self) -> str:
@@ -100,7 +102,9 @@ class OwnStatement:
 
     def _rows_of(self, transfer: BankTransfer, lines: Sequence[_BankLine]) -> Iterator[dict[str, object]]:
         origin = transfer.origin
-        reference = lines[0].reference if lines else f"{STRANGER}{transfer.names[0]}"
+        # Several lines may bear one reference; the one of this amount is meant.
+        fitting = [line for line in lines if line.amount == transfer.amount] or lines
+        reference = fitting[0].reference if fitting else f"{STRANGER}{transfer.names[0]}"
         row = self._row(transfer, reference)
         if not transfer.is_reversed:
             yield row
@@ -150,6 +154,7 @@ async def booked_transfers(connection: Connection, finance: Finance) -> list[Ban
             booking.names,
             business_date(booking.booked_at),
             booking.is_reversed,
+            booking.bank,
         )
         for booking in await finance.bank_lines.bookings(connection)
     ]

@@ -35,6 +35,7 @@ from reconciliation.resolutions.decision_records import CheckerVerdict, Resoluti
 from reconciliation.resolutions.decision_store import resolutions_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
 from reconciliation.resolutions.resolution_actions import ResolutionAction, read_resolution_rules
+from reconciliation.resolutions.resolution_postings import touches_our_bank
 from reconciliation.results.break_results import events_of, write_breaks
 from reconciliation.results.event_chain import NewEvent, append, verify_chain
 from reconciliation.results.file_results import write_files
@@ -180,6 +181,8 @@ class Scene:
         by: str = MAKER,
         **facts: object,
     ) -> Resolution:
+        if touches_our_bank(action):
+            facts.setdefault("bank_reference", f"FT-{uuid4()}")
         proposal = Proposal(break_id, action, "the bank will not pay", by)
         return await self.desk.propose(replace(proposal, **facts))  # type: ignore[arg-type]
 

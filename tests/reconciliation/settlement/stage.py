@@ -12,6 +12,7 @@ import polars as pl
 
 from ekpay_switch.domain.ledger.entries import Entry, increase
 from ekpay_switch.persistence.alarms.wing import WingAlarms
+from ekpay_switch.persistence.bank_lines import BankLineRows
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.canonical_row import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
@@ -67,6 +68,10 @@ class Office:
     @cached_property
     def alarms(self) -> WingAlarms:
         return WingAlarms()
+
+    @cached_property
+    def bank_lines(self) -> BankLineRows:
+        return BankLineRows()
 
     async def connect(self, role: str = "app") -> Any:  # noqa: ANN401 - the driver's own
         return await self.books_.database.connect(role)

@@ -72,6 +72,12 @@ class Days(NightStage):
         return read_setting(cast("Finance", self))
 
 
+# What the capital's line was has been decided.
+BOOKED = """
+INSERT INTO break_bank_lines (reference, entry_id, amount) VALUES ('TOP-UP', gen_random_uuid(), $1)
+"""
+
+
 @pytest.fixture
 async def days(books: Books, stage: Stage, tmp_path: Path) -> Days:
     """Sunday: one payment collected, one bill due, both told by their files; the night is run."""
@@ -82,6 +88,7 @@ async def days(books: Books, stage: Stage, tmp_path: Path) -> Days:
     await days.money.hold(
         {"settlement_bank": CAPITAL, "receivable:npsb": PAID.net, "payable:breb_postpaid": DUE}
     )
+    await books.tell(BOOKED, CAPITAL)
     await books.tell(CLOSE)
     await days.full_night(SUN)
     return days

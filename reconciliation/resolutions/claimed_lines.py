@@ -1,0 +1,85 @@
+"""The line of our bank behind a decision that says what the bank has paid or received.
+
+Such a decision names the line by the bank's reference, and books it as everything else does: once. A line
+that `ekpay settle credits` has put into suspense as unidentified is taken over by the decision.
+"""
+
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
+from ekpay_switch.ports.finance import Connection, Finance
+from reconciliation.resolutions.booked_transfers import BookedTransferError, keep_booked
+from reconciliation.resolutions.decision_records import Resolution, UnfitError
+from reconciliation.resolutions.resolution_postings import BANK, touches_our_bank
+from reconciliation.results.records import BreakRecord
+from reconciliation.unidentified.item_store import items_named, items_of_entries
+from reconciliation.unidentified.item_takeover import take_over
+from reconciliation.unidentified.items import ItemState, UnidentifiedItem
+
+
+async def line_of_claim(
+    connection: Connection, finance: Finance, resolution: Resolution
+) -> UnidentifiedItem | None:
+    """The unidentified line that a decision takes over; None where it has no line, or nothing has booked it.
+
+    Locks the names of the line until the transaction ends.
+
+    Raises:
+        BookedTransferError: something else has booked the line.
+        UnfitError: it names no line, or an unidentified one of another amount, or one that is decided.
+    """
+    reference = resolution.bank_reference
+    if resolution.reverses is not None or not touches_our_bank(resolution.action):
+        return None
+    if not reference or len(reference.split()) > 1:
+        raise UnfitError("bank_reference: say the bank's own reference of the transfer, without spaces")
+    named = await items_named(connection, reference)
+    names = {reference, *(name for item in named for name in item.names)}
+    standing = [
+        booking
+        for booking in await finance.bank_lines.lock(connection, names)
+        if booking.names[0] == reference
+    ]
+    elsewhere = [booking for booking in standing if booking.kind != BankLineKind.UNIDENTIFIED]
+    if elsewhere:
+        raise BookedTransferError(f"bank_reference: {elsewhere[0]} has booked {reference}")
+    items = await items_of_entries(connection, [booking.id for booking in standing])
+    if not items:
+        return None
+    item, amount = items[0], _moved_at_bank(resolution)
+    if item.state is not ItemState.OPEN or item.amount != amount:
+        raise UnfitError(
+            f"bank_reference: unidentified line {item.number} of {item.amount} paisa is {item.state.value}; "
+            f"the decision moves {amount} paisa"
+        )
+    return item
+
+
+async def book_line(
+    connection: Connection, finance: Finance, resolution: Resolution, broken: BreakRecord
+) -> None:
+    """Book the bank's line of an approved decision, whose entry is posted in the same transaction.
+
+    Raises:
+        BookedTransferError: something else has booked it since the proposal.
+        UnfitError: it was decided otherwise since.
+    """
+    if not touches_our_bank(resolution.action):
+        await keep_booked(connection, finance, resolution, broken)
+        return
+    item = await line_of_claim(connection, finance, resolution)
+    names = {resolution.bank_reference}
+    if item is not None:
+        await take_over(connection, finance, item, resolution.id)
+        names |= set(item.names)
+    free = names - {booking.names[0] for booking in await finance.bank_lines.lock(connection, names)}
+    await finance.bank_lines.book(
+        connection,
+        resolution.entry_id,
+        free,
+        _moved_at_bank(resolution),
+        kind=BankLineKind.RESOLUTION,
+        bank="" if item is None else item.bank,
+    )
+
+
+def _moved_at_bank(resolution: Resolution) -> int:
+    return sum(paisa for account, paisa in resolution.postings if account == BANK)

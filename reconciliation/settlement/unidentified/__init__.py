@@ -1,0 +1,1 @@
+"""Lines of our banks' statements that nothing explains: found, linked, split, returned."""

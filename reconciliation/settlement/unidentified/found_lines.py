@@ -1,0 +1,249 @@
+"""The step of `ekpay settle credits` that books lines of our banks which nothing explains.
+
+Items whose line is gone from a corrected statement are taken back.
+
+The names of all lines are locked before anything is posted, as everywhere: names, then items, then entries.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
+from ekpay_switch.domain.ledger.settlement_postings import (
+    unidentified_booked_entry,
+    unidentified_withdrawn_entry,
+)
+from ekpay_switch.ports.finance import Adjustment, BankBooking, Connection, Finance
+from reconciliation.settlement.journal_entries import entry_id
+from reconciliation.settlement.unidentified.statement_lines import BankLine
+from reconciliation.unidentified.item_store import (
+    decision_by,
+    find_items,
+    newest_number,
+    write_events,
+    write_items,
+)
+from reconciliation.unidentified.items import (
+    ItemAction,
+    ItemEvent,
+    ItemState,
+    NewItemEvent,
+    UnidentifiedItem,
+    entry_id_of_event,
+    subject_of,
+)
+
+_GONE: Final = "the bank's statement has the line no more"
+_NO_LINE_NOW: Final = frozenset({ItemState.GONE, ItemState.TAKEN})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLines:
+    """What a statement has changed: items that were found, taken back, or decided before they went."""
+
+    found: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLines:
+    """What was read of all statements of our banks: the keys of all lines, and those that nothing explains.
+
+    `narratives` are by the name of a line's row.
+    """
+
+    keys: frozenset[str]
+    unexplained: Sequence[BankLine]
+    narratives: Mapping[str, str]
+
+
+async def follow_statements(connection: Connection, finance: Finance, lines: StatementLines) -> FoundLines:
+    """Book what is new among the lines that nothing explains, and take back what the statements have no more.
+
+    The accounts of suspense exist. Repeated, it changes nothing.
+    """
+    items = {item.line_key: item for item in await find_items(connection)}
+    new = [line for line in lines.unexplained if _is_new(items.get(line.key))]
+    known = [item for item in items.values() if item.state not in _NO_LINE_NOW]
+    lost = [item for item in known if item.line_key not in lines.keys]
+    stay = [item for item in known if item.line_key in lines.keys]
+    names = {name for line in new for name in line.names} | {name for item in lost for name in item.names}
+    sharing = [item for item in stay if names & set(item.names)]
+    names |= {name for item in sharing for name in item.names}
+    await finance.bank_lines.lock(connection, names)
+    gone, missing = await _take_back(connection, finance, lost)
+    await _keep_names(connection, finance, sharing)
+    standing = await finance.bank_lines.lock(connection, names)
+    found = await _book(connection, finance, _bookable(new, standing), items, lines.narratives)
+    await _find_again(connection, finance, known, lines.keys)
+    return FoundLines(found, gone, missing)
+
+
+def _is_new(item: UnidentifiedItem | None) -> bool:
+    return item is None or item.state in _NO_LINE_NOW
+
+
+def _bookable(
+    lines: Sequence[BankLine], standing: Sequence[BankBooking]
+) -> list[tuple[BankLine, frozenset[str]]]:
+    """The lines that nothing else has booked, with the names that are theirs alone."""
+    taken = {booking.names[0] for booking in standing if booking.kind == BankLineKind.UNIDENTIFIED}
+    elsewhere = {booking.names[0] for booking in standing} - taken
+    bookable = []
+    for line in lines:
+        if elsewhere & set(line.names):
+            continue
+        names = frozenset(line.names) - taken
+        taken |= names
+        bookable.append((line, names))
+    return bookable
+
+
+async def _book(
+    connection: Connection,
+    finance: Finance,
+    bookable: Sequence[tuple[BankLine, frozenset[str]]],
+    items: Mapping[str, UnidentifiedItem],
+    narratives: Mapping[str, str],
+) -> tuple[int, ...]:
+    number = await newest_number(connection)
+    rows: list[tuple[object, ...]] = []
+    events, entries, alarms, numbers = [], [], [], []
+    for line, _ in bookable:
+        item = items.get(line.key)
+        if item is None:
+            number += 1
+            item_id, its_number, revision = entry_id("unidentified line", line.key), number, 1
+            rows.append(_row(line, item_id, number, narratives.get(line.row_name, "")))
+        else:
+            item_id, its_number, revision = item.id, item.number, item.revision + 1
+        booked = entry_id_of_event(item_id, revision)
+        entries.append(Adjustment.of(booked, unidentified_booked_entry(line.bank, line.amount)))
+        events.append(
+            NewItemEvent(
+                item_id, revision, ItemEvent.FOUND, ItemState.OPEN, entry_id=booked, reason=line.row_name
+            )
+        )
+        alarms.append(raised_alarm(its_number, line.amount, _facts(line)))
+        numbers.append(its_number)
+    await write_items(connection, rows)
+    for (line, names), entry in zip(bookable, entries, strict=True):
+        await _keep(connection, finance, entry.id, names, line)
+    await finance.books.post(connection, entries)
+    await write_events(connection, events)
+    if alarms:
+        await finance.alarms.raise_alarms(connection, alarms)
+    return tuple(numbers)
+
+
+def _row(line: BankLine, item_id: UUID, number: int, narrative: str) -> tuple[object, ...]:
+    return (
+        item_id, number, line.key, line.bank, line.day, line.amount, line.our_reference, line.bank_reference,
+        narrative, line.row_name,
+    )  # fmt: skip
+
+
+def raised_alarm(number: int, amount: int, facts: Mapping[str, str]) -> RaisedAlarm:
+    """The alarm that an item waits for two persons; `amount` is that of its line, in paisa."""
+    kind = Alarm.UNIDENTIFIED_CREDIT if amount > 0 else Alarm.UNIDENTIFIED_DEBIT
+    return RaisedAlarm(kind, subject_of(number), amount=abs(amount), facts=facts)
+
+
+def _facts(line: BankLine) -> Mapping[str, str]:
+    return {"bank": line.bank, "day": line.day.isoformat(), "reference": line.reference}
+
+
+async def _take_back(
+    connection: Connection, finance: Finance, lost: Collection[UnidentifiedItem]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Reverse what nobody has decided; what was decided is an alarm until two persons reverse it."""
+    lapsed, gone, missing = await _divide(connection, lost)
+    events = [
+        NewItemEvent(
+            item.id, item.revision + 1, ItemEvent.LAPSED, ItemState.OPEN, item.decision_id, reason=_GONE
+        )
+        for item in lapsed
+    ]
+    entries = []
+    waiting = {item.id for item in lapsed}
+    for item in gone:
+        revision = item.revision + (2 if item.id in waiting else 1)
+        reversal = entry_id_of_event(item.id, revision)
+        entries.append(Adjustment.of(reversal, unidentified_withdrawn_entry(item.bank, item.amount)))
+        events.append(
+            NewItemEvent(item.id, revision, ItemEvent.GONE, ItemState.GONE, entry_id=reversal, reason=_GONE)
+        )
+        await finance.bank_lines.release(connection, item.booked_entry_id, reversal)
+    events += [
+        NewItemEvent(item.id, item.revision + 1, ItemEvent.MISSING, ItemState.MISSING, reason=_GONE)
+        for item in missing
+    ]
+    await finance.books.post(connection, entries)
+    await write_events(connection, events)
+    if gone:
+        await finance.alarms.end_alarms(connection, [item.subject for item in gone], _GONE)
+    if missing:
+        await finance.alarms.raise_alarms(
+            connection, [raised_alarm(item.number, item.amount, {"why": _GONE}) for item in missing]
+        )
+    return tuple(item.number for item in gone), tuple(item.number for item in missing)
+
+
+async def _divide(
+    connection: Connection, lost: Collection[UnidentifiedItem]
+) -> tuple[list[UnidentifiedItem], list[UnidentifiedItem], list[UnidentifiedItem]]:
+    """Items whose proposal lapses, those that go (the former too), and those that were decided before."""
+    lapsed, gone, missing = [], [], []
+    for item in lost:
+        if item.state is ItemState.OPEN:
+            gone.append(item)
+        elif item.state is ItemState.SETTLED:
+            missing.append(item)
+        elif item.state is ItemState.PROPOSED and item.decision_id is not None:
+            decision = await decision_by(connection, item.decision_id)
+            if decision.action is not ItemAction.REVERSE:
+                lapsed.append(item)
+                gone.append(item)
+    return lapsed, gone, missing
+
+
+async def _keep_names(connection: Connection, finance: Finance, items: Sequence[UnidentifiedItem]) -> None:
+    """Book lines under references that they shared with a line that is gone."""
+    names = {name for item in items for name in item.names}
+    standing = {booking.names[0] for booking in await finance.bank_lines.lock(connection, names)}
+    for item in items:
+        free = set(item.names) - standing
+        standing |= free
+        if free:
+            await _keep(connection, finance, item.booked_entry_id, free, item)
+
+
+async def _keep(
+    connection: Connection,
+    finance: Finance,
+    booked: UUID,
+    names: Collection[str],
+    line: BankLine | UnidentifiedItem,
+) -> None:
+    kind = BankLineKind.UNIDENTIFIED
+    await finance.bank_lines.book(connection, booked, names, line.amount, kind=kind, bank=line.bank)
+
+
+async def _find_again(
+    connection: Connection, finance: Finance, known: Sequence[UnidentifiedItem], present: Collection[str]
+) -> None:
+    """End the alarms of decided items whose line is back."""
+    back = [item for item in known if item.state is ItemState.MISSING and item.line_key in present]
+    await write_events(
+        connection,
+        [
+            NewItemEvent(item.id, item.revision + 1, ItemEvent.FOUND, ItemState.SETTLED, reason=item.row_name)
+            for item in back
+        ],
+    )
+    if back:
+        await finance.alarms.end_alarms(connection, [item.subject for item in back], "the line is back")

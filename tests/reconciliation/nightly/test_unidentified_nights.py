@@ -1,0 +1,110 @@
+"""Lines that nothing explains, from the night to the books: one door, and the next night is sound."""
+
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+import pytest
+
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.ports.finance import Finance
+from reconciliation.resolutions.break_audit import first_broken
+from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution, UnfitError
+from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
+from reconciliation.resolutions.resolution_actions import ResolutionAction
+from reconciliation.settlement.current_state import open_work, read_setting
+from reconciliation.settlement.post_outcomes import post_outcomes
+from reconciliation.settlement.unidentified.found_lines import FoundLines
+from tests.reconciliation.institution_files import Credit, Movement, at
+from tests.reconciliation.nightly.stage import MON, NPSB, SUN, TUE, WED
+from tests.reconciliation.nightly.test_bank_transfers import TOP_UP, booked, sound, staffed, statement
+from tests.reconciliation.resolutions.test_case_thirteen import Switch
+from tests.reconciliation.settlement.sample_lines import THU
+
+LINE = Credit(500_000, "PARTNER-7", "SB7", charge=0)
+LOST = Movement("000000000009", at("2026-04-05 11:00:00"), 500_000, 0, theirs="F9")
+
+
+@pytest.fixture
+def stage(place: Endpoint, tmp_path: Path) -> Switch:
+    return Switch(place, tmp_path / "home")
+
+
+async def follow(stage: Switch) -> FoundLines:
+    async with open_work(read_setting(cast("Finance", stage))) as work:
+        return (await post_outcomes(work)).lines
+
+
+async def is_sound(stage: Switch) -> bool:
+    """What the audit proves of the wing; the lines of this stage were posted by nobody."""
+    connection = await stage.connect("audit")
+    try:
+        assert await first_broken(connection) is None
+    finally:
+        await connection.close()
+    return True
+
+
+async def balance(stage: Switch, account: str) -> int:
+    connection = await stage.connect()
+    try:
+        return (await stage.books.balances(connection)).get(account, 0)
+    finally:
+        await connection.close()
+
+
+async def break_of(stage: Switch, code: str, reference: str) -> UUID:
+    query = "SELECT id FROM reconciliation.breaks WHERE code = $1 AND reference = $2"
+    (row,) = await stage.rows(query, code, reference)
+    return UUID(str(row["id"]))
+
+
+async def decided(stage: Switch, break_id: UUID, action: ResolutionAction, **more: object) -> Resolution:
+    desk = ResolutionActions.of(cast("Finance", stage))
+    asked = await desk.propose(Proposal(break_id, action, "their letter", "rahima", **more))  # type: ignore[arg-type]
+    return await desk.check(CheckOrder(asked.id, "karim", CheckerVerdict.APPROVED))
+
+
+async def test_the_break_of_an_unidentified_line_moves_no_money_and_ends_with_the_next_night(
+    stage: Switch,
+) -> None:
+    await staffed(stage)
+    await sound(stage, SUN)
+    statement(stage, MON, LINE, Credit(700, "", "SB8", charge=0))
+    await sound(stage, MON)
+    await booked(stage, TOP_UP, 700, "SB8", MON)
+    assert (await follow(stage)).found == (1,), "the other line is a top-up by now"
+    with pytest.raises(
+        UnfitError, match=r"unidentified line of entry .* is booked: link, split or return it"
+    ):
+        await decided(stage, await break_of(stage, "FILE_ONLY", "PARTNER-7"), ResolutionAction.TO_SUSPENSE)
+    found = await sound(stage, TUE)
+    assert ("FILE_ONLY", "PARTNER-7", "closed") in found
+    assert await follow(stage) == FoundLines()
+    assert await balance(stage, "suspense:stmt_sonali") == 500_000
+
+
+async def test_a_claim_that_was_received_takes_its_line_over_and_gives_it_back(stage: Switch) -> None:
+    """So the money is booked once: by the decision, and as unidentified again once that is reversed."""
+    await staffed(stage)
+    stage.book(NPSB, LOST)
+    await sound(stage, SUN)
+    statement(stage, MON, LINE)
+    await sound(stage, MON)
+    await follow(stage)
+    await sound(stage, TUE)
+    broken = await break_of(stage, "LEDGER_ONLY", LOST.ours)
+    await decided(stage, broken, ResolutionAction.CLAIM)
+    with pytest.raises(UnfitError, match=r"^bank_reference: say the bank's own"):
+        await decided(stage, broken, ResolutionAction.CLAIM_RECEIVED)
+    received = await decided(stage, broken, ResolutionAction.CLAIM_RECEIVED, bank_reference="SB7")
+    accounts = ("settlement_bank", "suspense:stmt_sonali", "claim:npsb")
+    assert [await balance(stage, account) for account in accounts] == [597_700, 0, 0]
+    assert {state for _, _, state in await sound(stage, WED)} == {"closed", "resolved"}
+    assert await follow(stage) == FoundLines()
+    assert await is_sound(stage)
+    await decided(stage, broken, ResolutionAction.CLAIM_RECEIVED, reverses=received.id)
+    await sound(stage, THU)
+    assert (await follow(stage)).found == (1,)
+    assert [await balance(stage, account) for account in accounts] == [597_700, 500_000, 500_000]
+    assert await is_sound(stage)
