@@ -5,7 +5,7 @@ Items whose line is gone from a corrected statement are taken back.
 The names of all lines are locked before anything is posted, as everywhere: names, then items, then entries.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -66,21 +66,32 @@ async def follow_statements(connection: Connection, finance: Finance, lines: Sta
 
     The accounts of suspense exist. Repeated, it changes nothing.
     """
+    await finance.bank_lines.lock(connection, _names(lines, await find_items(connection)))
+    # What decisions about breaks have taken over meanwhile is known only now.
     items = {item.line_key: item for item in await find_items(connection)}
-    new = [line for line in lines.unexplained if _is_new(items.get(line.key))]
     known = [item for item in items.values() if item.state not in _NO_LINE_NOW]
-    lost = [item for item in known if item.line_key not in lines.keys]
-    stay = [item for item in known if item.line_key in lines.keys]
-    names = {name for line in new for name in line.names} | {name for item in lost for name in item.names}
-    sharing = [item for item in stay if names & set(item.names)]
-    names |= {name for item in sharing for name in item.names}
+    names = _names(lines, items.values())
     await finance.bank_lines.lock(connection, names)
-    gone, missing = await _take_back(connection, finance, lost)
-    await _keep_names(connection, finance, sharing)
+    gone, missing = await _take_back(connection, finance, [item for item in known if _is_lost(item, lines)])
+    await _keep_names(connection, finance, [item for item in known if not _is_lost(item, lines)], names)
     standing = await finance.bank_lines.lock(connection, names)
+    new = [line for line in lines.unexplained if _is_new(items.get(line.key))]
     found = await _book(connection, finance, _bookable(new, standing), items, lines.narratives)
     await _find_again(connection, finance, known, lines.keys)
     return FoundLines(found, gone, missing)
+
+
+def _names(lines: StatementLines, items: Iterable[UnidentifiedItem]) -> frozenset[str]:
+    """The names of lines that are new or lost, and of those that share one with them."""
+    by_key = {item.line_key: item for item in items}
+    names = {name for line in lines.unexplained if _is_new(by_key.get(line.key)) for name in line.names}
+    names |= {name for item in by_key.values() if _is_lost(item, lines) for name in item.names}
+    shared = {name for item in by_key.values() if names & set(item.names) for name in item.names}
+    return frozenset(names | shared)
+
+
+def _is_lost(item: UnidentifiedItem, lines: StatementLines) -> bool:
+    return item.state not in _NO_LINE_NOW and item.line_key not in lines.keys
 
 
 def _is_new(item: UnidentifiedItem | None) -> bool:
@@ -211,12 +222,13 @@ async def _divide(
     return lapsed, gone, missing
 
 
-async def _keep_names(connection: Connection, finance: Finance, items: Sequence[UnidentifiedItem]) -> None:
-    """Book lines under references that they shared with a line that is gone."""
-    names = {name for item in items for name in item.names}
+async def _keep_names(
+    connection: Connection, finance: Finance, items: Sequence[UnidentifiedItem], names: Collection[str]
+) -> None:
+    """Book lines under references, of these locked names, that they shared with a line that is gone."""
     standing = {booking.names[0] for booking in await finance.bank_lines.lock(connection, names)}
     for item in items:
-        free = set(item.names) - standing
+        free = (set(item.names) & set(names)) - standing
         standing |= free
         if free:
             await _keep(connection, finance, item.booked_entry_id, free, item)

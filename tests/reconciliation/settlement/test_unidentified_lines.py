@@ -340,6 +340,28 @@ async def test_the_audit_proves_items(stage: Stage) -> None:
     await connection.close()
 
 
+async def test_two_bookings_of_one_line_at_once_book_it_once(stage: Stage) -> None:
+    """A person books the line by its reference while `credits` finds it: the second sees the first."""
+    stage.rows = [stranger(900, "ANY", "SB7") | {"ordinal": 1}]
+    await stage.run(MON)
+    connection = await stage.office.connect()
+    async with connection.transaction():
+        await refuse_booked_line(connection, ["SB7"], uuid4())
+        credits_ = asyncio.create_task(stage.follow())
+        await waits_for_a_name(stage)
+        await stage.office.bank_lines.book(connection, uuid4(), ["SB7"], 900)
+    assert (await credits_).lines.found == ()
+    await connection.close()
+    assert await stage.balances() == {}
+
+
+async def waits_for_a_name(stage: Stage) -> None:
+    """Until somebody waits for the lock of a line's name."""
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7 AND NOT granted"
+    while not await stage.books.value(query):  # noqa: ASYNC110 - what another connection waits for
+        await asyncio.sleep(0.01)
+
+
 async def test_nothing_else_books_the_line_or_takes_from_its_entry(stage: Stage) -> None:
     await follow(stage, stranger(900, "ANY", "SB7"))
     entry_id = (await item(stage)).booked_entry_id
