@@ -119,6 +119,22 @@ class Disputes(Protocol):
         """
         ...
 
+    async def find_by_name(self, connector_id: str, name: str) -> DisputeView:
+        """The dispute of this connector's name.
+
+        Raises:
+            UnknownDisputeError: there is none.
+        """
+        ...
+
+    async def collected_as(self, connector_id: str, name: str) -> tuple[UUID, str]:
+        """The payment that a connector collected under its own transaction or our reference, and the former.
+
+        Raises:
+            DisputeTargetError: it collected nothing under this name.
+        """
+        ...
+
     async def steps(self, dispute_id: int) -> Sequence[DisputeStep]:
         """What happened to it, the oldest first."""
         ...

@@ -1,14 +1,17 @@
 """`ekpay disputes`: what payers contest through their connectors, and what two persons of finance decide."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_name, visible_text
 from ekpay_switch.cli.billers.profiles import profiles_of
+from ekpay_switch.cli.disputes.notice_file import read_notices
+from ekpay_switch.cli.disputes.notices import BurdenOf, record_notice
 from ekpay_switch.cli.disputes.options import (
     Amount,
     Consent,
@@ -32,6 +35,7 @@ from ekpay_switch.cli.disputes.wording import HEADINGS, dispute_lines, list_row,
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import show_json, show_table
 from ekpay_switch.domain.disputes.dispute import AGAINST_US, OPEN, DisputeEvent, DisputeState
+from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.persistence.disputes.desk import PostgresDisputes
 from ekpay_switch.persistence.refunds.staff_actions import RefundStaffActions
 from ekpay_switch.persistence.short_transactions import ShortTransactions
@@ -89,6 +93,31 @@ def open_(
     new = NewDispute(payment_id, name, amount, reason, dhaka_date(due), transaction or "")
     dispute = _decide(as_, ASKER_VARIABLE, lambda desk: desk.open(new, as_))
     typer.echo(f"Dispute {dispute.id} is {dispute.state.replace('_', ' ')}, round {dispute.round}.")
+
+
+@app.command("read")
+def read_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV; see the how-to.")],
+    connector: Annotated[str, typer.Option(callback=visible_name, help="The connector that tells it.")],
+    as_: First,
+    consent: Consent = None,
+    *,
+    our_loss: OurLoss = False,
+) -> None:
+    """Record a file of a connector's notices: what moves money waits for a second person.
+
+    A file with anything unreadable is refused whole, and one notice that our books refuse stops it. Read
+    again, it says what is known already. --consent or --our-loss says who bears what it tells as held.
+    """
+    notices = read_notices(file.read_bytes())
+
+    async def _record(opened: Session) -> None:
+        async with _open_desk(opened) as (desk, transactions):
+            burden_of = _burden_of(opened, transactions, consent, our_loss=our_loss)
+            for notice in notices:
+                typer.echo(printable(await record_notice(desk, connector, notice, burden_of, as_)))
+
+    act_as(as_, ASKER_VARIABLE, lambda opened, _: _record(opened))
 
 
 @app.command("open-round")
@@ -178,22 +207,15 @@ def hold_money(
     A chargeback that is recorded already under this reference becomes the money of the dispute. Where the
     biller takes nothing back, say who bears it: --consent REFERENCE or --our-loss.
     """
-    session = open_session()
-    takers = {profile.id for profile in profiles_of(session.settings) if profile.takes_back}
 
-    async def _propose(session_: Session) -> DisputeView:
-        transactions = ShortTransactions(session_.database.connect)
-        try:
-            desk = PostgresDisputes(transactions)
+    async def _hold(opened: Session) -> DisputeView:
+        async with _open_desk(opened) as (desk, transactions):
             dispute = await named_dispute(desk, number, is_last=last)
-            payee = await RefundStaffActions(transactions).payee_of(dispute.payment_id)
-            burden = burden_option(consent, our_loss=our_loss, takes_back=payee in takers)
+            burden = await _burden_of(opened, transactions, consent, our_loss=our_loss)(dispute)
             proposal = DisputeProposal(DisputeEvent.MONEY_HELD, word, movement, burden=burden)
             return await desk.propose(dispute.id, proposal, as_)
-        finally:
-            await transactions.close()
 
-    _report_waiting(act_as(as_, ASKER_VARIABLE, lambda opened, _: _propose(opened), session))
+    _report_waiting(act_as(as_, ASKER_VARIABLE, lambda opened, _: _hold(opened)))
 
 
 @app.command()
@@ -285,11 +307,30 @@ def _read(work: Work[Result]) -> Result:
 
 
 async def _at_desk(session: Session, work: Work[Result]) -> Result:
+    async with _open_desk(session) as (desk, _):
+        return await work(desk)
+
+
+@asynccontextmanager
+async def _open_desk(session: Session) -> AsyncIterator[tuple[Disputes, ShortTransactions]]:
     transactions = ShortTransactions(session.database.connect)
     try:
-        return await work(PostgresDisputes(transactions))
+        yield PostgresDisputes(transactions), transactions
     finally:
         await transactions.close()
+
+
+def _burden_of(
+    session: Session, transactions: ShortTransactions, consent: str | None, *, our_loss: bool
+) -> BurdenOf:
+    """Who bears the money of a dispute, as it was typed and as its biller's manifest says."""
+    takers = {profile.id for profile in profiles_of(session.settings) if profile.takes_back}
+
+    async def _of_dispute(dispute: DisputeView) -> Burden:
+        payee = await RefundStaffActions(transactions).payee_of(dispute.payment_id)
+        return burden_option(consent, our_loss=our_loss, takes_back=payee in takers)
+
+    return _of_dispute
 
 
 def _report_waiting(dispute: DisputeView) -> None:

@@ -57,6 +57,15 @@ HAS_EVIDENCE = "SELECT EXISTS (SELECT FROM dispute_files WHERE dispute_id = $1 A
 READ_CONTENT = """
 SELECT content FROM dispute_files WHERE dispute_id = $1 AND starts_with(encode(sha256, 'hex'), lower($2))
 """
+# By the connector's name of the movement, or by our reference that it was sent.
+READ_COLLECTED = """
+SELECT t.payment_id, t.provider_transaction FROM tries AS t
+WHERE t.connector_id = $1 AND t.provider_transaction = $2 AND t.collected IS NOT NULL
+UNION ALL
+SELECT t.payment_id, t.provider_transaction FROM attempts AS a JOIN tries AS t ON t.attempt_id = a.id
+WHERE a.far_side = $1 AND a.reference = $2 AND t.collected IS NOT NULL
+LIMIT 1
+"""
 ONE_PER_MOVEMENT = "uq_refunds_provider_refund"
 Work = Callable[[DisputeCase], Awaitable[None]]
 
@@ -102,6 +111,24 @@ class PostgresDisputes:
         if row is None:
             raise UnknownDisputeError("dispute: there is none yet")
         return view_of(row)
+
+    async def find_by_name(self, connector_id: str, name: str) -> DisputeView:
+        """See `ports.disputes.Disputes`."""
+        row = await self._transactions.run(
+            lambda connection: connection.fetchrow(READ_NAMED, connector_id, name)
+        )
+        if row is None:
+            raise UnknownDisputeError(f"dispute: {connector_id} has told of none of the name {name}")
+        return view_of(row)
+
+    async def collected_as(self, connector_id: str, name: str) -> tuple[UUID, str]:
+        """See `ports.disputes.Disputes`."""
+        row = await self._transactions.run(
+            lambda connection: connection.fetchrow(READ_COLLECTED, connector_id, name)
+        )
+        if row is None:
+            raise DisputeTargetError(f"collected: {connector_id} collected nothing under {name}")
+        return row["payment_id"], row["provider_transaction"] or ""
 
     async def steps(self, dispute_id: int) -> Sequence[DisputeStep]:
         """See `ports.disputes.Disputes`."""

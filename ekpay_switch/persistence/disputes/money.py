@@ -18,6 +18,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
+from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundKind, RefundState, refund_due_entry
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
 from ekpay_switch.persistence.collections.share_postings import write_share_reversal
@@ -57,6 +58,21 @@ class ClaimSettledError(SwitchError):
         super().__init__(
             f"event: {how}; reject it, and end the dispute with what settled it:"
             f" ekpay disputes settle {dispute_id} --settlement REFERENCE"
+        )
+
+
+class UnnamedBearerError(RefundRefusedError):
+    """The biller takes no payment back, and nobody is named who bears the money of the dispute."""
+
+    def __init__(self, dispute_id: int) -> None:
+        super().__init__(RefundRefusal.FINAL)
+        self._dispute_id = dispute_id
+
+    def __str__(self) -> str:
+        """What to do about it."""
+        return (
+            f"bearer: its biller takes no payment back; reject this, and say who bears it:"
+            f" ekpay disputes held {self._dispute_id} --consent REFERENCE, or --our-loss"
         )
 
 
@@ -109,6 +125,8 @@ async def record_held_money(
     answer = await ask_chargeback(case.connection, new, case.target, movement)
     if isinstance(answer, ChargebackLimit):
         raise ChargebackTooLargeError(answer)
+    if answer is RefundRefusal.FINAL:
+        raise UnnamedBearerError(case.row["id"])
     if not isinstance(answer, RefundOpened):
         raise RefundRefusedError(answer)
     refund = await lock_refund(case.connection, new.refund_id)

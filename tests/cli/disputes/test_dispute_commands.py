@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from ekpay_switch.cli.disputes.notice_file import COLUMNS
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay, Typed
@@ -120,3 +121,28 @@ def test_what_is_typed_wrong_names_its_field_and_changes_nothing(
     name = f"E-{asks[-1]}"
     assert "collected" in _open(ekpay, paid, name, asks, "--transaction", "another's").err
     assert name not in ekpay("disputes", "list", "--all").out
+
+
+def test_a_file_of_notices_is_recorded_once_and_its_money_waits_for_a_second_person(
+    ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str], tmp_path: Path
+) -> None:
+    asks, approves = persons
+    name, told = f"F-{asks[-1]}", tmp_path / "notices.csv"
+    lines = (
+        ",".join(COLUMNS),
+        f"{name},notified,{paid.order.reference},400,2026-12-09,not received,,",
+        f"{name},money_held,,,,,CB-{name},letter",
+    )
+    told.write_text("\n".join(lines))
+    words = ("disputes", "read", str(told), "--connector", "bkash", "--our-loss", "--as", asks)
+    (opened, waits) = _done(ekpay(*words, **FIRST)).splitlines()
+    assert f"({name}) is notified" in opened
+    assert f"({name}): money held waits for approval" in waits
+    _done(ekpay("disputes", "approve", "--last", "--as", approves, **SECOND))
+    assert _done(ekpay(*words, **FIRST)).splitlines()[1].endswith("money held is known")
+    told.write_text("\n".join((*lines, f"{name}9,won,,,,,,letter")))
+    unknown = ekpay(*words, **FIRST)
+    assert (unknown.code, f"line 4: dispute: bkash has told of none of the name {name}9" in unknown.err) == (
+        1,
+        True,
+    )
