@@ -139,8 +139,11 @@ class AccountRegistry(_Strict):
         if len(set(creditors)) != len(creditors):
             raise ValueError("a creditor has one account")
         others = {name: bounds.below_minimum for name, bounds in self.rails.items() if bounds.below_minimum}
-        if ({account.rail for account in self.accounts} | set(others.values())) - set(self.rails):
-            raise ValueError("a rail is used that has no bounds")
+        users = [(str(account.creditor), account.rail) for account in self.accounts]
+        users += [(f"rails.{name}.below_minimum", other) for name, other in others.items()]
+        for user, rail in users:
+            if rail not in self.rails:
+                raise ValueError(f"{user}: rail {rail} has no bounds in [rails.{rail}]")
         if any(other in others for other in others.values()):
             raise ValueError("below_minimum names a rail that takes smaller amounts by itself")
         return self
