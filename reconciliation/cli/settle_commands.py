@@ -3,35 +3,37 @@
 Amounts on screens are taka; in JSON and CSV they are whole paisa.
 """
 
-import asyncio
 import csv
 import io
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
 from reconciliation.cli.money_tables import show_fitting
-from reconciliation.errors import ReconciliationError, UnknownPartyError
+from reconciliation.cli.payouts.limit_commands import limit, limits
+from reconciliation.cli.payouts.order_basis import basis_facts, show_basis, show_unreceived
+from reconciliation.cli.settle_work import refusals, run_settlement, two_persons
+from reconciliation.errors import UnknownPartyError
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
     from reconciliation.settlement.instructions.value_date_record import SettledPosition
     from reconciliation.settlement.positions.trust_cover import TrustCover
     from reconciliation.settlement.post_outcomes import PostedOutcomes
+    from reconciliation.settlement.preview import PreviewedSheet
     from reconciliation.settlement.settle_value_date import SettledValueDate
     from reconciliation.settlement.store.contradictions import Contradiction
 
 app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
+app.command("limit")(limit)
+app.command("limits")(limits)
 
 _IMPERFECT = 1
-_ASKER = "EKPAY_STAFF_PASSPHRASE"
-_APPROVER = "EKPAY_APPROVER_PASSPHRASE"
-_T = TypeVar("_T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="For spreadsheets; amounts in paisa.")]
@@ -55,27 +57,26 @@ def positions(
     context: typer.Context, value_date: ValueDate = None, *, as_json: AsJson = False, as_csv: AsCsv = False
 ) -> None:
     """Net positions of all parties on a value date; they sum to zero. Positive is what a party owes us."""
-    rows, day = _run(context, lambda work: _positions(work, value_date))
+    sheet, day = run_settlement(context, lambda work: _positions(work, value_date))
     from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
+    rows = sheet.rows
     rows_by_name = [position_facts(row) for row in rows]
     if as_json:
-        show_json(
-            {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
-        )
+        content = {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
+        show_json(content | basis_facts(sheet.holdbacks, sheet.cover))
     elif as_csv:
         _show_csv(rows_by_name)
     else:
         _show_sheet(day, rows)
+        show_basis(sheet.holdbacks, sheet.cover)
 
 
-async def _positions(
-    work: "SettlementWork", value_date: datetime | None
-) -> tuple[tuple["SettledPosition", ...], date]:
-    from reconciliation.settlement.preview import sheet_rows  # noqa: PLC0415 - heavy
+async def _positions(work: "SettlementWork", value_date: datetime | None) -> tuple["PreviewedSheet", date]:
+    from reconciliation.settlement.preview import preview_sheet  # noqa: PLC0415 - heavy
 
     day = value_date.date() if value_date else work.setting.cycles.calendar.business_day_after(work.run.night)
-    return await sheet_rows(work, day), day
+    return await preview_sheet(work, day), day
 
 
 @app.command()
@@ -90,21 +91,24 @@ def explain(
     from reconciliation.settlement.preview import explain_party  # noqa: PLC0415 - heavy
 
     try:
-        resolved_party, lines = _run(context, lambda work: explain_party(work, party, value_date.date()))
+        found = run_settlement(context, lambda work: explain_party(work, party, value_date.date()))
     except UnknownPartyError as problem:
         raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
-    facts = [line.facts() for line in lines]
+    lines, facts = found.lines, [line.facts() for line in found.lines]
     if as_json:
-        show_json({"party": str(resolved_party), "value_date": value_date.date(), "lines": facts})
+        unreceived = [asdict(payment) for payment in found.unreceived]
+        content = {"party": str(found.party), "value_date": value_date.date(), "lines": facts}
+        show_json(content | {"unreceived": unreceived})
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
     show_fitting(
-        f"{resolved_party} on {value_date.date()}",
+        f"{found.party} on {value_date.date()}",
         headings,
         ([_cell(line_facts[name]) for name in names] for line_facts in facts),
     )
     typer.echo(f"{len(lines)} lines, net {taka(sum(line.shares.get('net', 0) for line in lines))}")
+    show_unreceived(found.unreceived)
 
 
 @app.command()
@@ -114,29 +118,35 @@ def instruct(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who instructs, of finance.")],
     approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who instructs.")],
     out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files go.")],
+    override: Annotated[
+        str, typer.Option(metavar="REASON", help="Pay though cover or open nights are against it.")
+    ] = "",
     *,
     as_json: AsJson = False,
 ) -> None:
     """Settle a value date: write its sheet, post its instructions, and leave the files for the bank.
 
-    A value date is settled once; a repeat writes the same files and posts nothing.
+    A value date is settled once; a repeat writes the same files and posts nothing. What the rules of payouts
+    hold back comes into the next value date by itself.
     """
-    verify = _two_persons(by, approved_by)
+    if not override.isprintable():
+        raise typer.BadParameter("a reason has visible characters only", param_hint="--override")
+    verify = two_persons(by, approved_by)
 
     async def _carry_out(work: "SettlementWork") -> "SettledValueDate":
         from reconciliation.settlement.settle_value_date import SettlementOrder, settle  # noqa: PLC0415 - heavy
 
         await verify(work)
-        return await settle(work, SettlementOrder(value_date.date(), by, approved_by))
+        return await settle(work, SettlementOrder(value_date.date(), by, approved_by, override.strip()))
 
-    issued = _run(context, _carry_out)
+    issued = run_settlement(context, _carry_out)
     _show_issued(issued, _write_files(issued, out), as_json=as_json)
 
 
 def _write_files(issued: "SettledValueDate", out: Path) -> tuple[Path, ...]:
     from reconciliation.settlement.settle_value_date import write_bank_files  # noqa: PLC0415 - heavy
 
-    with _refusals():
+    with refusals():
         return write_bank_files(issued.files, out)
 
 
@@ -156,14 +166,14 @@ def answer(
     from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
     from reconciliation.settlement.store.bank_outcomes import AnswerFile  # noqa: PLC0415 - heavy
 
-    verify = _two_persons(by, approved_by)
+    verify = two_persons(by, approved_by)
     answer_file = AnswerFile(file.read_bytes(), by, approved_by)
 
     async def _take_in(work: "SettlementWork") -> "PostedOutcomes":
         await verify(work)
         return await post_outcomes(work, answer_file)
 
-    _show_outcomes(_run(context, _take_in), as_json=as_json)
+    _show_outcomes(run_settlement(context, _take_in), as_json=as_json)
 
 
 @app.command()
@@ -188,29 +198,15 @@ def decide(
         raise typer.BadParameter("say executed or rejected", param_hint="VERDICT")
     if not reason.strip() or not reason.isprintable():
         raise typer.BadParameter("a reason has visible characters only", param_hint="--reason")
-    verify = _two_persons(by, approved_by)
+    verify = two_persons(by, approved_by)
     decision = ContradictionDecision(instruction, Verdict(verdict), reason.strip(), by, approved_by)
 
     async def _carry_out(work: "SettlementWork") -> "Contradiction":
         await verify(work)
         return await decide_contradiction(work, decision)
 
-    decided = _run(context, _carry_out)
+    decided = run_settlement(context, _carry_out)
     typer.echo(f"{instruction} was {verdict}; {decided.party} is paid again with the next value date.")
-
-
-def _two_persons(by: str, approved_by: str) -> "Callable[[SettlementWork], Awaitable[None]]":
-    """Ask both for their passphrases; the function returned verifies them."""
-    if by == approved_by:
-        raise typer.BadParameter("it takes two persons", param_hint="--approved-by")
-    asking = passphrase(_ASKER, f"Passphrase of {by}")
-    approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
-
-    async def _verify(work: "SettlementWork") -> None:
-        await work.setting.finance.persons.verify(by, asking)
-        await work.setting.finance.persons.verify(approved_by, approving)
-
-    return _verify
 
 
 @app.command("credits")
@@ -218,7 +214,7 @@ def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ."""
     from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
-    _show_outcomes(_run(context, post_outcomes), as_json=as_json)
+    _show_outcomes(run_settlement(context, post_outcomes), as_json=as_json)
 
 
 @app.command("cover")
@@ -226,38 +222,11 @@ def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Whether the money at our banks covers what we owe to others. Exits 1 where it does not."""
     from reconciliation.settlement.preview import current_cover  # noqa: PLC0415 - heavy
 
-    trust_cover = _run(context, current_cover)
+    trust_cover = run_settlement(context, current_cover)
     _show_cover(trust_cover, as_json=as_json)
     if trust_cover.is_short:
         complain(trust_cover.alarm)
         raise typer.Exit(_IMPERFECT)
-
-
-def _run(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
-    """Run a function over the newest run; a refusal is one line and exit code 1."""
-
-    async def _at_work() -> _T:
-        from reconciliation.settlement.current_state import open_work, read_setting  # noqa: PLC0415 - heavy
-
-        async with open_work(read_setting(context.obj)) as opened_work:
-            return await work(opened_work)
-
-    with _refusals():
-        return asyncio.run(_at_work())
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except UnknownPartyError:
-        raise  # a typing error, reported by the command with the name
-    except ReconciliationError as problem:
-        complain(str(problem))
-        raise typer.Exit(_IMPERFECT) from problem
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(_IMPERFECT) from problem
 
 
 def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
@@ -298,9 +267,11 @@ def _show_issued(issued: "SettledValueDate", paths: Sequence[Path], *, as_json: 
             for file, path in zip(issued.files, paths, strict=True)
         ]  # fmt: skip
         content = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
-        show_json(content | {"files": files, "positions": [position_facts(row) for row in issued.rows]})
+        content |= {"files": files, "positions": [position_facts(row) for row in issued.rows]}
+        show_json(content | basis_facts(issued.holdbacks, issued.cover))
         return
     _show_sheet(head.value_date, issued.rows)
+    show_basis(issued.holdbacks, issued.cover)
     word = "settled" if issued.is_new else f"stands, settled by {head.instructed_by} and {head.approved_by}"
     typer.echo(f"{head.value_date} {word}; digest {head.digest}")
     for file, path in zip(issued.files, paths, strict=True):
@@ -349,8 +320,6 @@ def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Seque
 
 def _show_cover(trust_cover: "TrustCover", *, as_json: bool) -> None:
     if as_json:
-        from dataclasses import asdict  # noqa: PLC0415
-
         names = ("strict", "strict_by_statement", "with_receivables", "total_owed", "is_short", "alarm")
         content = {name: getattr(trust_cover, name) for name in names}
         figures = asdict(trust_cover).items()

@@ -1,4 +1,4 @@
-"""What `ekpay audit` proves of breaks (entry point group `ekpay.audits`); needs no extra.
+"""What `ekpay audit` proves of breaks and payouts (entry point group `ekpay.audits`); needs no extra.
 
 The hash chain shows events that were changed, inserted or deleted. Events cut off at its end show in rows
 written in the same transaction: a run keeps the number of its last event, every break was found, every
@@ -11,6 +11,7 @@ from typing import Final
 from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results.event_chain import first_broken_event
+from reconciliation.results.payout_proofs import broken_payout
 from reconciliation.results.table_values import Connection
 
 _LAST: Final = "SELECT coalesce(max(seq), 0) FROM reconciliation.break_events"
@@ -62,7 +63,7 @@ ORDER BY m.id LIMIT 1
 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
-    """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, and decisions."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: events, what they tell of, mirrors, decisions, payouts."""
     event = await first_broken_event(connection)
     if event is not None:
         return AuditFinding(f"reconciliation.break_events {event[0]}", event[1])
@@ -79,4 +80,7 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])
     words = await verify_decisions(connection)
-    return None if words is None else AuditFinding("reconciliation.resolutions", words)
+    if words is not None:
+        return AuditFinding("reconciliation.resolutions", words)
+    payout = await broken_payout(connection)
+    return None if payout is None else AuditFinding(f"reconciliation.{payout[0]}", payout[1])

@@ -25,10 +25,16 @@ from reconciliation.results.runs import latest_run, run_of
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.instructions.account_registry import AccountRegistry, read_registry
 from reconciliation.settlement.positions.cycles import Cycles
-from reconciliation.settlement.positions.institution_lines import ClaimFate, JudgedRows, institution_lines
+from reconciliation.settlement.positions.institution_lines import (
+    ClaimFate,
+    JudgedRows,
+    institution_lines,
+    payments_of_rows,
+)
 from reconciliation.settlement.positions.ledger_lines import lines_of_books
 from reconciliation.settlement.positions.lines import carry_forward
 from reconciliation.settlement.positions.payout_credits import PayoutBatch, batches_of
+from reconciliation.settlement.store.payment_facts import link_own_lines, link_payments
 from reconciliation.settlement.store.settlement_lines import (
     billers_with_deposit,
     decided_fates,
@@ -174,6 +180,8 @@ async def _take_in_run(
         *lines_of_books(booked, movements, night),
     )
     await write_lines(connection, run.id, before, after)
+    await link_payments(connection, payments_of_rows(judged))
+    await link_own_lines(connection, [line.source for line in booked if line.account])
 
 
 def batches(work: SettlementWork) -> tuple[PayoutBatch, ...]:
