@@ -18,9 +18,9 @@ _TABLES = """
 CREATE TABLE reconciliation.settlement_line_payments (
   source TEXT NOT NULL,
   payment_id UUID NOT NULL,
+  funded_by TEXT,
   CONSTRAINT pk_settlement_line_payments PRIMARY KEY (source)
 );
-CREATE INDEX ix_settlement_line_payments_payment_id ON reconciliation.settlement_line_payments (payment_id);
 CREATE TABLE reconciliation.settlement_limits (
   id BIGINT GENERATED ALWAYS AS IDENTITY,
   role TEXT NOT NULL,

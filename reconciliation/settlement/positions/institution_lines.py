@@ -5,7 +5,7 @@ that is only in our books is a claim of ours and is held. Lines of merchants, pa
 from files: `ledger_lines` makes them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -91,13 +91,13 @@ def institution_lines(judged: JudgedRows, cycles: Cycles) -> tuple[SettlementLin
     return tuple(lines)
 
 
-def payments_of_rows(judged: JudgedRows) -> dict[str, UUID]:
-    """The payment of each row that may become a line, by its name `<origin>:<ordinal>`.
+def payments_of_rows(frame: pl.DataFrame, institutions: Collection[str]) -> dict[str, UUID]:
+    """The payment of each row of these institutions that may become a line, by its `<origin>:<ordinal>`.
 
     A row of a file has that of the row of ours with its reference and direction; of several, the first by id.
     """
-    institutions = [name for name in judged.kinds if _role_of(name, judged) is not None]
-    rows = judged.rows.filter(pl.col("institution").is_in(institutions))
+    is_partner = pl.col("institution").str.starts_with(_PARTNERS)
+    rows = frame.filter(pl.col("institution").is_in(institutions) & ~is_partner)
     name = pl.format("{}:{}", "origin", "ordinal").alias("name")
     own = rows.filter((pl.col("source") == LEDGER) & pl.col("payment_id").is_not_null())
     by_key = own.group_by(KEY).agg(pl.col("payment_id").min())

@@ -19,14 +19,30 @@ _LINK: Final = """
 INSERT INTO reconciliation.settlement_line_payments (source, payment_id)
 SELECT * FROM unnest($1::text[], $2::uuid[]) ON CONFLICT (source) DO NOTHING
 """
+# What funded a payment stands before it is delivered and never changes. `prefund`, a connector, or empty.
+_LINK_PAYEE: Final = """
+INSERT INTO reconciliation.settlement_line_payments (source, payment_id, funded_by)
+SELECT n.source, n.payment_id, coalesce((
+  SELECT CASE j.moment WHEN 'accepted' THEN 'prefund' ELSE split_part(p.account, ':', 2) END
+  FROM public.journal_entries AS j JOIN public.postings AS p ON p.entry_id = j.id
+  WHERE j.payment_id = n.payment_id AND (
+    (j.moment = 'accepted' AND starts_with(p.account, 'prefund:'))
+    OR (j.moment = 'funded_from_suspense' AND starts_with(p.account, 'suspense:'))
+    OR (j.moment IN ('collected', 'collected_without_payment') AND starts_with(p.account, 'receivable:')))
+  ORDER BY array_position(
+    ARRAY['accepted', 'funded_from_suspense', 'collected', 'collected_without_payment'], j.moment), j.at, j.id
+  LIMIT 1), '')
+FROM unnest($1::text[], $2::uuid[]) AS n (source, payment_id)
+WHERE NOT EXISTS (SELECT FROM reconciliation.settlement_line_payments AS m WHERE m.source = n.source)
+ON CONFLICT (source) DO NOTHING
+"""
 # Lines of merchants and payees are frozen lines of our books: `lines-<window>:<ordinal>`.
-_LINK_OWN: Final = """
-INSERT INTO reconciliation.settlement_line_payments (source, payment_id)
+_OWN_PAYMENTS: Final = """
 SELECT n.source, l.payment_id FROM unnest($1::text[]) AS n (source)
 JOIN public.ledger_lines AS l ON l.window_id = split_part(substr(n.source, 7), ':', 1)::bigint
   AND l.ordinal = split_part(n.source, ':', 2)::integer
-ON CONFLICT (source) DO NOTHING
 """
+_IS_LINKED: Final = "SELECT EXISTS (SELECT FROM reconciliation.settlement_line_payments)"
 _CONNECTOR_CYCLES: Final = """
 SELECT DISTINCT party, day, cycle FROM reconciliation.settlement_lines
 WHERE role = 'connector' AND event = 'agreed'
@@ -49,44 +65,28 @@ _FACTS: Final = """
 WITH later AS (
   SELECT * FROM unnest($3::text[], $4::text[], $5::date[], $6::smallint[], $7::date[])
     AS n (role, party, day, cycle, night)),
-owed AS MATERIALIZED (
-  SELECT l.role, l.party, m.payment_id, -sum(l.amount)::bigint AS amount
+owed AS (
+  SELECT l.role, l.party, m.payment_id, m.funded_by AS connector, -sum(l.amount)::bigint AS amount
   FROM reconciliation.settlement_lines AS l
   JOIN reconciliation.settlement_line_payments AS m ON m.source = split_part(l.source, ' ', 1)
-  WHERE l.event = 'agreed' AND l.role IN ('biller', 'merchant', 'payee')
+  WHERE l.event = 'agreed' AND l.role IN ('biller', 'merchant', 'payee') AND m.funded_by <> 'prefund'
     AND ($1::text IS NULL OR (l.role = $1 AND l.party = $2))
-    AND NOT EXISTS (SELECT FROM later AS n WHERE n.role = l.role AND n.party = l.party AND n.day = l.day
-      AND n.cycle = l.cycle AND n.night = l.night)
-  GROUP BY l.role, l.party, m.payment_id HAVING sum(l.amount) < 0),
-funding AS (
-  SELECT DISTINCT ON (j.payment_id) j.payment_id, j.moment = 'accepted' AS is_prefund,
-    split_part(p.account, ':', 2) AS connector
-  FROM (SELECT DISTINCT payment_id FROM owed) AS o
-  JOIN public.journal_entries AS j ON j.payment_id = o.payment_id
-  JOIN public.postings AS p ON p.entry_id = j.id
-  WHERE (j.moment = 'accepted' AND starts_with(p.account, 'prefund:'))
-    OR (j.moment = 'funded_from_suspense' AND starts_with(p.account, 'suspense:'))
-    OR (j.moment IN ('collected', 'collected_without_payment') AND starts_with(p.account, 'receivable:'))
-  ORDER BY j.payment_id, array_position(
-    ARRAY['accepted', 'funded_from_suspense', 'collected', 'collected_without_payment'], j.moment),
-    j.at, j.id),
+    AND (l.role, l.party, l.day, l.cycle, l.night) NOT IN (SELECT role, party, day, cycle, night FROM later)
+  GROUP BY l.role, l.party, m.payment_id, m.funded_by HAVING sum(l.amount) < 0),
 money AS (
   SELECT m.payment_id, l.party AS connector, sum(l.amount) AS matched,
     coalesce(sum(l.amount) FILTER (WHERE NOT starts_with(l.source, 'lines-')
-      AND (c.party IS NOT NULL OR m.source = ANY ($11::text[]))), 0) AS received
+      AND ((l.party, l.day, l.cycle) IN (SELECT * FROM unnest($8::text[], $9::date[], $10::smallint[]))
+        OR m.source IN (SELECT * FROM unnest($11::text[])))), 0) AS received
   FROM reconciliation.settlement_lines AS l
   JOIN reconciliation.settlement_line_payments AS m ON m.source = split_part(l.source, ' ', 1)
-  JOIN funding AS f ON f.payment_id = m.payment_id AND f.connector = l.party AND NOT f.is_prefund
-  LEFT JOIN unnest($8::text[], $9::date[], $10::smallint[]) AS c (party, day, cycle)
-    ON c.party = l.party AND c.day = l.day AND c.cycle = l.cycle
   WHERE l.role = 'connector' AND l.kind = 'payment' AND l.event = 'agreed'
   GROUP BY m.payment_id, l.party)
-SELECT o.role, o.party, o.payment_id, o.amount, coalesce(f.connector, '') AS connector,
+SELECT o.role, o.party, o.payment_id, o.amount, o.connector,
   CASE WHEN coalesce(m.matched, 0) > 0 THEN 'not_received' ELSE 'not_matched' END AS missing
 FROM owed AS o
-LEFT JOIN funding AS f ON f.payment_id = o.payment_id
-LEFT JOIN money AS m ON m.payment_id = o.payment_id
-WHERE NOT coalesce(f.is_prefund, false) AND coalesce(m.received, 0) <= 0
+LEFT JOIN money AS m ON m.payment_id = o.payment_id AND m.connector = o.connector
+WHERE coalesce(m.received, 0) <= 0
 """
 _SUMS: Final = f"""
 SELECT role, party, connector, missing, sum(amount)::bigint AS amount FROM ({_FACTS}) AS f
@@ -124,16 +124,28 @@ class UnreceivedPayment:
     amount: int
 
 
-async def link_payments(connection: Connection, payments: Mapping[str, UUID]) -> None:
-    """Keep the payment of each row of a file; one that is known stays."""
+async def link_collections(connection: Connection, payments: Mapping[str, UUID]) -> None:
+    """Keep the payment of each row of a connector's file; one that is known stays."""
     if payments:
         await connection.execute(_LINK, list(payments), list(payments.values()))
 
 
-async def link_own_lines(connection: Connection, sources: Collection[str]) -> None:
-    """Keep the payments of frozen lines of our books, by their names."""
-    if sources:
-        await connection.execute(_LINK_OWN, list(sources))
+async def link_payees(connection: Connection, payments: Mapping[str, UUID]) -> None:
+    """Keep the payment of each row that is owed to a payee, and what funded it; one that is known stays."""
+    if payments:
+        await connection.execute(_LINK_PAYEE, list(payments), list(payments.values()))
+
+
+async def payments_of_own_lines(connection: Connection, sources: Collection[str]) -> dict[str, UUID]:
+    """The payments of frozen lines of our books, by the names of the lines."""
+    rows = await connection.fetch(_OWN_PAYMENTS, list(sources))
+    return {row["source"]: row["payment_id"] for row in rows}
+
+
+async def is_linked(connection: Connection) -> bool:
+    """Whether any row has its payment yet."""
+    found: bool = await connection.fetchval(_IS_LINKED)
+    return found
 
 
 async def connector_cycles(connection: Connection) -> tuple[Cycle, ...]:

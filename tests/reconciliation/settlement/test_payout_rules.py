@@ -175,6 +175,21 @@ UPDATE reconciliation.settlement_holdbacks SET at_risk = 70001, unreceived = 700
 """
 
 
+async def test_a_collection_that_was_taken_in_before_there_were_rules_counts_for_a_later_bill(
+    stage: Stage,
+) -> None:
+    with_rules(stage, "matched")
+    await sold(stage, FIRST, 70_000, "npsb")
+    await stage.hold({"settlement_bank": 70_000})
+    stage.rows = collection(FIRST, 70_000)
+    await stage.run(SUN)
+    await stage.settle(MON, "")
+    await stage.books.tell("DELETE FROM reconciliation.settlement_line_payments")
+    stage.rows += bill(FIRST, 70_000)
+    await stage.run(MON)
+    assert figures(await stage.settle(TUE)) == (70_000, 0, "")
+
+
 async def limited(stage: Stage, paisa: int, *persons: str) -> None:
     async with open_work(stage.desk) as work:
         await write_limit(work.connection, LimitChange(DESCO, paisa, *(persons or (MAKER, CHECKER))))
