@@ -6,6 +6,7 @@ Amounts on screens are taka; in JSON and CSV they are whole paisa.
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,18 +15,21 @@ import typer
 
 from ekpay_switch.cli.terminal import complain, show_json, taka
 from ekpay_switch.domain.spreadsheet_cells import without_formula
-from reconciliation.cli.account_commands import app as account_app
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.cover_screen import show_cover
-from reconciliation.cli.settle_session import IMPERFECT, refusals, run_work, two_persons
+from reconciliation.cli.payouts.account_commands import app as account_app
+from reconciliation.cli.payouts.limit_commands import limit, limits
+from reconciliation.cli.payouts.order_basis import basis_facts, show_basis, show_unreceived
+from reconciliation.cli.payouts.withdrawal_commands import app as withdrawal_app
+from reconciliation.cli.settle_session import IMPERFECT, refusals, run_settlement, two_persons
 from reconciliation.cli.unidentified.commands import app as unidentified
-from reconciliation.cli.withdrawal_commands import app as withdrawal_app
 from reconciliation.errors import UnknownPartyError
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
     from reconciliation.settlement.instructions.value_date_record import SettledPosition
     from reconciliation.settlement.post_outcomes import PostedOutcomes
+    from reconciliation.settlement.preview import PreviewedSheet
     from reconciliation.settlement.settle_value_date import SettledValueDate
     from reconciliation.settlement.store.contradictions import Contradiction
 
@@ -33,6 +37,9 @@ app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructi
 app.add_typer(account_app, name="accounts")
 app.add_typer(withdrawal_app, name="withdrawals")
 app.add_typer(unidentified, name="unidentified")
+
+app.command("limit")(limit)
+app.command("limits")(limits)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
@@ -57,27 +64,26 @@ def positions(
     context: typer.Context, value_date: ValueDate = None, *, as_json: AsJson = False, as_csv: AsCsv = False
 ) -> None:
     """Net positions of all parties on a value date; they sum to zero. Positive is what a party owes us."""
-    rows, day = run_work(context, lambda work: _positions(work, value_date))
+    sheet, day = run_settlement(context, lambda work: _positions(work, value_date))
     from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
+    rows = sheet.rows
     rows_by_name = [position_facts(row) for row in rows]
     if as_json:
-        show_json(
-            {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
-        )
+        content = {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
+        show_json(content | basis_facts(sheet.holdbacks, sheet.cover))
     elif as_csv:
         _show_csv(rows_by_name)
     else:
         _show_sheet(day, rows)
+        show_basis(sheet.holdbacks, sheet.cover)
 
 
-async def _positions(
-    work: "SettlementWork", value_date: datetime | None
-) -> tuple[tuple["SettledPosition", ...], date]:
-    from reconciliation.settlement.preview import sheet_rows  # noqa: PLC0415 - heavy
+async def _positions(work: "SettlementWork", value_date: datetime | None) -> tuple["PreviewedSheet", date]:
+    from reconciliation.settlement.preview import preview_sheet  # noqa: PLC0415 - heavy
 
     day = value_date.date() if value_date else work.setting.cycles.calendar.business_day_after(work.run.night)
-    return await sheet_rows(work, day), day
+    return await preview_sheet(work, day), day
 
 
 @app.command()
@@ -92,21 +98,24 @@ def explain(
     from reconciliation.settlement.preview import explain_party  # noqa: PLC0415 - heavy
 
     try:
-        resolved_party, lines = run_work(context, lambda work: explain_party(work, party, value_date.date()))
+        found = run_settlement(context, lambda work: explain_party(work, party, value_date.date()))
     except UnknownPartyError as problem:
         raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
-    facts = [line.facts() for line in lines]
+    lines, facts = found.lines, [line.facts() for line in found.lines]
     if as_json:
-        show_json({"party": str(resolved_party), "value_date": value_date.date(), "lines": facts})
+        unreceived = [asdict(payment) for payment in found.unreceived]
+        content = {"party": str(found.party), "value_date": value_date.date(), "lines": facts}
+        show_json(content | {"unreceived": unreceived})
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
     show_fitting(
-        f"{resolved_party} on {value_date.date()}",
+        f"{found.party} on {value_date.date()}",
         headings,
         ([_cell(line_facts[name]) for name in names] for line_facts in facts),
     )
     typer.echo(f"{len(lines)} lines, net {taka(sum(line.shares.get('net', 0) for line in lines))}")
+    show_unreceived(found.unreceived)
 
 
 @app.command()
@@ -116,22 +125,28 @@ def instruct(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who instructs, of finance.")],
     approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who instructs.")],
     out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files go.")],
+    override: Annotated[
+        str, typer.Option(metavar="REASON", help="Pay though cover or open nights are against it.")
+    ] = "",
     *,
     as_json: AsJson = False,
 ) -> None:
     """Settle a value date: write its sheet, post its instructions, and leave the files for the bank.
 
-    A value date is settled once; a repeat writes the same files and posts nothing.
+    A value date is settled once; a repeat writes the same files and posts nothing. What the rules of payouts
+    hold back comes into the next value date by itself.
     """
+    if not override.isprintable():
+        raise typer.BadParameter("a reason has visible characters only", param_hint="--override")
     verify = two_persons(by, approved_by)
 
     async def _carry_out(work: "SettlementWork") -> "SettledValueDate":
         from reconciliation.settlement.settle_value_date import SettlementOrder, settle  # noqa: PLC0415 - heavy
 
         await verify(work.setting.finance)
-        return await settle(work, SettlementOrder(value_date.date(), by, approved_by))
+        return await settle(work, SettlementOrder(value_date.date(), by, approved_by, override.strip()))
 
-    issued = run_work(context, _carry_out)
+    issued = run_settlement(context, _carry_out)
     _show_issued(issued, _write_files(issued, out), as_json=as_json)
 
 
@@ -165,7 +180,7 @@ def answer(
         await verify(work.setting.finance)
         return await post_outcomes(work, answer_file)
 
-    _show_outcomes(run_work(context, _take_in), as_json=as_json)
+    _show_outcomes(run_settlement(context, _take_in), as_json=as_json)
 
 
 @app.command()
@@ -197,7 +212,7 @@ def decide(
         await verify(work.setting.finance)
         return await decide_contradiction(work, decision)
 
-    decided = run_work(context, _carry_out)
+    decided = run_settlement(context, _carry_out)
     typer.echo(f"{instruction} was {verdict}; {decided.party} is paid again with the next value date.")
 
 
@@ -206,7 +221,7 @@ def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ."""
     from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
-    _show_outcomes(run_work(context, post_outcomes), as_json=as_json)
+    _show_outcomes(run_settlement(context, post_outcomes), as_json=as_json)
 
 
 @app.command("cover")
@@ -215,7 +230,7 @@ def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
     from reconciliation.papers.cover_cost import FILE_NAME, read_shortfall_rule  # noqa: PLC0415 - heavy
     from reconciliation.settlement.preview import current_cover  # noqa: PLC0415 - heavy
 
-    trust_cover = run_work(context, current_cover)
+    trust_cover = run_settlement(context, current_cover)
     with refusals():
         rule = read_shortfall_rule(context.obj.config / FILE_NAME)
     show_cover(trust_cover, rule, as_json=as_json)
@@ -262,9 +277,11 @@ def _show_issued(issued: "SettledValueDate", paths: Sequence[Path], *, as_json: 
             for file, path in zip(issued.files, paths, strict=True)
         ]  # fmt: skip
         content = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
-        show_json(content | {"files": files, "positions": [position_facts(row) for row in issued.rows]})
+        content |= {"files": files, "positions": [position_facts(row) for row in issued.rows]}
+        show_json(content | basis_facts(issued.holdbacks, issued.cover))
         return
     _show_sheet(head.value_date, issued.rows)
+    show_basis(issued.holdbacks, issued.cover)
     word = "settled" if issued.is_new else f"stands, settled by {head.instructed_by} and {head.approved_by}"
     typer.echo(f"{head.value_date} {word}; digest {head.digest}")
     for file, path in zip(issued.files, paths, strict=True):

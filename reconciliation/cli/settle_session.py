@@ -21,7 +21,7 @@ IMPERFECT = 1
 _T = TypeVar("_T")
 
 
-def run_work(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
+def run_settlement(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
     """Run a function over the newest run; a refusal is one line and exit code 1."""
 
     async def _at_work() -> _T:

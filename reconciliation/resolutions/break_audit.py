@@ -1,4 +1,4 @@
-"""What `ekpay audit` proves of breaks (entry point group `ekpay.audits`); needs no extra.
+"""What `ekpay audit` proves of breaks and payouts (entry point group `ekpay.audits`); needs no extra.
 
 The hash chain shows events that were changed, inserted or deleted. Events cut off at its end show in rows
 written in the same transaction: a run keeps the number of its last event, every break was found, every
@@ -12,6 +12,7 @@ from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.resolutions.closed_months import verify_closed_months
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results.event_chain import first_broken_event
+from reconciliation.results.payout_proofs import broken_payout
 from reconciliation.results.table_values import Connection
 from reconciliation.unidentified.item_audit import first_unsound_item
 
@@ -76,7 +77,7 @@ ORDER BY m.id LIMIT 1
 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
-    """See `ekpay_switch.ports.audit.AuditCheck`: events, mirrors, decisions, closed months, bank lines."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: events, mirrors, decisions, months, payouts, bank lines."""
     event = await first_broken_event(connection)
     if event is not None:
         return AuditFinding(f"reconciliation.break_events {event[0]}", event[1])
@@ -96,7 +97,8 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
     words = await verify_decisions(connection)
     if words is not None:
         return AuditFinding("reconciliation.resolutions", words)
-    month = await verify_closed_months(connection)
-    if month is not None:
-        return AuditFinding(f"reconciliation.closed_months {month[0]}", month[1])
+    for check, table in ((verify_closed_months, "closed_months "), (broken_payout, "")):
+        found = await check(connection)
+        if found is not None:
+            return AuditFinding(f"reconciliation.{table}{found[0]}", found[1])
     return await first_unsound_item(connection)

@@ -17,6 +17,7 @@ from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import read_calendar
+from reconciliation.canonical_row import KEY
 from reconciliation.errors import SettlementError
 from reconciliation.matching.row_family import InstitutionKind
 from reconciliation.results.committed_rows import CommittedRows, RunRows, row_names
@@ -25,10 +26,21 @@ from reconciliation.results.runs import latest_run, run_of
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.instructions.account_registry import AccountRegistry, read_registry
 from reconciliation.settlement.positions.cycles import Cycles
-from reconciliation.settlement.positions.institution_lines import ClaimFate, JudgedRows, institution_lines
+from reconciliation.settlement.positions.institution_lines import (
+    ClaimFate,
+    JudgedRows,
+    institution_lines,
+    payments_of_rows,
+)
 from reconciliation.settlement.positions.ledger_lines import lines_of_books
 from reconciliation.settlement.positions.lines import carry_forward
 from reconciliation.settlement.positions.payout_credits import PayoutBatch, batches_of
+from reconciliation.settlement.store.payment_facts import (
+    is_linked,
+    link_collections,
+    link_payees,
+    payments_of_own_lines,
+)
 from reconciliation.settlement.store.settlement_lines import (
     billers_with_deposit,
     decided_fates,
@@ -140,12 +152,20 @@ async def take_in(work: SettlementWork) -> None:
     Raises:
         ConflictingLineError: a row has another amount than before.
     """
+    if not await is_linked(work.connection):
+        await _link_earlier_collections(work)
     for seq in await runs_not_taken(work.connection):
         run = await run_of(work.connection, seq)
         if run is not None and run.id != work.run.id:
             await _take_in_run(work, run, {}, frozenset())
     decided = {key: ClaimFate(fate) for key, fate in (await decided_fates(work.connection)).items()}
     await _take_in_run(work, work.run, decided, await waiting_sources(work.connection))
+
+
+async def _link_earlier_collections(work: SettlementWork) -> None:
+    """Link what connectors collected before lines had payments, once: a bill of it may come in only now."""
+    rows = work.setting.rows.all_rows(work.run, (*KEY, "payment_id"))
+    await link_collections(work.connection, payments_of_rows(rows, _of_kind(work, "funds")))
 
 
 async def _take_in_run(
@@ -175,6 +195,13 @@ async def _take_in_run(
         *lines_of_books(booked, movements, night),
     )
     await write_lines(connection, run.id, before, after)
+    await link_collections(connection, payments_of_rows(judged.rows, _of_kind(work, "funds")))
+    own = await payments_of_own_lines(connection, [line.source for line in booked if line.account])
+    await link_payees(connection, payments_of_rows(judged.rows, _of_kind(work, "delivery")) | own)
+
+
+def _of_kind(work: SettlementWork, kind: InstitutionKind) -> list[str]:
+    return [name for name, of_layout in work.kinds.items() if of_layout == kind]
 
 
 def batches(work: SettlementWork) -> tuple[PayoutBatch, ...]:

@@ -40,6 +40,7 @@ from reconciliation.settlement.positions.payout_credits import (
     batches_of,
     credits_of,
     rounded_by_file,
+    withdrawn_credit,
 )
 from reconciliation.settlement.store.bank_outcomes import (
     AnswerFile,
@@ -196,7 +197,9 @@ async def _post_credits(
     known = await read_credits(work.connection)
     lines = await read_agreed(work.connection)
     rounded = rounded_by_file(work.setting.rows.all_rows(work.run, COLUMNS))
-    credits_now = tuple(credits_of(batches, lines, work.setting.cycles, rounded))
+    booked = tuple(credits_of(batches, lines, work.setting.cycles, rounded))
+    keys = {credit.batch.key for credit in booked}
+    credits_now = (*booked, *(withdrawn_credit(item) for key, (_, item) in known.items() if key not in keys))
     new, entries = [], []
     for credit in credits_now:
         revision, before = known.get(credit.batch.key, (0, None))

@@ -4,19 +4,18 @@ A value date is settled once. A repeat returns the same sheet, ids and bytes, an
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from reconciliation.errors import SettlementError
 from reconciliation.results.table_values import Connection
-from reconciliation.settlement.current_state import SettlementWork, settlement_lock, take_in
+from reconciliation.settlement.current_state import SettlementWork, batches, settlement_lock, take_in
 from reconciliation.settlement.instructions.creditor_instructions import (
     Instruction,
     OutgoingInstructions,
     carry_whole_sheet,
-    instructions_of,
 )
 from reconciliation.settlement.instructions.instruction_steps import ids_owed_again
 from reconciliation.settlement.instructions.value_date_record import (
@@ -28,6 +27,12 @@ from reconciliation.settlement.instructions.value_date_record import (
     sheet_digest,
 )
 from reconciliation.settlement.journal_entries import id_of_instruction, of_instruction
+from reconciliation.settlement.plan_order import (
+    Balances,
+    PlannedOrder,
+    plan_order,
+    refuse_uncovered,
+)
 from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
 from reconciliation.settlement.positions.lines import SettlementLine
@@ -37,10 +42,18 @@ from reconciliation.settlement.positions.net_positions import (
     unexplained_rest,
     value_dates,
 )
-from reconciliation.settlement.store.account_changes import registry_in_force
+from reconciliation.settlement.positions.payout_credits import PayoutBatch
 from reconciliation.settlement.store.bank_outcomes import carried_ids, read_steps, write_carries
-from reconciliation.settlement.store.contradictions import open_contradictions, undecided_ids
-from reconciliation.settlement.store.settlement_lines import closed_balances, read_lines
+from reconciliation.settlement.store.contradictions import undecided_ids
+from reconciliation.settlement.store.payout_records import (
+    OrderCover,
+    PayeeHoldback,
+    read_cover,
+    read_holdbacks,
+    write_cover,
+    write_holdbacks,
+)
+from reconciliation.settlement.store.settlement_lines import read_lines
 from reconciliation.settlement.store.settlement_sheets import (
     IssuedInstruction,
     SheetHead,
@@ -55,47 +68,60 @@ from reconciliation.settlement.store.settlement_sheets import (
     write_sheet,
 )
 
-Balances = Mapping[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class SettlementOrder:
-    """The order of two persons of finance, already verified, to settle a value date."""
+    """The order of two persons of finance, already verified, to settle a value date.
+
+    `override` is why they pay though the cover is below the reserve or earlier nights are open.
+    """
 
     value_date: date
     by: str
     approved_by: str
+    override: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SettledValueDate:
-    """A value date as it stands in the tables; `is_new` if it was written just now."""
+    """A value date as it stands in the tables; `is_new` if it was written just now.
+
+    `holdbacks` and `cover` are what its instructions rest on; one that was settled before there were rules
+    has none.
+    """
 
     head: SheetHead
     rows: tuple[SettledPosition, ...]
     files: tuple[BankFile, ...]
     is_new: bool
+    holdbacks: tuple[PayeeHoldback, ...] = ()
+    cover: OrderCover | None = None
 
 
 async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDate:
     """Settle a value date, or return how it was settled.
 
     Raises:
-        SettlementError: it cannot be settled (see `refuse`), or its figures are no longer those written.
+        SettlementError: it cannot be settled (see `refuse_unless_due` and `plan_order.refuse_uncovered`), or
+            its figures are no longer those written.
         asyncpg.CheckViolationError: the database finds that a sheet does not sum to zero.
     """
     connection = work.connection
+    bank_batches = batches(work)
     async with settlement_lock(work):
         standing = await head_of(connection, order.value_date)
         if standing is None:
             refuse_unless_due(work, order.value_date, await newest_sheet(connection))
-            await _write(work, order)
+            await _write(work, order, bank_batches)
     head = standing or await head_of(connection, order.value_date)
     assert head is not None, "it was written just now"
     rows = await read_sheet(connection, order.value_date)
     if sheet_digest(rows) != head.digest:
         raise SettlementError(f"the sheet of {order.value_date} is not what was written")
-    return SettledValueDate(head, rows, await load_bank_files(connection, order.value_date), standing is None)
+    files = await load_bank_files(connection, order.value_date)
+    holdbacks = await read_holdbacks(connection, order.value_date)
+    cover = await read_cover(connection, order.value_date)
+    return SettledValueDate(head, rows, files, standing is None, holdbacks, cover)
 
 
 def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | None) -> None:
@@ -119,7 +145,7 @@ def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | Non
         raise SettlementError(f"an invariant of run {work.run.seq} does not hold: nothing is paid by it")
 
 
-async def _write(work: SettlementWork, order: SettlementOrder) -> None:
+async def _write(work: SettlementWork, order: SettlementOrder, bank_batches: Sequence[PayoutBatch]) -> None:
     """Write the sheets of value dates that passed without one, and then the ordered one."""
     connection = work.connection
     await take_in(work)
@@ -132,20 +158,27 @@ async def _write(work: SettlementWork, order: SettlementOrder) -> None:
         head = SheetHead(day, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
         await write_sheet(connection, head, rows)
     carried = await carried_into(work, lines, order.value_date)
-    sheet = _sheet(order.value_date, lines, work)
-    balances = await work.setting.finance.books.balances(connection)
-    owed_to = owed_to_parties(balances, await closed_balances(connection))
-    stopped = await stopped_parties(connection)
-    registry = await registry_in_force(connection, work.setting.registry)
-    outgoing = instructions_of(sheet, registry, carried, owed_to, stopped)
-    rows = settle_positions(sheet, outgoing, carried)
-    head = SheetHead(order.value_date, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
-    await write_sheet(connection, head, rows)
-    await write_carries(connection, await _rejected_ids(connection), order.value_date)
-    await _issue_instructions(work, outgoing, balances)
-    await store_bank_files(
-        connection, order.value_date, files_of(outgoing, work.setting.registry.debtor, made_at)
+    planned = await plan_order(work, _sheet(order.value_date, lines, work), carried, bank_batches)
+    head = SheetHead(
+        order.value_date, work.run.id, sheet_digest(planned.rows), order.by, order.approved_by, made_at
     )
+    await write_sheet(connection, head, planned.rows)
+    await write_carries(connection, await _rejected_ids(connection), order.value_date)
+    await _write_basis(connection, order, planned)
+    await _issue_instructions(work, planned.outgoing, planned.balances)
+    await store_bank_files(
+        connection, order.value_date, files_of(planned.outgoing, work.setting.registry.debtor, made_at)
+    )
+
+
+async def _write_basis(connection: Connection, order: SettlementOrder, planned: PlannedOrder) -> None:
+    """Write what the instructions rest on; nothing needs a cover where nobody is paid."""
+    cover = planned.cover
+    if planned.outgoing.instructions and cover.against:
+        cover = replace(cover, override=order.override)
+        refuse_uncovered(cover, order.value_date)
+    await write_cover(connection, order.value_date, cover, (order.by, order.approved_by))
+    await write_holdbacks(connection, order.value_date, planned.holdbacks)
 
 
 async def lines_from(
@@ -207,28 +240,6 @@ def _issued_instruction(instruction: Instruction, statement: str, balances: Bala
     return IssuedInstruction(
         instruction, statement, account, max(0, debt), id_of_instruction(instruction.end_to_end_id)
     )
-
-
-def owed_to_parties(now: Balances, closed: Balances) -> Callable[[Party], int]:
-    """What our books owe a party now, and at most what they owe by closed windows, in paisa.
-
-    What a party owes us beyond its debt limit is taken off.
-    """
-
-    def owed_to(party: Party) -> int:
-        return min(_owed_amount(party, balances) for balances in (now, closed))
-
-    return owed_to
-
-
-def _owed_amount(party: Party, balances: Balances) -> int:
-    owed_paisa = sum(owed_on_account(name, balances.get(name, 0)) for name in accounts_of(party))
-    return owed_paisa - max(0, balances.get(debt_of(party), 0))
-
-
-async def stopped_parties(connection: Connection) -> frozenset[Party]:
-    """The parties that are paid nothing, since a bank contradicts itself about an instruction to them."""
-    return frozenset(item.party for item in await open_contradictions(connection))
 
 
 async def _rejected_ids(connection: Connection) -> tuple[str, ...]:

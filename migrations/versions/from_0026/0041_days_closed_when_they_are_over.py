@@ -6,7 +6,7 @@ Safe while the switch runs: the new column has a default, and days that were clo
 from alembic import op
 
 revision = "0041"
-down_revision = "0038"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 

@@ -25,6 +25,7 @@ from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.latin_names import transliterate
 from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.payout_rules import PayoutRule, PayoutRules
 from reconciliation.statement.values.amounts import paisa_of_decimal
 
 Rail = Literal["rtgs", "beftn"]
@@ -130,6 +131,58 @@ class AccountChangeTerms(_Strict):
     cooling_hours: int = Field(default=48, ge=1, le=720)
 
 
+class PayoutRow(_Strict):
+    """The rule of one payee, of one connector, or of what one connector collects for one payee."""
+
+    role: Literal["biller", "merchant", "payee"] | None = None
+    party: str | None = Field(default=None, min_length=1)
+    connector: str | None = Field(default=None, min_length=1)
+    rule: Literal["matched", "received", "on_risk"]
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> "PayoutRow":
+        if (self.role is None) != (self.party is None):
+            raise ValueError("a payee has a role and a party")
+        if self.party is None and self.connector is None:
+            raise ValueError("a rule names a payee, a connector or both; `default` is for all others")
+        return self
+
+    @property
+    def place(self) -> tuple[Party | None, str | None]:
+        """The payee and the connector that the row is about; None means all."""
+        payee = Party(PartyRole(self.role), self.party) if self.role and self.party else None
+        return payee, self.connector
+
+
+class PayoutSettings(_Strict):
+    """When payees are paid what was collected for them (docs/adr/0090)."""
+
+    default: Literal["matched", "received", "on_risk"] = "received"
+    rules: tuple[PayoutRow, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _says_it_once(self) -> "PayoutSettings":
+        places = set()
+        for row in self.rules:
+            if row.place in places:
+                payee, connector = row.place
+                raise ValueError(f"two rules for {payee or 'all payees'} and {connector or 'all connectors'}")
+            places.add(row.place)
+        return self
+
+    @property
+    def by_place(self) -> PayoutRules:
+        """The rules as they are looked up."""
+        rows = {row.place: PayoutRule(row.rule) for row in self.rules}
+        return PayoutRules(PayoutRule(self.default), rows)
+
+
+class CoverSettings(_Strict):
+    """What the cover may not fall below by an order to pay, in paisa."""
+
+    reserve: Paisa = 0
+
+
 class AccountRegistry(_Strict):
     """Everything that an instruction needs beside its amount."""
 
@@ -139,6 +192,8 @@ class AccountRegistry(_Strict):
     rails: Mapping[Rail, RailBounds]
     account_changes: AccountChangeTerms = AccountChangeTerms()
     accounts: tuple[CreditorAccount, ...] = Field(strict=False)
+    payouts: PayoutSettings = PayoutSettings()
+    cover: CoverSettings = CoverSettings()
 
     @model_validator(mode="after")
     def _is_whole(self) -> "AccountRegistry":
@@ -146,8 +201,11 @@ class AccountRegistry(_Strict):
         if len(set(creditors)) != len(creditors):
             raise ValueError("a creditor has one account")
         others = {name: bounds.below_minimum for name, bounds in self.rails.items() if bounds.below_minimum}
-        if ({account.rail for account in self.accounts} | set(others.values())) - set(self.rails):
-            raise ValueError("a rail is used that has no bounds")
+        users = [(str(account.creditor), account.rail) for account in self.accounts]
+        users += [(f"rails.{name}.below_minimum", other) for name, other in others.items()]
+        for user, rail in users:
+            if rail not in self.rails:
+                raise ValueError(f"{user}: rail {rail} has no bounds in [rails.{rail}]")
         if any(other in others for other in others.values()):
             raise ValueError("below_minimum names a rail that takes smaller amounts by itself")
         return self

@@ -20,6 +20,7 @@ from reconciliation.settlement.instructions.account_registry import (
     RailBounds,
 )
 from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.holdbacks import Holdback
 from reconciliation.settlement.positions.net_positions import SettlementSheet
 
 # The narrowest field that carries it back is the 15 characters of a BEFTN entry.
@@ -41,6 +42,9 @@ class RemainderReason(StrEnum):
     ABOVE_MAXIMUM = "above_maximum"
     LESS_IN_BOOKS = "less_in_books"  # our books owe less than is agreed: people decide about the rest
     CONTRADICTED = "contradicted"  # its bank has rejected and executed an earlier one: two persons decide
+    NOT_MATCHED = "not_matched"  # no file of the connector agrees that it has collected it
+    NOT_RECEIVED = "not_received"  # the connector's payout is not on our bank account
+    BEYOND_LIMIT = "beyond_limit"  # more would be paid at our risk than two persons allow
     PUT_OFF = "put_off"  # its value date passed without instructions
 
 
@@ -110,10 +114,12 @@ def instructions_of(
     carried: Mapping[Party, int] | None = None,
     books: Callable[[Party], int] | None = None,
     stopped: Collection[Party] = (),
+    holdbacks: Mapping[Party, Holdback] | None = None,
 ) -> OutgoingInstructions:
     """The instructions of a sheet's value date; `books` returns what our books owe a party at this moment.
 
-    Nobody is ever paid more than that: the rest is carried. Of `stopped` parties everything is carried.
+    Nobody is ever paid more than that, nor what the rules of payouts hold back: the rest is carried. Of
+    `stopped` parties everything is carried.
 
     Raises:
         ClashingInstructionsError: two ids are the same.
@@ -121,8 +127,9 @@ def instructions_of(
     instructions: list[Instruction] = []
     remainders: list[Remainder] = []
     for party, due in _due(sheet, carried):
+        by_books = due if books is None or due <= 0 else min(due, books(party))
+        payable, because = _payable(due, by_books, (holdbacks or {}).get(party, Holdback()))
         account = registry.account_of(party)
-        payable = due if books is None or due <= 0 else max(0, min(due, books(party)))
         if account is not None:
             account = registry.on_rail_for(account, payable)
         reason = _refusal_of(payable, account, registry)
@@ -131,13 +138,22 @@ def instructions_of(
         if reason is None and account is not None:
             name = end_to_end_id(party, sheet.value_date)
             instructions.append(Instruction(name, sheet.value_date, account, payable))
-            if due > payable:
-                remainders.append(Remainder(party, due - payable, RemainderReason.LESS_IN_BOOKS))
-        elif reason is not None:
-            remainders.append(
-                Remainder(party, due, RemainderReason.LESS_IN_BOOKS if due > payable else reason)
-            )
+        else:
+            payable = 0
+        rest_reason = because or reason
+        if rest_reason is not None:
+            remainders.append(Remainder(party, due - payable, rest_reason))
     return OutgoingInstructions(sheet.value_date, _in_order(instructions), tuple(remainders))
+
+
+def _payable(due: int, by_books: int, holdback: Holdback) -> tuple[int, RemainderReason | None]:
+    """How much of what is due may be paid, and why not all of it."""
+    by_rules = due - holdback.total
+    if due <= 0 or min(by_books, by_rules) == due:
+        return due, None
+    if by_books <= by_rules or holdback.reason is None:
+        return max(0, by_books), RemainderReason.LESS_IN_BOOKS
+    return max(0, min(by_books, by_rules)), RemainderReason(holdback.reason.value)
 
 
 def carry_whole_sheet(

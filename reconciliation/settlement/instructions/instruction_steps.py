@@ -11,6 +11,7 @@ from reconciliation.settlement.instructions.instruction_outcomes import Ending, 
 
 _EXECUTED = "the bank moved it in spite of its rejection"
 _BOTH = "the bank both rejected and accepted it"
+_AGAIN = "the bank moved it again after the money had come back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,19 @@ def next_step(
 
     The bank's statement outweighs its rejection: what moved is not owed again, if the instruction
     `may_reinstate`. It may not where a later sheet has brought the amount in, or our books owe less by now;
-    then it stays owed again, and two persons decide.
+    then it stays owed again, and two persons decide, also where no answer has rejected it: the money has
+    left, come back and left again.
     """
+    is_owed_again = _is_owed_again(before, outcome, may_reinstate=may_reinstate)
+    contradicts = outcome.contradicts or (is_owed_again and outcome.moved_amount > 0)
     step = InstructionStep(
         before.end_to_end_id,
         before.revision + 1,
         outcome.ending,
         outcome.moved_amount,
-        _is_owed_again(before, outcome, may_reinstate=may_reinstate),
-        _contradiction_wording(outcome) if outcome.contradicts else _answer_wording(outcome),
-        outcome.contradicts,
+        is_owed_again,
+        _contradiction_wording(outcome) if contradicts else _answer_wording(outcome),
+        contradicts,
     )
     return None if replace(step, revision=before.revision) == before else step
 
@@ -70,6 +74,8 @@ def ids_owed_again(
 
 
 def _contradiction_wording(outcome: InstructionOutcome) -> str:
+    if not outcome.contradicts:
+        return _AGAIN
     return _EXECUTED if outcome.moved_amount else _BOTH
 
 

@@ -5,11 +5,12 @@ that is only in our books is a claim of ours and is held. Lines of merchants, pa
 from files: `ledger_lines` makes them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
+from uuid import UUID
 
 import polars as pl
 
@@ -88,6 +89,21 @@ def institution_lines(judged: JudgedRows, cycles: Cycles) -> tuple[SettlementLin
         if role is not None:
             lines += _lines_of_row(row, _cycle(row, role, cycles), judged, names)
     return tuple(lines)
+
+
+def payments_of_rows(frame: pl.DataFrame, institutions: Collection[str]) -> dict[str, UUID]:
+    """The payment of each row of these institutions that may become a line, by its `<origin>:<ordinal>`.
+
+    A row of a file has that of the row of ours with its reference and direction; of several, the first by id.
+    """
+    is_partner = pl.col("institution").str.starts_with(_PARTNERS)
+    rows = frame.filter(pl.col("institution").is_in(institutions) & ~is_partner)
+    name = pl.format("{}:{}", "origin", "ordinal").alias("name")
+    own = rows.filter((pl.col("source") == LEDGER) & pl.col("payment_id").is_not_null())
+    by_key = own.group_by(KEY).agg(pl.col("payment_id").min())
+    filed = rows.filter(pl.col("source") == FILE).drop("payment_id").join(by_key, on=list(KEY), how="inner")
+    linked = pl.concat([own.select(name, "payment_id"), filed.select(name, "payment_id")])
+    return {row: UUID(payment) for row, payment in linked.iter_rows()}
 
 
 def _role_of(institution: str, judged: JudgedRows) -> PartyRole | None:

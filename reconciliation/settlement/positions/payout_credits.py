@@ -7,7 +7,7 @@ The agreed part of the files reduces the receivable, the rest is in suspense, an
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -132,6 +132,11 @@ def divide_credit(batch: PayoutBatch, credited: int, agreed: int, rounded: int) 
     return PayoutCredit(
         batch, credited, agreed - rounded + missing, batch.owed_amount - agreed + beyond, rounded
     )
+
+
+def withdrawn_credit(before: PayoutCredit) -> PayoutCredit:
+    """A credit that no statement books any more: nothing of it stands, and the batch is owed as before."""
+    return PayoutCredit(replace(before.batch, charge=0, credited=0), 0, 0, 0, 0)
 
 
 def rounded_by_file(rows: pl.DataFrame) -> Mapping[str, int]:

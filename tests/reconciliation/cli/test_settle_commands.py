@@ -14,7 +14,7 @@ from reconciliation.canonical_row import BROKEN
 from reconciliation.cli.settle_commands import app
 from reconciliation.settlement import current_state as desk
 from reconciliation.settlement.instructions import pacs009
-from tests.reconciliation.settlement.sample_lines import MON, SUN
+from tests.reconciliation.settlement.sample_lines import MON, SUN, TUE
 from tests.reconciliation.settlement.stage import (
     CHECKER,
     MAKER,
@@ -201,3 +201,41 @@ async def test_the_cover_is_shown_and_a_short_one_is_red(typed: Typed, stage: St
 async def test_without_a_night_there_is_nothing_to_settle(stage: Stage) -> None:
     found = await asyncio.to_thread(lambda: CliRunner().invoke(app, ["positions"], obj=stage.office))
     assert (found.exit_code, "no night was reconciled yet" in found.output) == (1, True)
+
+
+async def test_the_basis_of_an_order_is_seen_before_and_after_it(
+    typed: Typed, stage: Stage, tmp_path: Path
+) -> None:
+    # Another night: Sunday's is not closed, and the bank has given money back that nobody can claim.
+    await stage.run(MON)
+    await stage.hold({"settlement_bank": -1_001})
+    preview = json.loads((await typed("positions", "--json")).output)
+    assert preview["held_back"] == []
+    assert (preview["cover"]["before"], preview["cover"]["after"], len(preview["cover"]["against"])) == (
+        -1,
+        -1,
+        2,
+    )
+    assert "cover with receivables: -0.01 before, -0.01 after" in (await typed("positions")).output
+    words = ("instruct", "--value-date", str(TUE), *TWO_PERSONS, "--out", str(tmp_path / "out"))
+    refused = await typed(*words)
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert "below the reserve of 0.00; earlier nights are not closed: 2026-04-05" in refused.output
+    given = await typed(*words, "--override", "closed by letter 12")
+    assert given.exit_code == 0, given.output
+    assert "overridden by two persons: closed by letter 12" in given.output
+
+
+async def test_two_persons_set_a_limit_and_its_history_is_listed(typed: Typed, stage: Stage) -> None:
+    given = await typed("limit", "desco_postpaid", "300.00", *TWO_PERSONS)
+    assert given.exit_code == 0, given.output
+    assert "biller:desco_postpaid may be paid 300.00 at our risk" in given.output
+    assert stage.office.persons.asked == [(MAKER, "one"), (CHECKER, "two")]
+    listed = json.loads((await typed("limits", "--json")).output)
+    assert [(item["payee"], item["amount"], item["set_by"]) for item in listed] == [
+        ("biller:desco_postpaid", 30_000, MAKER)
+    ]
+    assert "300.00" in (await typed("limits")).output
+    for wrong in (("desco_postpaid", "-1.00"), ("npsb", "1.00"), ("desco_postpaid", "1.001")):
+        assert (await typed("limit", *wrong, *TWO_PERSONS)).exit_code == 2
+    assert await stage.books.count("reconciliation.settlement_limits") == 1

@@ -173,9 +173,9 @@ class Stage:
             await connection.close()
         return record.id
 
-    async def settle(self, value_date: date) -> SettledValueDate:
+    async def settle(self, value_date: date, override: str = "no night is closed here") -> SettledValueDate:
         async with open_work(self.desk) as work:
-            return await settle(work, SettlementOrder(value_date, MAKER, CHECKER))
+            return await settle(work, SettlementOrder(value_date, MAKER, CHECKER, override))
 
     async def follow(self, answer: bytes | None = None) -> PostedOutcomes:
         async with open_work(self.desk) as work:
@@ -197,6 +197,10 @@ class Stage:
     async def journal(self) -> list[tuple[str, str, int]]:
         """What settlement has posted."""
         return [tuple(row) for row in await self.books.rows(JOURNAL)]
+
+    async def journal_of_settlement(self) -> list[tuple[str, str, int]]:
+        """The same where payments were posted as well."""
+        return [line for line in await self.journal() if line[0].startswith("settlement_")]
 
 
 def row(institution: str, reference: str, net: int, **more: object) -> Row:

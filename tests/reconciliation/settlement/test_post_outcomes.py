@@ -93,6 +93,23 @@ async def test_a_statement_that_was_corrected_is_posted_as_a_difference(paid: St
     assert await paid.balances() == {"settlement_bank": OWED - CHARGE, "bank_charges": CHARGE}
 
 
+async def test_a_credit_that_a_corrected_statement_leaves_out_is_taken_back_and_may_come_again(
+    paid: Stage,
+) -> None:
+    await credited(paid, OWED - CHARGE)
+    booked_row = paid.rows.pop()
+    await paid.run(SUN)
+    (gone,) = (await paid.follow()).new_credits
+    assert (gone.credited, gone.funds) == (0, FundsComparison.SHORT)
+    assert await paid.balances() == {"receivable:dbbl_nexus": OWED}
+    assert (await paid.follow()).new_credits == ()
+    paid.rows.append(booked_row)
+    await paid.run(SUN)
+    assert [one.funds for one in (await paid.follow()).new_credits] == [FundsComparison.AS_EXPECTED]
+    assert await paid.balances() == {"settlement_bank": OWED - CHARGE, "bank_charges": CHARGE}
+    assert await paid.books.audit() is None
+
+
 async def test_what_came_and_is_not_agreed_stands_in_suspense_until_it_is(stage: Stage) -> None:
     stranger = row("dbbl_nexus", "X", 5_000, origin="dbbl_nexus_20260404_01.csv", ordinal=9, verdict=BROKEN)
     stage.rows = [*three_files(), stranger, expected("stmt_sonali", BATCH, OWED + 5_000 - CHARGE, SUN)]

@@ -7,8 +7,12 @@ from typing import cast
 
 import pytest
 
+from ekpay_switch.domain.ledger.posting_rules import Sums, delivered_entry, prefund_accepted_entry
+from ekpay_switch.domain.money import ZERO, Money
+from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import AdjustmentBooks, Finance
+from ekpay_switch.security.identifiers import uuid7
 from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.runs import read_runs
 from reconciliation.settlement.current_state import (
@@ -78,6 +82,17 @@ INSERT INTO break_bank_lines (reference, entry_id, amount) VALUES ('TOP-UP', gen
 """
 
 
+async def pay_from_a_prefund(days: Days) -> None:
+    """The bill was paid by a partner, which has paid its prefund in before."""
+    assert days.told is not None
+    (payment,) = [line.ids[0] for line in days.lines if line.party == BREB]
+    prefund = f"prefund:{await days.told.partner(prefund=DUE)}:postpaid"
+    parts = Sums(Money(DUE), ZERO, ZERO, ZERO)
+    await days.books.open_accounts([f"payable:{BREB}", "in_flight"])
+    for entry in (prefund_accepted_entry(prefund, parts), delivered_entry(BREB, parts)):
+        await days.told.submit(PostEntry(uuid7(), 0, entry, payment))
+
+
 @pytest.fixture
 async def days(books: Books, stage: Stage, tmp_path: Path) -> Days:
     """Sunday: one payment collected, one bill due, both told by their files; the night is run."""
@@ -85,9 +100,8 @@ async def days(books: Books, stage: Stage, tmp_path: Path) -> Days:
     days = Days(books.endpoint, tmp_path / "home", (NPSB, BREB), told=books)
     days.book(NPSB, PAID).book(BREB, BILL).send(NPSB, [PAID], SUN).send(BREB, [BILL], SUN)
     days.credit([Credit(CAPITAL, "TOP-UP")], SUN)
-    await days.money.hold(
-        {"settlement_bank": CAPITAL, "receivable:npsb": PAID.net, "payable:breb_postpaid": DUE}
-    )
+    await pay_from_a_prefund(days)
+    await days.money.hold({"settlement_bank": CAPITAL - DUE, "receivable:npsb": PAID.net})
     await books.tell(BOOKED, CAPITAL)
     await books.tell(CLOSE)
     await days.full_night(SUN)

@@ -179,6 +179,15 @@ def test_a_registry_says_nothing_that_cannot_be_meant(tmp_path: Path, found: str
         read_registry(path)
 
 
+def test_an_account_on_a_rail_without_bounds_is_refused_by_its_name(tmp_path: Path) -> None:
+    text = (CONFIG / "settlement.toml").read_text(encoding="utf-8")
+    start, end = text.index("[rails.beftn]"), text.index("[[accounts]]")
+    path = tmp_path / "settlement.toml"
+    path.write_text(text[:start].replace('below_minimum = "beftn"\n', "") + text[end:], encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="biller:dhaka_wasa: rail beftn has no bounds in \\[rails"):
+        read_registry(path)
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [

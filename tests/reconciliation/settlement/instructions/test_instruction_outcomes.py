@@ -19,6 +19,7 @@ from reconciliation.settlement.instructions.instruction_outcomes import (
     StatementSide,
     match_instructions,
 )
+from reconciliation.settlement.instructions.instruction_steps import initial_step, next_step
 from reconciliation.settlement.instructions.pacs009 import message_id
 from reconciliation.statement.formats import camt
 from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
@@ -220,3 +221,21 @@ def test_anything_else_is_refused(content: bytes) -> None:
 
 def test_no_instructions_have_no_outcomes() -> None:
     assert match_instructions([], told()) == MatchedInstructions((), (), ())
+
+
+@pytest.mark.parametrize("may_reinstate", [True, False])
+def test_money_that_leaves_again_after_it_came_back_contradicts_unless_it_is_owed_no_more(
+    may_reinstate: bool,  # noqa: FBT001 - the case
+) -> None:
+    left, back, again = entry(-ONE.amount), entry(ONE.amount, 2), entry(-ONE.amount, 3)
+    step = initial_step(NAME)
+    for entries in ((left,), (left, back), (left, back, again)):
+        following = next_step(step, outcome(*entries), may_reinstate=may_reinstate)
+        assert following is not None
+        step = following
+    assert (step.moved_amount, step.is_owed_again, step.contradicts) == (
+        ONE.amount,
+        not may_reinstate,
+        not may_reinstate,
+    )
+    assert ("again" in step.reason) is not may_reinstate

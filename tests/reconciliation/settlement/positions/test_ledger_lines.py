@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.finance import LineEvent, LineRole
-from reconciliation.settlement.instructions.account_registry import CreditorAccount
+from reconciliation.settlement.current_state import open_work
+from reconciliation.settlement.instructions.account_registry import CreditorAccount, PayoutSettings
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.ledger_lines import (
     AccountMovement,
@@ -24,6 +25,7 @@ from reconciliation.settlement.positions.ledger_lines import (
 from reconciliation.settlement.positions.lines import LineKind
 from reconciliation.settlement.positions.net_positions import sheet_of, unexplained_rest
 from reconciliation.settlement.settle_value_date import SettledValueDate
+from reconciliation.settlement.store.payout_limits import LimitChange, write_limit
 from tests.persistence.books import Books
 from tests.persistence.collections.merchant_money_setup import (
     ACCOUNTS,
@@ -38,7 +40,7 @@ from tests.persistence.collections.merchant_money_setup import (
 )
 from tests.persistence.ledger.window_closing_setup import Closing
 from tests.reconciliation.settlement.sample_lines import CALENDAR, CYCLES, MON, REGISTRY, SUN
-from tests.reconciliation.settlement.stage import Stage
+from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage
 
 SHOP = Party(PartyRole.MERCHANT, "shop")
 OWNERS = dict(
@@ -133,16 +135,23 @@ async def stall(books: Books) -> AsyncIterator[Stall]:
 
 
 async def settle_today(stage: Stage, stall: Stall) -> SettledValueDate:
-    """Close today, run its night and settle the value date behind it, for the shop and its courier."""
+    """Close today, run its night and settle the value date behind it, for the shop and its courier.
+
+    No money has come from its connector, so all of it is at our risk.
+    """
     accounts = [
         a_registered("merchant", "shop", "1"),
         a_registered("payee", f"shop:{COURIER}", "2"),
     ]
-    registry = REGISTRY.model_copy(update={"accounts": tuple(accounts)})
+    payouts = PayoutSettings(default="on_risk")
+    stage.with_registry(REGISTRY.model_copy(update={"accounts": tuple(accounts), "payouts": payouts}))
     today = await Closing(stall.books).today()
     await Closing(stall.books).close()
     await stage.run(today, last_line=await stall.books.value("SELECT coalesce(max(id), 0) FROM ledger_lines"))
-    return await stage.with_registry(registry).settle(CALENDAR.business_day_after(today))
+    async with open_work(stage.desk) as work:
+        for account in accounts:
+            await write_limit(work.connection, LimitChange(account.creditor, 10**9, MAKER, CHECKER))
+    return await stage.settle(CALENDAR.business_day_after(today))
 
 
 def a_registered(role: str, party: str, account: str) -> CreditorAccount:

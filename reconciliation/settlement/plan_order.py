@@ -1,0 +1,170 @@
+"""The order to pay of a value date before anybody gives it: who is paid, what is held back, and the cover.
+
+Nothing is written. A preview shows this plan, and `settle_value_date` carries the same one out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from reconciliation.errors import SettlementError
+from reconciliation.results.table_values import Connection
+from reconciliation.settlement.current_state import SettlementWork
+from reconciliation.settlement.instructions.creditor_instructions import OutgoingInstructions, instructions_of
+from reconciliation.settlement.instructions.value_date_record import SettledPosition, settle_positions
+from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
+from reconciliation.settlement.positions.holdbacks import Holdback, holdbacks_of, rows_paid_by
+from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
+from reconciliation.settlement.positions.net_positions import SettlementSheet
+from reconciliation.settlement.positions.payout_credits import PayoutBatch, PayoutCredit
+from reconciliation.settlement.positions.trust_cover import cover_of, overdue_of
+from reconciliation.settlement.store.account_changes import registry_in_force
+from reconciliation.settlement.store.bank_outcomes import read_credits
+from reconciliation.settlement.store.contradictions import open_contradictions
+from reconciliation.settlement.store.payment_facts import (
+    AgreedCycle,
+    ReceivedMoney,
+    connector_cycles,
+    filed_amounts,
+    late_cycles,
+    unreceived_amounts,
+)
+from reconciliation.settlement.store.payout_limits import read_limits
+from reconciliation.settlement.store.payout_records import OrderCover, PayeeHoldback, open_nights
+from reconciliation.settlement.store.settlement_lines import closed_balances, read_held
+
+Balances = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOrder:
+    """The instructions and the lines of the sheet, with what they rest on."""
+
+    outgoing: OutgoingInstructions
+    rows: tuple[SettledPosition, ...]
+    balances: Balances
+    holdbacks: tuple[PayeeHoldback, ...]
+    cover: OrderCover
+
+
+async def plan_order(
+    work: SettlementWork,
+    sheet: SettlementSheet,
+    carried: Mapping[Party, int],
+    bank_batches: Sequence[PayoutBatch],
+) -> PlannedOrder:
+    """The order of a sheet; `carried` is what parties are owed from earlier value dates, in paisa."""
+    connection = work.connection
+    balances = await work.setting.finance.books.balances(connection)
+    owed_to = owed_to_parties(balances, await closed_balances(connection))
+    held_back = await _current_holdbacks(work, sheet.value_date, bank_batches)
+    registry = await registry_in_force(connection, work.setting.registry)
+    outgoing = instructions_of(
+        sheet, registry, carried, owed_to, await _stopped_parties(connection), held_back
+    )
+    rows = settle_positions(sheet, outgoing, carried)
+    holdbacks = tuple(
+        PayeeHoldback(party, owed, row.instructed, held_back.get(party, Holdback()))
+        for row in rows
+        if (party := row.position.party).role is not PartyRole.OURS
+        and (owed := row.carried_in - row.position.net) > 0
+    )
+    cover = await _order_cover(work, balances, holdbacks, bank_batches, sheet.value_date)
+    return PlannedOrder(outgoing, rows, balances, holdbacks, cover)
+
+
+def refuse_uncovered(cover: OrderCover, value_date: date) -> None:
+    """Refuse an order that the cover or an open night speaks against, unless two persons override.
+
+    Raises:
+        SettlementError: it names the reserve, or the nights.
+    """
+    if cover.against and not cover.override:
+        raise SettlementError(
+            f"{value_date} is not paid: {'; '.join(cover.against)}; two persons may pay all the same: "
+            "--override REASON"
+        )
+
+
+async def received_money(work: SettlementWork, bank_batches: Sequence[PayoutBatch]) -> ReceivedMoney:
+    """What connectors have paid out: credits that are booked and that the newest statements still contain."""
+    booked_by_key = {item.key: item.credited for item in bank_batches}
+    payouts: dict[tuple[str, date], PayoutCredit] = {}
+    for key, (_, credit) in (await read_credits(work.connection)).items():
+        if credit.credited > 0 and booked_by_key.get(key) == credit.credited:
+            payouts[credit.batch.connector, credit.batch.payout_date] = credit
+    cycles_by_payout: dict[tuple[str, date], list[Cycle]] = {}
+    for cycle in await connector_cycles(work.connection):
+        place = (cycle.party.name, work.setting.cycles.value_date(cycle))
+        if place in payouts:
+            cycles_by_payout.setdefault(place, []).append(cycle)
+    whole: list[Cycle] = []
+    rows: set[str] = set()
+    for place, cycles in cycles_by_payout.items():
+        missing = -payouts[place].difference
+        if missing <= 0:
+            whole += cycles
+        else:
+            rows |= rows_paid_by(await filed_amounts(work.connection, cycles), missing)
+    return ReceivedMoney(tuple(whole), frozenset(rows))
+
+
+async def later_cycles(work: SettlementWork, value_date: date) -> list[AgreedCycle]:
+    """What is agreed of payees and settled after a value date, so that it is not owed on it."""
+    return [
+        item
+        for item in await late_cycles(work.connection, value_date)
+        if work.setting.cycles.value_date(item.cycle, item.night) > value_date
+    ]
+
+
+async def _current_holdbacks(
+    work: SettlementWork, value_date: date, bank_batches: Sequence[PayoutBatch]
+) -> dict[Party, Holdback]:
+    received, later = await received_money(work, bank_batches), await later_cycles(work, value_date)
+    amounts = await unreceived_amounts(work.connection, received, later)
+    rules = work.setting.registry.payouts.by_place
+    return holdbacks_of(amounts, rules, await read_limits(work.connection))
+
+
+async def _order_cover(
+    work: SettlementWork,
+    balances: Balances,
+    holdbacks: Sequence[PayeeHoldback],
+    bank_batches: Sequence[PayoutBatch],
+    value_date: date,
+) -> OrderCover:
+    held_lines = await read_held(work.connection)
+    late = overdue_of(bank_batches, held_lines, work.setting.cycles, work.run.night)
+    trust_cover = cover_of(balances, (), late)
+    newly_at_risk = sum(item.holdback.newly_at_risk(item.owed, item.instructed) for item in holdbacks)
+    before = trust_cover.with_receivables
+    return OrderCover(
+        trust_cover.strict,
+        before,
+        before - newly_at_risk,
+        work.setting.registry.cover.reserve,
+        await open_nights(work.connection, value_date),
+    )
+
+
+def owed_to_parties(now: Balances, closed: Balances) -> Callable[[Party], int]:
+    """What our books owe a party now, and at most what they owe by closed windows, in paisa.
+
+    What a party owes us beyond its debt limit is taken off.
+    """
+
+    def owed_to(party: Party) -> int:
+        return min(_owed_amount(party, balances) for balances in (now, closed))
+
+    return owed_to
+
+
+def _owed_amount(party: Party, balances: Balances) -> int:
+    owed_paisa = sum(owed_on_account(name, balances.get(name, 0)) for name in accounts_of(party))
+    return owed_paisa - max(0, balances.get(debt_of(party), 0))
+
+
+async def _stopped_parties(connection: Connection) -> frozenset[Party]:
+    """The parties that are paid nothing, since a bank contradicts itself about an instruction to them."""
+    return frozenset(item.party for item in await open_contradictions(connection))
