@@ -1,4 +1,4 @@
-"""`ekpay report trial-balance` and `ekpay report ledger`: our books for accountants."""
+"""`ekpay report trial-balance`, `ledger` and `vat`: our books for accountants."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -21,10 +21,11 @@ from reconciliation.cli.papers.paper_options import (
 
 if TYPE_CHECKING:
     from reconciliation.papers.trial_balance import TrialBalance
+    from reconciliation.papers.vat_report import VatReport
 
 
 class BalanceForm(StrEnum):
-    """What a trial balance is written as."""
+    """What a trial balance and a VAT report are written as."""
 
     CSV = "csv"
     XLSX = "xlsx"
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to those of reports."""
     app.command("trial-balance")(trial_balance)
     app.command("ledger")(ledger)
+    app.command("vat")(vat)
 
 
 def trial_balance(
@@ -106,6 +108,63 @@ def ledger(
     result, paths = run_in_snapshot(context, _leave)
     show_files(out, paths)
     _say_provisional(result)
+
+
+def vat(
+    context: typer.Context,
+    month: Month = None,
+    first: First = None,
+    last: Last = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
+    ] = None,
+    form: Annotated[
+        list[BalanceForm] | None, typer.Option(help="All by default; may be given again.")
+    ] = None,
+) -> None:
+    """Charges, fees and VAT of a period by partner and merchant; the sums are those of the accounts."""
+    period = chosen_period(month, first, last)
+
+    async def _read(connection: Connection) -> "VatReport":
+        from reconciliation.papers.trial_balance import read_trial_balance  # noqa: PLC0415 - heavy
+        from reconciliation.papers.vat_report import read_vat_report  # noqa: PLC0415 - heavy
+
+        return await read_vat_report(connection, await read_trial_balance(connection, period))
+
+    report = run_in_snapshot(context, _read)
+    if out is None:
+        _show_vat(report)
+    else:
+        show_files(out, _write_vat(report, out, form or list(BalanceForm)))
+    _say_provisional(report.trial_balance)
+
+
+def _write_vat(report: "VatReport", out: Path, forms: list[BalanceForm]) -> list[Path]:
+    from reconciliation.papers.vat_paper import write_vat_csv, write_vat_workbook  # noqa: PLC0415 - heavy
+    from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
+
+    with written_files(out) as files:
+        for chosen in forms:
+            path = files.path(f"vat_{report.trial_balance.period}.{chosen}")
+            if chosen is BalanceForm.CSV:
+                write_vat_csv(report, path)
+            else:
+                write_vat_workbook(report, path, files.scratch)
+    return files.paths
+
+
+def _show_vat(report: "VatReport") -> None:
+    from reconciliation.papers.vat_paper import line_words  # noqa: PLC0415 - heavy
+
+    rows = []
+    for line in report.lines:
+        amounts = (taka(line.charges), taka(line.fees), taka(line.vat))
+        rows.append((line.party, line_words(line).en, str(line.payments), *amounts))
+    rows.append(("total", "", "", taka(report.charges), taka(report.fees), taka(report.vat)))
+    period = report.trial_balance.period
+    headings = ("party", "what", ">payments", ">charges", ">fees", ">VAT")
+    show_fitting(f"Charges, fees and VAT, {period.first} to {period.last}", headings, rows)
+    typer.echo(f"VAT owed before {taka(report.vat_before)}, after {taka(report.vat_after)}")
 
 
 def _write(result: "TrialBalance", out: Path, forms: list[BalanceForm]) -> list[Path]:

@@ -17,7 +17,10 @@ async def test_the_books_of_a_month_are_shown_and_left_as_files(typed: Typed, tm
     assert shown.exit_code == 0, shown.output
     assert "settlement_bank" in shown.output
     assert "provisional" not in shown.output
-    for command in ("trial-balance", "ledger"):
+    vat = await typed("vat", "--month", "2026-04")
+    assert vat.exit_code == 0, vat.output
+    assert "VAT owed before 0.00, after 0.75" in vat.output
+    for command in ("trial-balance", "ledger", "vat"):
         left = await typed(command, "--from", "2026-04-01", "--to", "2026-04-30", "--out", str(tmp_path))
         assert left.exit_code == 0, left.output
     assert sorted(_files(tmp_path)) == [
@@ -26,6 +29,8 @@ async def test_the_books_of_a_month_are_shown_and_left_as_files(typed: Typed, tm
         "general-ledger_2026-04-01_2026-04-30.xlsx",
         "trial-balance_2026-04-01_2026-04-30.csv",
         "trial-balance_2026-04-01_2026-04-30.xlsx",
+        "vat_2026-04-01_2026-04-30.csv",
+        "vat_2026-04-01_2026-04-30.xlsx",
     ]
     before = _files(tmp_path)
     for command in ("trial-balance", "ledger"):
