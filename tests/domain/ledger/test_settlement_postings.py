@@ -13,6 +13,10 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     settlement_paid_entry,
     settlement_reinstated_entry,
     settlement_rejected_entry,
+    unidentified_booked_entry,
+    unidentified_reopened_entry,
+    unidentified_settled_entry,
+    unidentified_withdrawn_entry,
 )
 
 amounts = st.integers(min_value=1, max_value=10**14)
@@ -106,3 +110,23 @@ def test_an_entry_says_what_it_makes_merchants_owed() -> None:
 def test_what_moves_between_accounts_of_one_merchant_makes_nothing_owed() -> None:
     lines_ = (Posting("payable:merchant:shop", 5), Posting("payable:merchant:shop:FAST", -5))
     assert payable_changes(Entry.of("any", lines_)) == ()
+
+
+@given(signed.filter(bool), signed.filter(bool))
+def test_an_unidentified_line_leaves_suspense_for_its_parts_and_comes_back(first: int, second: int) -> None:
+    parts = (("payable:merchant:shop", first), ("bank_charges", second))
+    settled = unidentified_settled_entry("stmt_sonali", parts)
+    taken = {} if first + second == 0 else {"suspense:stmt_sonali": first + second}
+    assert lines(settled) == taken | {"payable:merchant:shop": -first, "bank_charges": -second}
+    assert payable_changes(settled) == (("shop", first),)
+    assert payable_changes(unidentified_reopened_entry(settled)) == (("shop", -first),)
+
+
+@given(signed.filter(bool))
+def test_a_line_that_is_gone_leaves_nothing(amount: int) -> None:
+    booked, gone = (
+        build("stmt_sonali", amount) for build in (unidentified_booked_entry, unidentified_withdrawn_entry)
+    )
+    assert lines(booked) == {"settlement_bank": amount, "suspense:stmt_sonali": -amount}
+    assert lines(gone) == {account: -paisa for account, paisa in lines(booked).items()}
+    assert gone.moment == "unidentified_withdrawn"
