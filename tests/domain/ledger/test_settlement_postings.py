@@ -14,6 +14,10 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     settlement_paid_entry,
     settlement_reinstated_entry,
     settlement_rejected_entry,
+    unidentified_booked_entry,
+    unidentified_reopened_entry,
+    unidentified_settled_entry,
+    unidentified_withdrawn_entry,
     withdrawal_cancelled_entry,
 )
 
@@ -120,3 +124,23 @@ def test_a_cancelled_withdrawal_puts_back_what_it_took(amount: int) -> None:
     back = withdrawal_cancelled_entry("prefund:bank1:postpaid", "bank1", amount)
     assert back.moment == "withdrawal_cancelled"
     assert lines(back) == {account: -moved for account, moved in lines(taken).items()}
+
+
+@given(signed.filter(bool), signed.filter(bool))
+def test_an_unidentified_line_leaves_suspense_for_its_parts_and_comes_back(first: int, second: int) -> None:
+    parts = (("payable:merchant:shop", first), ("bank_charges", second))
+    settled = unidentified_settled_entry("stmt_sonali", parts)
+    taken = {} if first + second == 0 else {"suspense:stmt_sonali": first + second}
+    assert lines(settled) == taken | {"payable:merchant:shop": -first, "bank_charges": -second}
+    assert payable_changes(settled) == (("shop", first),)
+    assert payable_changes(unidentified_reopened_entry(settled)) == (("shop", -first),)
+
+
+@given(signed.filter(bool))
+def test_a_line_that_is_gone_leaves_nothing(amount: int) -> None:
+    booked, gone = (
+        build("stmt_sonali", amount) for build in (unidentified_booked_entry, unidentified_withdrawn_entry)
+    )
+    assert lines(booked) == {"settlement_bank": amount, "suspense:stmt_sonali": -amount}
+    assert lines(gone) == {account: -paisa for account, paisa in lines(booked).items()}
+    assert gone.moment == "unidentified_withdrawn"
