@@ -16,7 +16,8 @@ from ekpay_switch.ports.finance import BankBooking, Connection, Finance
 from reconciliation.canonical_row import FILE
 from reconciliation.engine.row_store import RowStore
 from reconciliation.resolutions.decision_records import Resolution, UnfitError
-from reconciliation.resolutions.resolution_postings import BANK, touches_our_bank
+from reconciliation.resolutions.resolution_actions import ResolutionAction
+from reconciliation.resolutions.resolution_postings import BANK, OF_OUR_BANK, touches_our_bank
 from reconciliation.resolutions.stale_breaks import movements_of_break, refuse_stale
 from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import BreakRecord
@@ -78,15 +79,22 @@ async def names_of_line(connection: Connection, finance: Finance, broken: BreakR
     return sorted(name for name in names if name)
 
 
-async def refuse_booked(connection: Connection, finance: Finance, broken: BreakRecord) -> None:
+async def refuse_booked(
+    connection: Connection, finance: Finance, broken: BreakRecord, action: ResolutionAction
+) -> None:
     """Refuse a decision that moves money on a break whose money is booked otherwise; locks its movements.
+
+    An unidentified line is no refusal of an action that says what the line is for: it takes the line over.
 
     Raises:
         BookedTransferError: it is about a booked transfer; the message names it.
         StaleBreakError: the switch has booked something about it since the night froze its lines.
     """
     booking = await booked_transfer_of(connection, finance, broken)
-    if booking is not None:
+    is_taken_over = (
+        booking is not None and booking.kind == BankLineKind.UNIDENTIFIED and action in OF_OUR_BANK
+    )
+    if booking is not None and not is_taken_over:
         raise BookedTransferError(
             f"action: {booking} is booked: {_DOORS[booking.kind]}; here only what moves no money fits"
         )

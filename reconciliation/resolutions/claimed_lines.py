@@ -6,9 +6,9 @@ that `ekpay settle credits` has put into suspense as unidentified is taken over 
 
 from ekpay_switch.domain.ledger.bank_lines import BankLineKind
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.resolutions.booked_transfers import BookedTransferError, keep_booked
+from reconciliation.resolutions.booked_transfers import BookedTransferError, keep_booked, names_of_line
 from reconciliation.resolutions.decision_records import Resolution, UnfitError
-from reconciliation.resolutions.resolution_postings import BANK, touches_our_bank
+from reconciliation.resolutions.resolution_postings import BANK, OF_OUR_BANK, touches_our_bank
 from reconciliation.results.records import BreakRecord
 from reconciliation.unidentified.item_store import items_named, items_of_entries
 from reconciliation.unidentified.item_takeover import take_over
@@ -63,6 +63,7 @@ async def book_line(
         UnfitError: it was decided otherwise since.
     """
     if not touches_our_bank(resolution.action):
+        await _take_line_of_break(connection, finance, resolution, broken)
         await keep_booked(connection, finance, resolution, broken)
         return
     item = await line_of_claim(connection, finance, resolution)
@@ -79,6 +80,27 @@ async def book_line(
         kind=BankLineKind.RESOLUTION,
         bank="" if item is None else item.bank,
     )
+
+
+async def _take_line_of_break(
+    connection: Connection, finance: Finance, resolution: Resolution, broken: BreakRecord
+) -> None:
+    """Take the unidentified line over that a break is about, where the decision says what the line is for."""
+    if resolution.action not in OF_OUR_BANK:
+        return
+    names = await names_of_line(connection, finance, broken)
+    standing = await finance.bank_lines.lock(connection, names)
+    booked = [booking.id for booking in standing if booking.kind == BankLineKind.UNIDENTIFIED]
+    items = await items_of_entries(connection, booked)
+    amount = _moved_at_bank(resolution)
+    fitting = [item for item in items if item.state is ItemState.OPEN and item.amount == amount]
+    if items and not fitting:
+        raise UnfitError(
+            f"unidentified line {items[0].number} of {items[0].amount} paisa is {items[0].state.value}; "
+            f"the decision moves {amount} paisa"
+        )
+    for item in fitting[:1]:
+        await take_over(connection, finance, item, resolution.id)
 
 
 def _moved_at_bank(resolution: Resolution) -> int:

@@ -150,7 +150,7 @@ class ResolutionActions:
         if proposal.reverses is None:
             refuse_unless_open(broken, decisions)
             if moves_money(proposal.action):
-                await refuse_booked(connection, self.finance, broken)
+                await refuse_booked(connection, self.finance, broken, proposal.action)
                 await refuse_paid_payout(connection, broken)
             amounts = await break_amounts(connection, broken, gains=proposal.gains)
             side = side_of_break(self.finance.config, broken)
@@ -237,7 +237,7 @@ class ResolutionActions:
             raise UnfitError(f"the break is {broken.state.value} meanwhile, so nothing is decided any more")
         is_approval = order.verdict is CheckerVerdict.APPROVED and resolution.reverses is None
         if is_approval and moves_money(resolution.action):
-            await refuse_booked(connection, self.finance, broken)
+            await refuse_booked(connection, self.finance, broken, resolution.action)
             await refuse_paid_payout(connection, broken)
             missing = await missing_payouts(connection, self.finance.config, self.calendar, broken)
             refuse_changed_payouts(resolution, missing)

@@ -9,10 +9,11 @@ from reconciliation.resolutions.decision_records import Resolution, UnfitError
 from reconciliation.resolutions.decision_rules import fitting_actions, newest_standing
 from reconciliation.resolutions.decision_store import known_movements, nets_of
 from reconciliation.resolutions.institution_sides import side_of_break
-from reconciliation.resolutions.missing_payouts import can_be_paid, missing_payouts, paid_payouts
+from reconciliation.resolutions.missing_payouts import can_be_paid, missing_payouts
 from reconciliation.resolutions.resolution_actions import ResolutionAction, ResolutionRules
 from reconciliation.resolutions.resolution_postings import BreakAmounts
 from reconciliation.resolutions.stale_breaks import movements_of_break, moves_money
+from reconciliation.results.paid_payouts import paid_payouts
 from reconciliation.results.records import BreakRecord, BreakState
 
 

@@ -21,21 +21,13 @@ from reconciliation.resolutions.decision_store import resolutions_of
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.resolution_postings import MissingPayout
 from reconciliation.results.break_results import read_breaks
+from reconciliation.results.paid_payouts import PAID, paid_payouts
 from reconciliation.results.records import BreakFilter, BreakRecord, BreakState
 from reconciliation.results.table_values import from_json
 from reconciliation.statement.layout import read_layouts
 
 _DATE_LENGTH: Final = len("20260405")
 _CODES: Final = (BreakCode.LEDGER_ONLY.value, BreakCode.AMOUNT.value)
-# What standing decisions say that other lines have paid; the lock of the events keeps them still.
-_PAID: Final = """
-SELECT r.break_id, r.postings -> 'payouts' AS payouts FROM reconciliation.resolutions r
-JOIN reconciliation.resolution_ends e ON e.resolution_id = r.id AND e.outcome = 'approved'
-WHERE r.action = 'pays_payouts' AND r.reverses IS NULL AND NOT EXISTS (
-  SELECT FROM reconciliation.resolutions b
-  JOIN reconciliation.resolution_ends f ON f.resolution_id = b.id AND f.outcome = 'approved'
-  WHERE b.reverses = r.id)
-"""
 _KEYS: Final = """
 SELECT reference FROM reconciliation.breaks WHERE id = ANY ($1::uuid[]) AND code IN ('LEDGER_ONLY', 'AMOUNT')
 """
@@ -78,16 +70,10 @@ async def missing_payouts(
     return {key: payout for key, payout in missing.items() if key not in paid}
 
 
-async def paid_payouts(connection: Connection) -> frozenset[str]:
-    """The keys of the payouts that standing decisions say other lines have paid."""
-    rows = await connection.fetch(_PAID)
-    return frozenset(key for row in rows for key in from_json(row["payouts"]))
-
-
 async def lines_that_paid(connection: Connection, payouts: Sequence[UUID]) -> frozenset[UUID]:
     """The breaks of the lines that standing decisions say have paid the payouts of these breaks."""
     keys = {row["reference"] for row in await connection.fetch(_KEYS, list(payouts))}
-    rows = await connection.fetch(_PAID) if keys else ()
+    rows = await connection.fetch(PAID) if keys else ()
     return frozenset(UUID(str(row["break_id"])) for row in rows if keys & set(from_json(row["payouts"])))
 
 

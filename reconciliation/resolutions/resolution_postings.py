@@ -147,7 +147,7 @@ def entry_of(
     """
     if action in {ResolutionAction.NO_ACTION, ResolutionAction.REPOST} or _moves_nothing(action, side):
         return None
-    if action in _OF_OUR_BANK or side.payer:
+    if action in OF_OUR_BANK or side.payer:
         return _entry_at_our_bank(action, amounts, side, payouts)
     if _is_about_surplus(action, amounts.code):
         amounts = _surplus_of(amounts)
@@ -167,7 +167,7 @@ def entry_of(
 
 
 # What is said of a line of our own bank alone.
-_OF_OUR_BANK: Final = frozenset({ResolutionAction.BANK_FEE, ResolutionAction.PAYS_PAYOUTS})
+OF_OUR_BANK: Final = frozenset({ResolutionAction.BANK_FEE, ResolutionAction.PAYS_PAYOUTS})
 # What fits a payout that is short: settlement has booked what came of it, and the rest is owed.
 _OF_A_SHORT_PAYOUT: Final = frozenset(
     {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reconciliation.errors import SettlementError
+from reconciliation.results.paid_payouts import paid_payouts
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.current_state import SettlementWork
 from reconciliation.settlement.instructions.creditor_instructions import OutgoingInstructions, instructions_of
@@ -16,7 +17,7 @@ from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.holdbacks import Holdback, holdbacks_of, rows_paid_by
 from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
 from reconciliation.settlement.positions.net_positions import SettlementSheet
-from reconciliation.settlement.positions.payout_credits import PayoutBatch, PayoutCredit
+from reconciliation.settlement.positions.payout_credits import PayoutBatch
 from reconciliation.settlement.positions.trust_cover import cover_of, overdue_of
 from reconciliation.settlement.store.account_changes import registry_in_force
 from reconciliation.settlement.store.bank_outcomes import read_credits
@@ -87,26 +88,41 @@ def refuse_uncovered(cover: OrderCover, value_date: date) -> None:
 
 
 async def received_money(work: SettlementWork, bank_batches: Sequence[PayoutBatch]) -> ReceivedMoney:
-    """What connectors have paid out: credits that are booked and that the newest statements still contain."""
-    booked_by_key = {item.key: item.credited for item in bank_batches}
-    payouts: dict[tuple[str, date], PayoutCredit] = {}
-    for key, (_, credit) in (await read_credits(work.connection)).items():
-        if credit.credited > 0 and booked_by_key.get(key) == credit.credited:
-            payouts[credit.batch.connector, credit.batch.payout_date] = credit
+    """What connectors have paid out: credits that are booked and that the newest statements still contain.
+
+    A payout that other lines of our bank have paid, as two persons say, has come wholly.
+    """
+    missing = await _missing_by_payout(work.connection, bank_batches)
     cycles_by_payout: dict[tuple[str, date], list[Cycle]] = {}
     for cycle in await connector_cycles(work.connection):
         place = (cycle.party.name, work.setting.cycles.value_date(cycle))
-        if place in payouts:
+        if place in missing:
             cycles_by_payout.setdefault(place, []).append(cycle)
     whole: list[Cycle] = []
     rows: set[str] = set()
     for place, cycles in cycles_by_payout.items():
-        missing = -payouts[place].difference
-        if missing <= 0:
+        if missing[place] <= 0:
             whole += cycles
         else:
-            rows |= rows_paid_by(await filed_amounts(work.connection, cycles), missing)
+            rows |= rows_paid_by(await filed_amounts(work.connection, cycles), missing[place])
     return ReceivedMoney(tuple(whole), frozenset(rows))
+
+
+async def _missing_by_payout(
+    connection: Connection, bank_batches: Sequence[PayoutBatch]
+) -> dict[tuple[str, date], int]:
+    """What is missing of each payout of which something came, in paisa, by connector and payout date."""
+    booked = {key: credit for key, (_, credit) in (await read_credits(connection)).items()}
+    paid_by_lines = await paid_payouts(connection)
+    missing = {}
+    for batch in bank_batches:
+        credit = booked.get(batch.key)
+        place = (batch.connector, batch.payout_date)
+        if batch.key in paid_by_lines:
+            missing[place] = 0
+        elif credit is not None and 0 < credit.credited == batch.credited:
+            missing[place] = -credit.difference
+    return missing
 
 
 async def later_cycles(work: SettlementWork, value_date: date) -> list[AgreedCycle]:

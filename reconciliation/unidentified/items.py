@@ -61,6 +61,8 @@ class ItemEvent(StrEnum):
 
 # The states in which money waits on persons.
 WAITING: Final = frozenset({ItemState.OPEN, ItemState.PROPOSED, ItemState.MISSING})
+# Those in which nothing is decided about the line yet.
+UNDECIDED: Final = frozenset({ItemState.OPEN, ItemState.PROPOSED})
 # What follows on a state: the event and the state behind it, without a reversal and of one.
 _STEPS: Final = frozenset(
     {

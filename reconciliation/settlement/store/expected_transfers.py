@@ -18,6 +18,7 @@ from uuid import UUID
 import polars as pl
 
 from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
 from ekpay_switch.ports.finance import Finance
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import BRINGS, FAILED, FILE, LEDGER, SUCCESS, complete, no_rows
@@ -25,6 +26,8 @@ from reconciliation.engine.row_store import RowStore
 from reconciliation.matching.institution_positions import CURRENCY
 from reconciliation.matching.reference_keys import STRANGER
 from reconciliation.results.table_values import Connection
+from reconciliation.unidentified.item_store import items_of_entries
+from reconciliation.unidentified.items import UNDECIDED
 
 WITHDRAWN: Final = " withdrawn"
 
@@ -145,7 +148,18 @@ class OwnStatement:
 
 
 async def booked_transfers(connection: Connection, finance: Finance) -> list[BankTransfer]:
-    """Every transfer that is booked, reversed ones too."""
+    """Every transfer that is booked, reversed ones too.
+
+    An unidentified line is none before two persons have decided about it: its break stands until then, so
+    that an action of the break can take the line over.
+    """
+    bookings = await finance.bank_lines.bookings(connection)
+    unidentified = [booking.id for booking in bookings if booking.kind == BankLineKind.UNIDENTIFIED]
+    undecided = {
+        item.booked_entry_id
+        for item in await items_of_entries(connection, unidentified)
+        if item.state in UNDECIDED
+    }
     return [
         BankTransfer(
             booking.kind,
@@ -156,5 +170,6 @@ async def booked_transfers(connection: Connection, finance: Finance) -> list[Ban
             booking.is_reversed,
             booking.bank,
         )
-        for booking in await finance.bank_lines.bookings(connection)
+        for booking in bookings
+        if booking.id not in undecided
     ]

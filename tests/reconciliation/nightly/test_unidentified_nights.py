@@ -12,16 +12,22 @@ from reconciliation.resolutions.break_audit import first_broken
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution, UnfitError
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
 from reconciliation.resolutions.resolution_actions import ResolutionAction
-from reconciliation.settlement.current_state import open_work, read_setting
+from reconciliation.settlement.current_state import batches, open_work, read_setting
+from reconciliation.settlement.plan_order import received_money
 from reconciliation.settlement.post_outcomes import post_outcomes
+from reconciliation.settlement.unidentified.decisions import ItemProposal, ItemVerdict, decide, propose
 from reconciliation.settlement.unidentified.found_lines import FoundLines
+from reconciliation.unidentified.items import ItemAction
 from tests.reconciliation.institution_files import Credit, Movement, at
 from tests.reconciliation.nightly.stage import MON, NPSB, SUN, TUE, WED
-from tests.reconciliation.nightly.test_bank_transfers import TOP_UP, booked, sound, staffed, statement
+from tests.reconciliation.nightly.test_bank_transfers import PAYOUT, TOP_UP, booked, sound, staffed, statement
 from tests.reconciliation.resolutions.test_case_thirteen import Switch
 from tests.reconciliation.settlement.sample_lines import THU
 
 LINE = Credit(500_000, "PARTNER-7", "SB7", charge=0)
+PREFUND = """
+INSERT INTO accounts (code, kind, balance, floor) VALUES ('prefund:bank1:postpaid', 'liability', 0, 0)
+"""
 LOST = Movement("000000000009", at("2026-04-05 11:00:00"), 500_000, 0, theirs="F9")
 
 
@@ -65,7 +71,16 @@ async def decided(stage: Switch, break_id: UUID, action: ResolutionAction, **mor
     return await desk.check(CheckOrder(asked.id, "karim", CheckerVerdict.APPROVED))
 
 
-async def test_the_break_of_an_unidentified_line_moves_no_money_and_ends_with_the_next_night(
+async def linked(stage: Switch, number: int, target: str) -> None:
+    """Two persons link a line."""
+    async with open_work(read_setting(cast("Finance", stage))) as work:
+        await propose(
+            work, ItemProposal(number, ItemAction.LINK, "their letter", "rahima", ((target, None),))
+        )
+        await decide(work, ItemVerdict(number, "karim", approves=True), post_outcomes)
+
+
+async def test_the_break_of_an_unidentified_line_moves_no_money_and_ends_with_its_decision(
     stage: Switch,
 ) -> None:
     await staffed(stage)
@@ -78,10 +93,38 @@ async def test_the_break_of_an_unidentified_line_moves_no_money_and_ends_with_th
         UnfitError, match=r"unidentified line of entry .* is booked: link, split or return it"
     ):
         await decided(stage, await break_of(stage, "FILE_ONLY", "PARTNER-7"), ResolutionAction.TO_SUSPENSE)
-    found = await sound(stage, TUE)
-    assert ("FILE_ONLY", "PARTNER-7", "closed") in found
+    assert ("FILE_ONLY", "PARTNER-7", "open") in await sound(stage, TUE)
     assert await follow(stage) == FoundLines()
     assert await balance(stage, "suspense:stmt_sonali") == 500_000
+    await stage.rows(PREFUND)
+    await linked(stage, 1, "prefund:bank1:postpaid")
+    assert ("FILE_ONLY", "PARTNER-7", "closed") in await sound(stage, WED)
+    assert await follow(stage) == FoundLines()
+
+
+async def test_a_line_without_a_key_that_pays_a_payout_is_taken_over_and_the_payout_has_come(
+    stage: Switch,
+) -> None:
+    """Unidentified or not, there is a way from the line to the payout that it pays, and to its payees."""
+    await staffed(stage)
+    await sound(stage, SUN)
+    stage.credit([Credit(PAYOUT.amount, "", "SB9", charge=0)], MON)
+    await sound(stage, MON)
+    assert (await follow(stage)).found == (1,)
+    await sound(stage, TUE)
+    line = await break_of(stage, "FILE_ONLY", "SB9")
+    before = await balance(stage, "settlement_bank")
+    paid = await decided(stage, line, ResolutionAction.PAYS_PAYOUTS, payouts=(PAYOUT.batch,))
+    assert await balance(stage, "suspense:stmt_sonali") == 0
+    assert await balance(stage, "settlement_bank") == before, "the line was booked before, and is once"
+    async with open_work(read_setting(cast("Finance", stage))) as work:
+        received = await received_money(work, batches(work))
+        assert [cycle.party.name for cycle in received.cycles] == [NPSB]
+    assert await follow(stage) == FoundLines()
+    assert await is_sound(stage)
+    await decided(stage, line, ResolutionAction.PAYS_PAYOUTS, reverses=paid.id)
+    assert (await follow(stage)).found == (1,), "it waits again"
+    assert await is_sound(stage)
 
 
 async def test_a_claim_that_was_received_takes_its_line_over_and_gives_it_back(stage: Switch) -> None:
