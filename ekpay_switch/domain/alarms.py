@@ -151,6 +151,11 @@ def instruction_subject(end_to_end_id: str) -> str:
     return f"instruction {end_to_end_id}"
 
 
+def withdrawals_subject(partner_id: str) -> str:
+    """The subject of an alarm about what a partner has withdrawn and cannot be paid."""
+    return f"withdrawals {partner_id}"
+
+
 def endpoint_subject(endpoint_id: UUID) -> str:
     """The subject of an alarm about an endpoint of notifications."""
     return f"endpoint {endpoint_id}"
@@ -237,7 +242,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "
         "the payee is paid nothing more until two persons have asked the bank and decided",
         Alarm.PAYOUT_WAITS: "the withdrawal of a prefund, or a change of a payee's bank account, "
-        "waits for a second person",
+        "waits for a second person, or a withdrawal cannot be paid: its partner has no account, or "
+        "it is too much for the account's rail",
         Alarm.UNIDENTIFIED_CREDIT: "money has come to our bank and nothing explains it; it stands in "
         "suspense until two persons have found out whose it is, and link, split or return it",
         Alarm.UNIDENTIFIED_DEBIT: "money has left our bank and nothing explains it; ask the bank, and two "

@@ -190,6 +190,9 @@ MOVED_STATES: tuple[MovedState, ...] = (
     ),
     _person("withdrawal", "waits", "a second person approves or rejects", Alarm.PAYOUT_WAITS),
     _switch("withdrawal", "due", "the next value date that is settled pays it"),
+    _person(
+        "withdrawal", "due, without a way", "its account is changed, or it is cancelled", Alarm.PAYOUT_WAITS
+    ),
     _switch("withdrawal", "instructed", "the bank's statement books it, or it is due again"),
     _final("withdrawal", "paid"),
     _final("withdrawal", "rejected"),

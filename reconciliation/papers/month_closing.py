@@ -89,7 +89,7 @@ async def month_blockers(connection: Connection, period: Period) -> list[str]:
     ):
         for query in queries:
             found += [str(row[0]) for row in await connection.fetch(query, *values)]
-    return [*found, *await _of_cover(connection, period)]
+    return [*found, *await _of_cover(connection)]
 
 
 async def close_month(finance: Finance, period: Period, *, closed_by: str, approved_by: str) -> ClosedMonth:
@@ -126,15 +126,21 @@ async def close_month(finance: Finance, period: Period, *, closed_by: str, appro
     return closing
 
 
-async def _of_cover(connection: Connection, period: Period) -> list[str]:
-    run = await latest_run(connection, period.last)
-    figures = {} if run is None else run.figures
-    shown = {"cover.strict": "by our books", "cover.strict_by_statement": "by the banks' statements"}
-    return [
-        f"trust cover of {period.last} is short by {format_taka(-figures[name])} taka {words}"
-        for name, words in shown.items()
-        if figures.get(name, 0) < 0
-    ]
+async def _of_cover(connection: Connection) -> list[str]:
+    """A cover that is short now, even with what connectors owe within their cycle.
+
+    On the last evening of a month the strict cover lacks what connectors pay the next day, so it is told in
+    the papers of that night and stops nothing.
+    """
+    run = await latest_run(connection)
+    figure = 0 if run is None else run.figures.get("cover.with_receivables", 0)
+    if run is None or figure >= 0:
+        return []
+    words = (
+        f"trust cover of {run.night} is short by {format_taka(-figure)} taka even with what connectors owe: "
+        "bring in money of our own (ekpay decide journal), and reconcile the next night"
+    )
+    return [words]
 
 
 def _figures(trial_balance: TrialBalance) -> dict[str, object]:

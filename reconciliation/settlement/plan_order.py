@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reconciliation.errors import SettlementError
-from reconciliation.results.paid_payouts import paid_payouts
+from reconciliation.results.paid_payouts import settled_payouts
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.current_state import SettlementWork
 from reconciliation.settlement.instructions.creditor_instructions import OutgoingInstructions, instructions_of
@@ -33,6 +33,7 @@ from reconciliation.settlement.store.payment_facts import (
 from reconciliation.settlement.store.payout_limits import read_limits
 from reconciliation.settlement.store.payout_records import OrderCover, PayeeHoldback, open_nights
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held
+from reconciliation.unidentified.item_store import standing_debits
 
 Balances = Mapping[str, int]
 
@@ -90,7 +91,8 @@ def refuse_uncovered(cover: OrderCover, value_date: date) -> None:
 async def received_money(work: SettlementWork, bank_batches: Sequence[PayoutBatch]) -> ReceivedMoney:
     """What connectors have paid out: credits that are booked and that the newest statements still contain.
 
-    A payout that other lines of our bank have paid, as two persons say, has come wholly.
+    A payout has come wholly where two persons say that other lines of our bank have paid the rest, or that
+    the rest is our own cost.
     """
     missing = await _missing_by_payout(work.connection, bank_batches)
     cycles_by_payout: dict[tuple[str, date], list[Cycle]] = {}
@@ -113,14 +115,15 @@ async def _missing_by_payout(
 ) -> dict[tuple[str, date], int]:
     """What is missing of each payout of which something came, in paisa, by connector and payout date."""
     booked = {key: credit for key, (_, credit) in (await read_credits(connection)).items()}
-    paid_by_lines = await paid_payouts(connection)
+    settled = await settled_payouts(connection)
     missing = {}
     for batch in bank_batches:
         credit = booked.get(batch.key)
+        is_booked = credit is not None and 0 < credit.credited == batch.credited
         place = (batch.connector, batch.payout_date)
-        if batch.key in paid_by_lines:
+        if settled.is_whole(batch.bank, batch.key) and (is_booked or batch.credited is None):
             missing[place] = 0
-        elif credit is not None and 0 < credit.credited == batch.credited:
+        elif credit is not None and is_booked:
             missing[place] = -credit.difference
     return missing
 
@@ -151,8 +154,9 @@ async def _order_cover(
     value_date: date,
 ) -> OrderCover:
     held_lines = await read_held(work.connection)
-    late = overdue_of(bank_batches, held_lines, work.setting.cycles, work.run.night)
-    trust_cover = cover_of(balances, (), late)
+    undecided = await undecided_batches(work.connection, bank_batches)
+    late = overdue_of(undecided, held_lines, work.setting.cycles, work.run.night)
+    trust_cover = cover_of(balances, (), late, await standing_debits(work.connection))
     newly_at_risk = sum(item.holdback.newly_at_risk(item.owed, item.instructed) for item in holdbacks)
     before = trust_cover.with_receivables
     return OrderCover(
@@ -162,6 +166,12 @@ async def _order_cover(
         work.setting.registry.cover.reserve,
         await open_nights(work.connection, value_date),
     )
+
+
+async def undecided_batches(connection: Connection, bank_batches: Sequence[PayoutBatch]) -> list[PayoutBatch]:
+    """The payouts without those of which two persons have decided what is missing: nothing more is due."""
+    settled = await settled_payouts(connection)
+    return [batch for batch in bank_batches if not settled.is_decided(batch.bank, batch.key)]
 
 
 def owed_to_parties(now: Balances, closed: Balances) -> Callable[[Party], int]:

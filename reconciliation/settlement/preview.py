@@ -5,7 +5,7 @@ from datetime import date
 
 from reconciliation.settlement.current_state import SettlementWork, batches, settlement_lock, take_in
 from reconciliation.settlement.instructions.value_date_record import SettledPosition
-from reconciliation.settlement.plan_order import later_cycles, plan_order, received_money
+from reconciliation.settlement.plan_order import later_cycles, plan_order, received_money, undecided_batches
 from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.net_positions import sheet_of
 from reconciliation.settlement.positions.trust_cover import TrustCover, cover_of, overdue_of
@@ -85,5 +85,6 @@ async def current_cover(work: SettlementWork) -> TrustCover:
         closings = [closing.balance for closing in await read_closings(work.connection)]
         lines = await read_held(work.connection)
         left = await standing_debits(work.connection)
-    late = overdue_of(batches(work), lines, work.setting.cycles, work.run.night)
+    undecided = await undecided_batches(work.connection, batches(work))
+    late = overdue_of(undecided, lines, work.setting.cycles, work.run.night)
     return cover_of(balances, closings, late, left)

@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Final
 
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, withdrawals_subject
 from reconciliation.errors import SettlementError
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.current_state import SettlementWork, batches, settlement_lock, take_in
 from reconciliation.settlement.instructions.creditor_instructions import (
     Instruction,
     OutgoingInstructions,
+    RemainderReason,
     carry_whole_sheet,
 )
 from reconciliation.settlement.instructions.instruction_steps import ids_owed_again
@@ -33,7 +36,7 @@ from reconciliation.settlement.plan_order import (
     plan_order,
     refuse_uncovered,
 )
-from reconciliation.settlement.positions.cycles import Party
+from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
 from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.settlement.positions.net_positions import (
@@ -67,6 +70,9 @@ from reconciliation.settlement.store.settlement_sheets import (
     write_instructions,
     write_sheet,
 )
+
+# What stops a withdrawal until a person does something.
+_UNPAYABLE: Final = frozenset({RemainderReason.NO_ACCOUNT, RemainderReason.ABOVE_MAXIMUM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +172,33 @@ async def _write(work: SettlementWork, order: SettlementOrder, bank_batches: Seq
     await write_carries(connection, await _rejected_ids(connection), order.value_date)
     await _write_basis(connection, order, planned)
     await _issue_instructions(work, planned.outgoing, planned.balances)
+    await _say_unpayable_withdrawals(work, planned.outgoing)
     await store_bank_files(
         connection, order.value_date, files_of(planned.outgoing, work.setting.registry.debtor, made_at)
     )
+
+
+async def _say_unpayable_withdrawals(work: SettlementWork, outgoing: OutgoingInstructions) -> None:
+    """Raise an alarm for each partner whose withdrawals cannot be paid, and end that of whoever is paid."""
+    stuck = {
+        remainder.party.name: remainder
+        for remainder in outgoing.remainders
+        if remainder.party.role is PartyRole.PARTNER and remainder.reason in _UNPAYABLE
+    }
+    raised = [
+        RaisedAlarm(
+            Alarm.PAYOUT_WAITS,
+            withdrawals_subject(name),
+            amount=remainder.amount,
+            facts={"partner": name, "why": remainder.reason.value},
+        )
+        for name, remainder in sorted(stuck.items())
+    ]
+    paid = {instruction.creditor.creditor for instruction in outgoing.instructions}
+    subjects = [withdrawals_subject(party.name) for party in sorted(paid) if party.role is PartyRole.PARTNER]
+    alarms = work.setting.finance.alarms
+    await alarms.raise_alarms(work.connection, raised)
+    await alarms.end_alarms(work.connection, subjects, "its withdrawals are instructed")
 
 
 async def _write_basis(connection: Connection, order: SettlementOrder, planned: PlannedOrder) -> None:

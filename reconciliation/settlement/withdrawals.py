@@ -11,7 +11,7 @@ from typing import Final
 
 import asyncpg
 
-from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, withdrawals_subject
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.ledger.settlement_postings import (
     prefund_withdrawn_entry,
@@ -162,6 +162,9 @@ async def cancel_withdrawal(finance: Finance, cancellation: Cancellation) -> Wit
             name = entry_id("withdrawal_cancelled", withdrawal.id)
             await finance.books.post(connection, [Adjustment.of(name, entry)])
             await write_cancellation(connection, withdrawal.id, cancellation, name)
+            # Where more of this partner waits, the next value date says so again.
+            subject = withdrawals_subject(withdrawal.partner)
+            await finance.alarms.end_alarms(connection, [subject], "a withdrawal was cancelled")
     finally:
         await connection.close()
     return withdrawal

@@ -7,6 +7,7 @@ from ekpay_switch.domain.alarms import (
     Alarm,
     RaisedAlarm,
     breaks_subject,
+    dispute_subject,
     distinct_alarms,
     endpoint_subject,
     entry_subject,
@@ -15,6 +16,7 @@ from ekpay_switch.domain.alarms import (
     refund_subject,
     restore_subject,
     staff_subject,
+    withdrawals_subject,
 )
 
 ID = UUID(int=1)
@@ -30,6 +32,8 @@ def test_records_with_the_same_id_are_different_subjects() -> None:
     subjects = {name(ID) for name in SUBJECTS}
     assert len(subjects) == len(SUBJECTS)
     assert breaks_subject("bkash") == "breaks bkash"
+    assert dispute_subject(7) == "dispute 7"
+    assert withdrawals_subject("bank1") == "withdrawals bank1"
     assert instruction_subject("EABC") == "instruction EABC"
     assert staff_subject("Karim") == "staff Karim"
 

@@ -97,6 +97,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay settle withdrawals list",
             "ekpay settle withdrawals approve NO",
             "ekpay settle withdrawals reject NO",
+            "ekpay settle withdrawals cancel NO",
             "ekpay settle accounts list",
             "ekpay settle accounts approve NO",
             "ekpay settle accounts stop NO",

@@ -34,7 +34,7 @@ def limit(
         from reconciliation.settlement.current_state import settlement_lock  # noqa: PLC0415 - heavy
         from reconciliation.settlement.store.payout_limits import LimitChange, write_limit  # noqa: PLC0415 - heavy
 
-        party = _payee(work, payee)
+        party = await _payee(work, payee)
         await verify(work.setting.finance)
         async with settlement_lock(work):
             await write_limit(work.connection, LimitChange(party, paisa, by, approved_by))
@@ -86,9 +86,11 @@ def _paisa(text: str) -> int:
     return paisa
 
 
-def _payee(work: "SettlementWork", name: str) -> "Party":
-    """The payee of a name among those with a registered account."""
+async def _payee(work: "SettlementWork", name: str) -> "Party":
+    """The payee of a name among those with an account in force."""
     from reconciliation.settlement.screen_rows import party_called  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.store.account_changes import registry_in_force  # noqa: PLC0415 - heavy
 
-    payees = [account.creditor for account in work.setting.registry.accounts if account.role in _ROLES]
+    registry = await registry_in_force(work.connection, work.setting.registry)
+    payees = [account.creditor for account in registry.accounts if account.role in _ROLES]
     return party_called(name, payees)

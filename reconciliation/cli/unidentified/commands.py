@@ -3,18 +3,17 @@
 Amounts on screens and in options are taka; in JSON they are whole paisa.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, dhaka_time, passphrase, show_json, taka
+from ekpay_switch.cli.terminal import dhaka_time, passphrase, show_json, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.security.card_numbers import mask_card_numbers
 from reconciliation.cli.money_tables import show_fitting
-from reconciliation.errors import ReconciliationError
+from reconciliation.cli.settle_session import APPROVER, ASKER, refusals, run_settlement
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, help="Lines of our banks that nothing explains: list, show, link, split, return."
 )
-
-_ASKER = "EKPAY_STAFF_PASSPHRASE"
-_APPROVER = "EKPAY_APPROVER_PASSPHRASE"
-_T = TypeVar("_T")
 
 Number = Annotated[int, typer.Argument(metavar="LINE", min=1, help="Its number in the list.")]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are, of finance.")]
@@ -55,7 +50,7 @@ def list_(
 
         return await find_items(work.connection, None if every else WAITING, search, _paisa(search))
 
-    items = _run(context, _read)
+    items = run_settlement(context, _read)
     if as_json:
         show_json([_facts(item) for item in items])
         return
@@ -84,7 +79,7 @@ def show(context: typer.Context, number: Number, *, as_json: AsJson = False) -> 
             return item, events, None
         return item, events, await decision_by(work.connection, item.decision_id)
 
-    item, events, decision = _run(context, _read)
+    item, events, decision = run_settlement(context, _read)
     parts = [] if decision is None else [(part.target, part.amount) for part in decision.parts]
     if as_json:
         show_json(_facts(item) | {"events": events, "parts": parts})
@@ -193,8 +188,9 @@ def _proposal(
 
 
 def _propose(context: typer.Context, build: "Callable[[], ItemProposal]") -> None:
-    proposal = _light(build)
-    asking = passphrase(_ASKER, f"Passphrase of {proposal.proposed_by}")
+    with refusals():
+        proposal = build()
+    asking = passphrase(ASKER, f"Passphrase of {proposal.proposed_by}")
 
     async def _carry_out(work: "SettlementWork") -> "ItemDecision":
         from reconciliation.settlement.unidentified.decisions import propose  # noqa: PLC0415 - heavy
@@ -202,7 +198,7 @@ def _propose(context: typer.Context, build: "Callable[[], ItemProposal]") -> Non
         await work.setting.finance.persons.verify(proposal.proposed_by, asking)
         return await propose(work, proposal)
 
-    decision = _run(context, _carry_out)
+    decision = run_settlement(context, _carry_out)
     _show_parts(decision.action.value, [(part.target, part.amount) for part in decision.parts])
     typer.echo(f"It waits for another person: ekpay settle unidentified approve {proposal.number} --by NAME")
 
@@ -210,7 +206,7 @@ def _propose(context: typer.Context, build: "Callable[[], ItemProposal]") -> Non
 def _decide(
     context: typer.Context, number: int, by: str, reason: str, *, approves: bool
 ) -> "UnidentifiedItem":
-    approving = passphrase(_APPROVER, f"Passphrase of {by}")
+    approving = passphrase(APPROVER, f"Passphrase of {by}")
 
     async def _carry_out(work: "SettlementWork") -> "UnidentifiedItem":
         from reconciliation.settlement.post_outcomes import post_instructions  # noqa: PLC0415 - heavy
@@ -222,29 +218,7 @@ def _decide(
         await work.setting.finance.persons.verify(by, approving)
         return await decide(work, ItemVerdict(number, by, approves, reason), post_instructions)
 
-    return _run(context, _carry_out)
-
-
-def _light(build: Callable[[], _T]) -> _T:
-    try:
-        return build()
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(1) from problem
-
-
-def _run(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
-    async def _at_work() -> _T:
-        from reconciliation.settlement.current_state import open_work, read_setting  # noqa: PLC0415 - heavy
-
-        async with open_work(read_setting(context.obj)) as opened_work:
-            return await work(opened_work)
-
-    try:
-        return _light(lambda: asyncio.run(_at_work()))
-    except ReconciliationError as problem:
-        complain(str(problem))
-        raise typer.Exit(1) from problem
+    return run_settlement(context, _carry_out)
 
 
 def _part(text: str) -> tuple[str, int]:

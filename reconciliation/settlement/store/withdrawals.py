@@ -34,9 +34,11 @@ _INSTRUCTIONS: Final = """
 SELECT i.party, i.end_to_end_id, i.amount, coalesce(e.moved, 0) AS moved
 FROM reconciliation.settlement_instructions AS i
 LEFT JOIN LATERAL (
-  SELECT s.moved, s.is_owed_again FROM reconciliation.settlement_endings AS s
+  SELECT * FROM reconciliation.settlement_endings AS s
   WHERE s.end_to_end_id = i.end_to_end_id ORDER BY s.revision DESC LIMIT 1) AS e ON true
-WHERE i.role = 'partner' AND NOT coalesce(e.is_owed_again, false)
+WHERE i.role = 'partner' AND (NOT coalesce(e.is_owed_again, false) OR e.contradicts AND NOT EXISTS (
+  SELECT FROM reconciliation.settlement_contradiction_ends AS d
+  WHERE d.end_to_end_id = e.end_to_end_id AND d.revision = e.revision))
 ORDER BY i.party, i.value_date
 """
 

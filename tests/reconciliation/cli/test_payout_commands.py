@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from reconciliation.cli.settle_commands import app
+from tests.reconciliation.settlement.payout_desk import cool
 from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage
 
 Typed = Callable[..., Any]
@@ -81,3 +82,17 @@ async def test_a_changed_account_is_shown_by_its_last_characters(typed: Typed) -
     assert "is paid as before" in stopped.output
     nobody = await typed("accounts", "ask", "bank1", *ACCOUNT)
     assert nobody.exit_code == 2
+
+
+async def test_a_payee_whose_account_two_persons_have_entered_has_limits_too(
+    typed: Typed, stage: Stage
+) -> None:
+    await stage.hold({"payable:some_biller": 1})
+    await stage.run()
+    two = ("--by", MAKER, "--approved-by", CHECKER)
+    assert (await typed("limit", "biller:some_biller", "10.00", *two)).exit_code == 2
+    await typed("accounts", "ask", "biller:some_biller", *ACCOUNT)
+    await typed("accounts", "approve", "1", "--by", CHECKER)
+    await cool(stage)
+    limited = await typed("limit", "biller:some_biller", "10.00", *two)
+    assert "biller:some_biller may be paid 10.00 at our risk" in limited.output, limited.output

@@ -13,7 +13,7 @@ from reconciliation.resolutions.decision_records import CheckerVerdict, Resoluti
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.settlement.current_state import batches, open_work, read_setting
-from reconciliation.settlement.plan_order import received_money
+from reconciliation.settlement.plan_order import received_money, undecided_batches
 from reconciliation.settlement.post_outcomes import post_outcomes
 from reconciliation.settlement.unidentified.decisions import ItemProposal, ItemVerdict, decide, propose
 from reconciliation.settlement.unidentified.found_lines import FoundLines
@@ -120,6 +120,7 @@ async def test_a_line_without_a_key_that_pays_a_payout_is_taken_over_and_the_pay
     async with open_work(read_setting(cast("Finance", stage))) as work:
         received = await received_money(work, batches(work))
         assert [cycle.party.name for cycle in received.cycles] == [NPSB]
+        assert await undecided_batches(work.connection, batches(work)) == []
     assert await follow(stage) == FoundLines()
     assert await is_sound(stage)
     await decided(stage, line, ResolutionAction.PAYS_PAYOUTS, reverses=paid.id)

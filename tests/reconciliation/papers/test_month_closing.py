@@ -29,6 +29,13 @@ INSERT INTO reconciliation.closed_days (night, run_id, restatement, closed_by, a
 SELECT d, $1, 1, 'Rahima', 'Karim', '{}', '', '{}'
 FROM generate_series(date '2026-04-01', date '2026-04-30', interval '1 day') AS d
 """
+SHORT_COVER = """
+UPDATE reconciliation.runs SET figures = '{"cover.strict": -900, "cover.with_receivables": -150}'
+"""
+SHORT = (
+    "trust cover of 2026-04-30 is short by 1.50 taka even with what connectors owe: bring in money of "
+    "our own (ekpay decide journal), and reconcile the next night"
+)
 WAITING = (
     """
 INSERT INTO top_ups (id, partner_id, bucket, amount, reference, asked_by, asked_at)
@@ -68,11 +75,11 @@ async def test_a_month_is_closed_only_when_nothing_stands_against_it(month: Mont
     await books.tell(CLOSED_NIGHTS, run_id)
     for statement in WAITING:
         await books.tell(statement)
-    await books.tell("UPDATE reconciliation.runs SET figures = '{\"cover.strict\": -150}'")
+    await books.tell(SHORT_COVER)
     assert await blockers(month) == [
         "1 alarms break of finance are open: ekpay alarms list",
         "1 top-ups wait for a second person",
-        "trust cover of 2026-04-30 is short by 1.50 taka by our books",
+        SHORT,
     ]
     with pytest.raises(UnfitError, match="1 top-ups wait for a second person"):
         await close_month(month.finance, APRIL, closed_by=MAKER, approved_by=CHECKER)

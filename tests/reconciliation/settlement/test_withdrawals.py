@@ -10,6 +10,7 @@ from reconciliation.settlement.payout_audit import first_broken
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.trust_cover import cover_of
 from reconciliation.settlement.settle_value_date import SettledValueDate
+from reconciliation.settlement.store.contradictions import Verdict
 from reconciliation.settlement.store.withdrawals import Cancellation
 from reconciliation.settlement.withdrawals import (
     NewWithdrawal,
@@ -115,8 +116,12 @@ async def test_a_withdrawal_without_an_account_is_carried_and_may_be_cancelled(s
     await stage.books.partner("bank1", prefund=PREFUND)
     number = await withdraw(stage, PAID)
     assert instructed(await settled(stage, SUN, MON)) == [(0, PAID, "no_account")]
+    assert [tuple(row) for row in await stage.books.rows(OPEN)] == [
+        ("payout_waits", "withdrawals bank1", PAID)
+    ]
     await cancel_withdrawal(finance_of(stage), Cancellation(number, "wrong letter", MAKER, CHECKER))
     assert await states(stage) == {number: "cancelled"}
+    assert await stage.books.rows(OPEN) == []
     assert await stage.books.balance("bank1") == PREFUND
     assert instructed(await settled(stage, MON, TUE)) == [(0, 0, "nothing_owed")]
     assert await stage.books.audit() is None
@@ -130,6 +135,20 @@ async def test_an_instructed_withdrawal_is_not_cancelled(given: Stage) -> None:
     with pytest.raises(SettlementError, match=await last_id(given)):
         await cancel_withdrawal(finance_of(given), Cancellation(number, "too late", MAKER, CHECKER))
     assert await given.books.balance("bank1") == PREFUND - PAID
+
+
+async def test_a_withdrawal_that_its_bank_rejects_and_accepts_is_not_cancelled(given: Stage) -> None:
+    """The money may have left: our books owe it again, and two persons decide first."""
+    number = await withdraw(given, PAID)
+    await settled(given, SUN, MON)
+    for answer in ("RJCT", "ACSC"):
+        await given.follow(report(await last_id(given), answer))
+    with pytest.raises(SettlementError, match="the bank has it"):
+        await cancel_withdrawal(finance_of(given), Cancellation(number, "rejected", MAKER, CHECKER))
+    await given.decide(await last_id(given), Verdict.REJECTED)
+    await cancel_withdrawal(finance_of(given), Cancellation(number, "rejected", MAKER, CHECKER))
+    assert await given.books.balance("bank1") == PREFUND
+    assert await given.books.audit() is None
 
 
 async def test_two_persons_approve_and_the_second_is_another(given: Stage) -> None:

@@ -1,0 +1,165 @@
+"""A month of payouts to banks that reject, return, split, pay late and contradict themselves.
+
+For each payee, after every night and to the paisa:  what came in  =  what left  +  what is held.
+Bills, withdrawals and what the bank does are drawn from a seed.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+import pytest
+
+from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.ledger_lines import accounts_of
+from reconciliation.settlement.store.contradictions import Verdict
+from tests.examples import examples
+from tests.reconciliation.settlement.payout_desk import change, cool, states, withdraw
+from tests.reconciliation.settlement.sample_lines import BREB, CALENDAR, DESCO, SUN
+from tests.reconciliation.settlement.stage import Stage, booked, pair, report
+
+DAYS = examples(20)
+BANK1 = Party(PartyRole.PARTNER, "bank1")
+WASA = Party(PartyRole.BILLER, "dhaka_wasa")
+BILLERS = (DESCO, BREB, WASA)
+PREFUND = 9_000_000_000
+# Entries of a test stand on the day on which it runs; while a value date is settled they stand on its night.
+TO_NIGHT = """
+ALTER TABLE journal_entries DISABLE TRIGGER USER;
+UPDATE journal_entries SET business_date = '{night}' WHERE business_date > DATE '2026-09-30'
+"""
+AND_BACK = """
+UPDATE journal_entries AS e SET business_date = w.business_date FROM settlement_windows AS w
+WHERE w.id = e.window_id AND e.business_date <> w.business_date;
+ALTER TABLE journal_entries ENABLE TRIGGER USER
+"""
+INSTRUCTIONS = """
+SELECT end_to_end_id, role, party, amount FROM reconciliation.settlement_instructions WHERE value_date = $1
+ORDER BY end_to_end_id
+"""
+# What stands instructed and has not left yet.
+UNDER_WAY = """
+SELECT i.role, i.party, sum(i.amount - coalesce(e.moved, 0))::bigint AS paisa
+FROM reconciliation.settlement_instructions AS i
+LEFT JOIN LATERAL (SELECT * FROM reconciliation.settlement_endings AS s
+  WHERE s.end_to_end_id = i.end_to_end_id ORDER BY s.revision DESC LIMIT 1) AS e ON true
+WHERE NOT coalesce(e.is_owed_again, false) GROUP BY i.role, i.party
+"""
+
+
+@dataclass
+class Month:
+    """What has happened so far, in paisa by payee; `due` are the movements that the bank still makes."""
+
+    stage: Stage
+    chance: random.Random
+    came: Counter[Party] = field(default_factory=Counter)
+    left: Counter[Party] = field(default_factory=Counter)
+    due: dict[date, list[tuple[str, Party, int]]] = field(default_factory=dict)
+    fates: Counter[str] = field(default_factory=Counter)
+    ordinal: int = 0
+
+    async def sell(self, day: date) -> None:
+        """Bills of a day, agreed by their billers, and now and then a withdrawal."""
+        for biller in BILLERS:
+            paisa = self.chance.choice((0, 1_000, 70_003, 9_999_999, 12_000_001, 250_000_000))
+            if paisa:
+                self.ordinal += 1
+                file = f"{biller.name}_{day:%Y%m%d}_01.txt"
+                reference = f"{biller.name}{self.ordinal}"
+                self.stage.rows += pair(
+                    biller.name, reference, paisa, file=file, ordinal=self.ordinal, business_date=day
+                )
+                await self.stage.hold({f"payable:{biller.name}": paisa, "settlement_bank": paisa})
+                self.came[biller] += paisa
+        if self.chance.random() < 0.4:
+            paisa = self.chance.choice((50_000, 12_345_678))
+            await withdraw(self.stage, paisa, f"letter of {day}")
+            self.came[BANK1] += paisa
+
+    async def settle(self, night: date, value_date: date) -> None:
+        """Close the night and instruct; the bank decides what it does with each instruction."""
+        await self.stage.books.tell(TO_NIGHT.format(night=night))
+        await self.stage.run(night)
+        await self.stage.settle(value_date)
+        await self.stage.books.tell(AND_BACK)
+        for name, role, party, amount in await self.stage.books.rows(INSTRUCTIONS, value_date):
+            await self.take(name, Party(PartyRole(role), party), amount, value_date)
+
+    async def take(self, name: str, payee: Party, paisa: int, day: date) -> None:
+        """The bank takes an instruction in; `day` is its value date."""
+        fate = self.chance.choice(("pay", "pay", "pay", "reject", "return", "split", "late", "contradict"))
+        self.fates[fate] += 1
+        moves: dict[str, tuple[tuple[int, int], ...]] = {
+            "reject": (),
+            "return": ((0, -paisa), (1, paisa)),
+            "split": ((0, -(paisa // 3)), (0, paisa // 3 - paisa)),
+            "late": ((2, -paisa),),
+        }
+        for days, moved in moves.get(fate, ((0, -paisa),)):
+            self.due.setdefault(_business(day, days), []).append((name, payee, moved))
+        if fate in {"reject", "contradict"}:
+            await self.stage.follow(report(name, "RJCT"))
+
+    async def follow(self, night: date) -> None:
+        """The night that reads the bank's statement; two persons decide what it says against itself."""
+        for name, payee, moved in self.due.pop(night, []):
+            self.ordinal += 1
+            self.stage.rows.append(booked("stmt_sonali", name, moved, night, ordinal=self.ordinal))
+            self.left[payee] -= moved
+        await self.stage.run(night)
+        for contradiction in (await self.stage.follow()).contradictions:
+            verdict = Verdict.EXECUTED if contradiction.moved_amount else Verdict.REJECTED
+            await self.stage.decide(contradiction.end_to_end_id, verdict)
+
+    async def held(self) -> Counter[Party]:
+        """What our books owe each payee, and what is on its way to it."""
+        balances = await self.stage.balances()
+        held: Counter[Party] = Counter()
+        for payee in (*BILLERS, BANK1):
+            held[payee] = sum(balances.get(name, 0) for name in accounts_of(payee))
+        for role, party, paisa in await self.stage.books.rows(UNDER_WAY):
+            held[Party(PartyRole(role), party)] += paisa
+        return held
+
+
+def _business(day: date, days: int) -> date:
+    for _ in range(days):
+        day = CALENDAR.business_day_after(day)
+    return day
+
+
+def _nights() -> Iterator[tuple[date, date]]:
+    """Each night with the value date behind it."""
+    night = SUN
+    while True:
+        yield night, CALENDAR.business_day_after(night)
+        night = CALENDAR.business_day_after(night)
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_what_came_in_has_left_or_is_held_for_each_payee_every_night(stage: Stage, seed: int) -> None:
+    await stage.books.partner("bank1", prefund=PREFUND)
+    await change(stage)
+    await cool(stage)
+    month = Month(stage, random.Random(seed))  # noqa: S311 - a rehearsal
+    for number, (night, value_date) in enumerate(_nights()):
+        if number < DAYS:
+            await month.sell(night)
+        elif not month.due and not any((await month.held()).values()):
+            break
+        assert number < DAYS + 40, (await month.held(), month.due)
+        await month.settle(night, value_date)
+        await month.follow(value_date)
+        held = await month.held()
+        for payee in (*BILLERS, BANK1):
+            assert month.came[payee] == month.left[payee] + held[payee], (night, payee)
+    assert month.came == month.left
+    assert (
+        set(month.fates) == {"pay", "reject", "return", "split", "late", "contradict"} or examples(20) > DAYS
+    )
+    assert set((await states(stage)).values()) <= {"paid"}
+    assert (await stage.balances()).get("clearing:rtgs", 0) == 0
+    assert await stage.books.audit() is None
