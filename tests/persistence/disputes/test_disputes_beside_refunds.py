@@ -8,6 +8,7 @@ import pytest
 from ekpay_switch.domain.disputes.dispute import DisputeEvent, DisputeState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.persistence.disputes.desk import PostgresDisputes
 from ekpay_switch.persistence.disputes.money import ClaimSettledError
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
@@ -84,6 +85,19 @@ async def test_finance_pays_nothing_by_hand_while_the_same_money_is_held(room: D
     await room.decided(dispute, DisputeEvent.WON)
     await room.office.desk.record_paid_by_hand(refund_id, "BANK-1", ASKS)
     await room.office.desk.confirm_paid_by_hand(refund_id, AGREES)
+
+
+async def test_money_under_the_name_of_a_dispute_that_was_settled_without_any_is_a_chargeback(
+    room: DisputeRoom,
+) -> None:
+    paid = await room.completed()
+    dispute = await room.opened(paid, COLLECTED)
+    taken = (paid.payment_id, Money(COLLECTED), dispute.name, ASKS, UNDOABLE)
+    with pytest.raises(DisputedError, match=f"the money of dispute {dispute.id}"):
+        await room.office.desk.record_chargeback(*taken)
+    await room.decided(dispute, DisputeEvent.SETTLED_OTHERWISE, settlement="MAIL-1")
+    view = await room.office.desk.record_chargeback(*taken)
+    assert (await room.office.desk.approve(view.refund_id, AGREES)).state is RefundState.DONE
 
 
 async def test_a_claim_that_a_journal_has_settled_does_not_come_back_by_a_win(room: DisputeRoom) -> None:
