@@ -146,7 +146,7 @@ def open_round(
     *,
     last: Last = False,
 ) -> None:
-    """Begin the next round of a dispute that was won or lost."""
+    """Begin the next round of a dispute that was won, lost or accepted."""
     day = dhaka_date(due)
     _work_on(
         as_, number, lambda desk, dispute: desk.open_round(dispute.id, round_, day, word, as_), is_last=last
