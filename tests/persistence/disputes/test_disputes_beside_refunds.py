@@ -146,6 +146,25 @@ async def test_a_chargeback_and_the_dispute_of_the_same_money_never_both_take_it
     assert (await room.office.till.row(paid))["charged_back"] == COLLECTED
 
 
+async def test_a_shop_sees_no_refund_of_what_is_held_or_came_back(stall: Stall) -> None:
+    room = DisputeRoom(stall.office, PostgresDisputes(stall.transactions))
+    sold = await stall.sold(SPLIT)
+    await stall.office.take(sold, 100, partner_id="shop")
+    dispute = await room.opened(sold, AMOUNT - 100)
+    shown = []
+    for event in (None, DisputeEvent.LOST, DisputeEvent.WON):
+        if event is None:
+            await room.held(dispute)
+        else:
+            await room.decided(dispute, event)
+        payment = await stall.shop.payments.by_id(sold.payment_id)
+        assert payment is not None
+        shown.append(payment.refunded.minor)
+        if event is DisputeEvent.LOST:
+            await room.desk.open_round(dispute.id, 2, DUE, WORD, ASKS)
+    assert shown == [100, AMOUNT, 100]
+
+
 async def test_the_shares_of_a_merchants_payment_give_once_it_is_lost_and_have_it_again_once_it_is_won(
     stall: Stall,
 ) -> None:
