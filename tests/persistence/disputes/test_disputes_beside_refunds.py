@@ -34,6 +34,9 @@ from tests.persistence.refunds.refund_setup import NO, UNDOABLE, wanted
 
 CLAIM = COLLECTED - BILL
 SUSPENSE = "suspense:bkash"
+BEYOND = """
+SELECT coalesce(sum(count), 0)::int FROM alarms WHERE kind = 'chargeback_beyond_the_bill' AND ended_at IS NULL
+"""
 CLAIMED = "SELECT id FROM journal_entries WHERE moment = 'charged_back_from_suspense'"
 
 
@@ -98,6 +101,20 @@ async def test_money_under_the_name_of_a_dispute_that_was_settled_without_any_is
     await room.decided(dispute, DisputeEvent.SETTLED_OTHERWISE, settlement="MAIL-1")
     view = await room.office.desk.record_chargeback(*taken)
     assert (await room.office.desk.approve(view.refund_id, AGREES)).state is RefundState.DONE
+
+
+async def test_a_chargeback_approved_again_raises_its_alarm_only_while_it_stands(room: DisputeRoom) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    held = await room.held(dispute)
+    counts = []
+    for event in (None, DisputeEvent.LOST, DisputeEvent.WON):
+        if event is not None:
+            await room.decided(dispute, event)
+        await room.office.desk.approve(held["id"], AGREES)
+        counts.append(await room.office.books.value(BEYOND))
+        if event is DisputeEvent.LOST:
+            await room.desk.open_round(dispute.id, 2, DUE, WORD, ASKS)
+    assert counts == [0, 2, 0]
 
 
 async def test_a_claim_that_a_journal_has_settled_does_not_come_back_by_a_win(room: DisputeRoom) -> None:
