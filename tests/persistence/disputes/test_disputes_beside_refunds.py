@@ -11,12 +11,15 @@ from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.persistence.disputes.desk import PostgresDisputes
 from ekpay_switch.persistence.disputes.money import ClaimSettledError
+from ekpay_switch.persistence.ledger.suspense_items import lock_items
+from ekpay_switch.persistence.payment_rows import ADJUSTMENT_LANE, lock_books
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
 from ekpay_switch.persistence.refunds.chargebacks import DisputedError
 from ekpay_switch.persistence.refunds.decisions import AlreadyWithPayerError
-from ekpay_switch.ports.decisions import JournalProposal
+from ekpay_switch.ports.decisions import JournalProposal, ProposalState
 from ekpay_switch.ports.disputes import DisputeProposal
 from ekpay_switch.security.identifiers import uuid7
+from tests.faults.decisions.races import until_there_wait
 from tests.persistence.books import CUSTOMERS
 from tests.persistence.collections.collection_setup import TAKEN
 from tests.persistence.collections.merchant_money_setup import AMOUNT, SPLIT, Stall
@@ -135,6 +138,28 @@ async def test_a_claim_that_a_journal_has_settled_does_not_come_back_by_a_win(ro
     await room.desk.reject(dispute.id, "its claim is written off", AGREES)
     ended = await room.decided(dispute, DisputeEvent.SETTLED_OTHERWISE, settlement="MAIL-1")
     assert (ended.state, ended.settlement) == (DisputeState.SETTLED, "MAIL-1")
+
+
+async def test_a_journal_takes_the_books_before_a_claim_as_a_win_does(room: DisputeRoom) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    await room.held(dispute)
+    await room.decided(dispute, DisputeEvent.LOST)
+    claim = (await room.office.books.rows(CLAIMED))[0][0]
+    lines = ((SUSPENSE, -CLAIM), ("write_off", CLAIM))
+    winner = await room.office.books.superuser()
+    async with open_desk(room.office) as decisions:
+        journal = JournalProposal(uuid7(), lines, "nobody pays it", "MAIL-1", ASKS, claim)
+        view = await decisions.desk.propose_journal(journal)
+        async with winner.transaction():
+            await lock_books(winner, ADJUSTMENT_LANE)
+            approving = asyncio.ensure_future(decisions.desk.approve(view.id, view.code, AGREES))
+            await until_there_wait(winner, 1, approving)
+            assert not approving.done()
+            # Less than it takes to find out that two wait for each other.
+            await winner.execute("SET LOCAL lock_timeout = '200ms'")
+            assert [item.remains for item in await lock_items(winner, claim)] == [-CLAIM]
+        assert (await approving).state is ProposalState.APPROVED
+    await winner.close()
 
 
 async def test_a_claim_that_came_back_is_none_that_a_journal_could_settle(room: DisputeRoom) -> None:
