@@ -141,7 +141,7 @@ MOVED_STATES: tuple[MovedState, ...] = (
         "two persons say that the connector took it, or what settled it",
         Alarm.DISPUTE_MONEY_NOT_TAKEN,
     ),
-    _final("dispute", "accepted"),
+    _final("dispute", "accepted", "final, but a further round may be opened"),
     _final("dispute", "won", "final, but a further round may be opened"),
     _final("dispute", "lost", "final, but a further round may be opened"),
     _final("dispute", "settled"),

@@ -163,12 +163,12 @@ class Disputes(Protocol):
         ...
 
     async def open_round(self, dispute_id: int, number: int, answer_due_on: date, word: str, by: str) -> None:
-        """Begin the next round of a dispute that was won or lost.
+        """Begin the next round of a dispute that was won, lost or accepted.
 
         Raises:
             UnknownDisputeError: there is no such dispute.
             WrongRoundError: its next round has another number.
-            IllegalTransitionError: it is open, accepted or settled.
+            IllegalTransitionError: it is open or settled.
         """
         ...
 

@@ -173,7 +173,10 @@ class FileEvidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveRefund:
-    """A refund of the switch that was neither rejected nor refused, as it stands now; amount in paisa."""
+    """A refund of the switch that was neither rejected nor refused, as it stands now; amount in paisa.
+
+    A chargeback is one too, also while it is held for a dispute and once it came back to us.
+    """
 
     refund_id: UUID
     state: RefundState

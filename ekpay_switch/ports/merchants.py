@@ -160,7 +160,8 @@ class MerchantPayment:
     """A stored merchant payment.
 
     `sums` are those of the try that funded it, or of its newest one; without a try nothing is charged.
-    `refunded` is what has been given back or is on its way. `tries` are all of them, the oldest first.
+    `refunded` is what has been given back or is on its way, without what is held for a dispute. `tries` are
+    all of them, the oldest first.
     `is_told` says that the merchant accepted the IPN about its end, or that there is none to send;
     `ipn_tries` counts the sends. `read_at` is the database's now.
     """

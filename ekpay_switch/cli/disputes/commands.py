@@ -1,8 +1,10 @@
 """`ekpay disputes`: what payers contest through their connectors, and what two persons of finance decide."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -10,8 +12,8 @@ import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_name, visible_text
 from ekpay_switch.cli.billers.profiles import profiles_of
-from ekpay_switch.cli.disputes.notice_file import read_notices
-from ekpay_switch.cli.disputes.notices import BurdenOf, record_notice
+from ekpay_switch.cli.disputes.notice_file import Notice, read_notices
+from ekpay_switch.cli.disputes.notices import BurdenOf, NoticeRefusedError, record_notice
 from ekpay_switch.cli.disputes.options import (
     Amount,
     Consent,
@@ -106,18 +108,32 @@ def read_file(
 ) -> None:
     """Record a file of a connector's notices: what moves money waits for a second person.
 
-    A file with anything unreadable is refused whole, and one notice that our books refuse stops it. Read
-    again, it says what is known already. --consent or --our-loss says who bears what it tells as held.
+    A file with anything unreadable is refused whole. A notice that our books refuse is named; the others are
+    recorded, and the exit code is 1. Read again, it says what is known already. --consent or --our-loss says
+    who bears what it tells as held.
     """
     notices = read_notices(file.read_bytes())
 
-    async def _record(opened: Session) -> None:
+    async def _record(opened: Session) -> bool:
         async with _open_desk(opened) as (desk, transactions):
             burden_of = _burden_of(opened, transactions, consent, our_loss=our_loss)
-            for notice in notices:
-                typer.echo(printable(await record_notice(desk, connector, notice, burden_of, as_)))
+            recorded = [await _record_or_name(desk, connector, notice, burden_of, as_) for notice in notices]
+            return all(recorded)
 
-    act_as(as_, ASKER_VARIABLE, lambda opened, _: _record(opened))
+    if not act_as(as_, ASKER_VARIABLE, lambda opened, _: _record(opened)):
+        raise typer.Exit(1)
+
+
+async def _record_or_name(
+    desk: Disputes, connector: str, notice: Notice, burden_of: BurdenOf, by: str
+) -> bool:
+    """Record a notice, or name it as refused; returns whether it is recorded."""
+    try:
+        typer.echo(printable(await record_notice(desk, connector, notice, burden_of, by)))
+    except NoticeRefusedError as problem:
+        typer.echo(printable(str(problem)), err=True)
+        return False
+    return True
 
 
 @app.command("open-round")
@@ -130,7 +146,7 @@ def open_round(
     *,
     last: Last = False,
 ) -> None:
-    """Begin the next round of a dispute that was won or lost."""
+    """Begin the next round of a dispute that was won, lost or accepted."""
     day = dhaka_date(due)
     _work_on(
         as_, number, lambda desk, dispute: desk.open_round(dispute.id, round_, day, word, as_), is_last=last
@@ -174,13 +190,14 @@ def file_(
     *,
     last: Last = False,
 ) -> None:
-    """Write a file of evidence to a place, to send it to the connector."""
+    """Write a file of evidence to a place, readable by its owner alone, to send it to the connector."""
 
     async def _content(desk: Disputes) -> bytes:
         return await desk.file((await named_dispute(desk, number, is_last=last)).id, sha256)
 
     content = _read(_content)
-    with to.open("xb") as place:
+    # It may show who the payer is: nobody else on this machine reads it.
+    with open(to, "xb", opener=partial(os.open, mode=0o600)) as place:
         place.write(content)
     typer.echo(f"{len(content)} bytes are in {to}.")
 

@@ -54,8 +54,10 @@ DISPUTE_TRANSITIONS: Mapping[tuple[DisputeState, DisputeEvent], DisputeState] = 
         **{(state, DisputeEvent.MONEY_HELD): state for state in (*OPEN, *AGAINST_US)},
         **{(state, DisputeEvent.SETTLED_OTHERWISE): DisputeState.SETTLED for state in (*OPEN, *AGAINST_US)},
         **{(state, DisputeEvent.PROPOSAL_REJECTED): state for state in (*OPEN, *AGAINST_US)},
-        (DisputeState.WON, DisputeEvent.ROUND_OPENED): DisputeState.NOTIFIED,
-        (DisputeState.LOST, DisputeEvent.ROUND_OPENED): DisputeState.NOTIFIED,
+        **{
+            (state, DisputeEvent.ROUND_OPENED): DisputeState.NOTIFIED
+            for state in (DisputeState.WON, *AGAINST_US)
+        },
     }
 )
 # They move money or end a claim: one person proposes, another approves.

@@ -18,6 +18,8 @@ from ekpay_switch.ports.finance import Connection, LiveMovement, LiveRefund
 
 Row = Mapping[str, Any]
 
+# They move nothing; a chargeback that came back to us has moved money, so it is seen.
+_UNSEEN = sorted(FREED - {RefundState.RETURNED})
 LOCK_TRIES_OF = "SELECT FROM tries WHERE payment_id = ANY($1) ORDER BY attempt_id FOR UPDATE"
 LOCK_REFUNDS_OF = "SELECT FROM refunds WHERE payment_id = ANY($1) ORDER BY id FOR UPDATE"
 # The same with further movements, whose frozen lines have ids of their own.
@@ -60,7 +62,7 @@ class LiveMovementRows:
         for statement in (LOCK_PAYMENTS, LOCK_TRIES_OF, LOCK_REFUNDS_OF):
             await connection.execute(statement, payments)
         rows = await connection.fetch(READ_MOVEMENTS, list(movements))
-        refunds = await connection.fetch(READ_REFUNDS, payments, sorted(FREED))
+        refunds = await connection.fetch(READ_REFUNDS, payments, _UNSEEN)
         return [_movement(row, refunds) for row in rows]
 
     async def owe(

@@ -14,6 +14,7 @@ from ekpay_switch.persistence.decisions.carry_out import Approval
 from ekpay_switch.persistence.decisions.proposals import read_takings
 from ekpay_switch.persistence.ledger.adjustments import post_adjustments
 from ekpay_switch.persistence.ledger.suspense_items import list_open_items, lock_items, read_items
+from ekpay_switch.persistence.payment_rows import ADJUSTMENT_LANE, lock_books
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.decisions import JournalProposal, ProposalView, SuspenseView
 from ekpay_switch.ports.finance import Adjustment
@@ -56,6 +57,8 @@ async def post_journal(
     except SwitchError as problem:
         return f"the chart does not allow it any more: {problem}"
     if takes_from is not None:
+        # Before the items, as everybody who takes from them does.
+        await lock_books(connection, ADJUSTMENT_LANE)
         fault = taking_fault(entry, await lock_items(connection, takes_from))
         if fault:
             return f"it cannot be taken from entry {takes_from} any more: {fault}"

@@ -173,7 +173,7 @@ class PostgresDisputes:
             if number != following:
                 raise WrongRoundError(f"round: the next round of dispute {dispute_id} is {following}")
             changes = {"round": following, "answer_due_on": answer_due_on}
-            content = StepContent(_dated(word, answer_due_on), case.row["refund_id"], changes)
+            content = StepContent(_dated(case, word, answer_due_on), case.row["refund_id"], changes)
             await move_dispute(case, DisputeEvent.ROUND_OPENED, StepPersons(by), content)
             await _raise_notified(case.connection, await read_view(case.connection, dispute_id))
 
@@ -181,9 +181,10 @@ class PostgresDisputes:
 
     async def request_evidence(self, dispute_id: int, answer_due_on: date, word: str, by: str) -> None:
         """See `ports.disputes.Disputes`."""
-        content = StepContent(_dated(word, answer_due_on), changes={"answer_due_on": answer_due_on})
 
         async def _request(case: DisputeCase) -> None:
+            facts, changes = _dated(case, word, answer_due_on), {"answer_due_on": answer_due_on}
+            content = StepContent(facts, changes=changes)
             await move_dispute(case, DisputeEvent.EVIDENCE_REQUESTED, StepPersons(by), content)
 
         await self._work_on(dispute_id, _request)
@@ -276,17 +277,21 @@ async def _open(connection: Connection, new: NewDispute, by: str, target: Refund
 def _same_or_raise(
     new: NewDispute, target: RefundTarget, standing: DisputeView, attempt_id: UUID
 ) -> DisputeView:
-    is_same = (attempt_id, standing.amount, standing.round) == (target.attempt_id, new.amount, 1)
+    content = (attempt_id, standing.amount, standing.reason, standing.round)
+    is_same = content == (target.attempt_id, new.amount, mask_card_numbers(new.reason), 1)
     if is_same and standing.state not in {DisputeState.WON, DisputeState.LOST}:
         return standing
     raise OtherDisputeError(
-        f"name: dispute {standing.id} has it already, in round {standing.round} and {standing.state};"
+        f"name: dispute {standing.id} has it already, of {standing.amount} and for {standing.reason},"
+        f" in round {standing.round} and {standing.state};"
         f" a further round is opened as such: ekpay disputes open-round {standing.id}"
     )
 
 
-def _dated(word: str, answer_due_on: date) -> dict[str, str]:
-    return {"word": word, "answer_due_on": answer_due_on.isoformat()}
+def _dated(case: DisputeCase, word: str, answer_due_on: date) -> dict[str, str]:
+    """The facts of a step that sets a deadline; with the one before, which a file may tell again."""
+    due = {"answer_due_on": answer_due_on, "answer_was_due_on": case.row["answer_due_on"]}
+    return {"word": word, **{name: day.isoformat() for name, day in due.items()}}
 
 
 def _require_evidence(content: bytes) -> None:

@@ -61,10 +61,14 @@ NAMED = text(
     f"{_PAYMENTS} WHERE o.trnx_id = :trnx_id ORDER BY o.created_at DESC, o.payment_id DESC LIMIT :limit"
 )
 # Why a try failed is in its evidence, or in the history row that its payment got in that transaction.
+# What a connector holds for a dispute counts in the running total, and is nothing that the payer has.
 _TRIES = text("""
 SELECT t.payment_id, t.attempt_id, a.reference, t.connector_id, a.state, a.outcome, t.page_url, t.page_until,
   a.opened_at, t.executes_begun, t.next_action_at, t.charge, t.fee, t.vat, t.provider_transaction,
-  t.collected_at, t.refunded, t.held_at,
+  t.collected_at, t.held_at,
+  t.refunded - (SELECT coalesce(sum(r.amount - r.from_suspense), 0) FROM refunds AS r
+    WHERE r.payment_id = t.payment_id AND r.attempt_id = t.attempt_id AND r.state = 'held')::bigint
+    AS refunded,
   coalesce(
     (SELECT e.facts ->> 'why' FROM evidence AS e WHERE e.payment_id = t.payment_id
        AND e.attempt_id = t.attempt_id AND e.kind = a.outcome ORDER BY e.id DESC LIMIT 1),

@@ -42,6 +42,7 @@ SELECT kind, count(*) AS number FROM (
   WHERE asked_by = :name AND num_nonnulls(approved_by, rejected_by) = 0
   UNION ALL SELECT 'refunds' FROM refunds WHERE asked_by = :name AND state = 'asked'
   UNION ALL SELECT 'refunds paid by hand' FROM refunds WHERE by_hand_by = :name AND state = 'by_hand'
+  UNION ALL SELECT 'disputes' FROM disputes WHERE proposed_by = :name
   UNION ALL SELECT 'lost sends' FROM lost_sends
   WHERE proposed_by = :name AND approved_by IS NULL AND booked_at IS NULL AND state <> 'not_posted'
   UNION ALL SELECT 'decisions' FROM decisions

@@ -34,10 +34,11 @@ WHERE t.attempt_id = $1
 """
 
 # The dispute that has this reference, as its own name or as that of its money, or that waits for the money of
-# this try.
+# this try. Once it was settled without any, it takes none, so its name holds nothing back.
 READ_DISPUTE = f"""
 SELECT d.id, d.name FROM disputes AS d WHERE d.connector_id = $1 AND (
-  d.name = $2 OR d.proposed ->> 'movement' = $2
+  d.name = $2 AND (d.state <> 'settled' OR d.refund_id IS NOT NULL)
+  OR d.proposed ->> 'movement' = $2
   OR EXISTS (SELECT FROM dispute_history AS h JOIN refunds AS r ON r.id = h.refund_id
     WHERE h.dispute_id = d.id AND r.provider_refund = $2)
   OR d.attempt_id = $3 AND d.refund_id IS NULL AND d.state IN ({_AWAITING_MONEY}))

@@ -198,7 +198,9 @@ async def approve(case: RefundCase, by: str) -> Alarm | None:
         ChargedBackError: the connector has taken the money back since it was requested.
     """
     if case.refund["approved_by"] == by:
-        return alarm_of_chargeback(case.try_row, case.refund)
+        # One that a connector holds for a dispute, or has returned, is no claim.
+        is_final = case.state is RefundState.DONE
+        return alarm_of_chargeback(case.try_row, case.refund) if is_final else None
     _require_waiting(case, RefundState.REQUESTED)
     if case.refund["asked_by"] == by:
         raise OnePersonError(_ONE_PERSON)

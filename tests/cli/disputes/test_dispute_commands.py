@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import stat
 from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
@@ -103,6 +104,7 @@ def test_a_dispute_from_its_letter_to_its_second_round(
     copy = tmp_path / "copy.txt"
     _done(ekpay("disputes", "file", str(line["id"]), "--sha256", sha, "--to", str(copy)))
     assert copy.read_text() == proof.read_text()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert ekpay("audit").out == "clean\n"
 
 
@@ -140,9 +142,9 @@ def test_a_file_of_notices_is_recorded_once_and_its_money_waits_for_a_second_per
     assert f"({name}): money held waits for approval" in waits
     _done(ekpay("disputes", "approve", "--last", "--as", approves, **SECOND))
     assert _done(ekpay(*words, **FIRST)).splitlines()[1].endswith("money held is known")
-    told.write_text("\n".join((*lines, f"{name}9,won,,,,,,letter")))
+    due = f"{name},evidence_requested,,,2026-12-15,,,mail"
+    told.write_text("\n".join((lines[0], f"{name}9,won,,,,,,letter", *lines[1:], due)))
     unknown = ekpay(*words, **FIRST)
-    assert (unknown.code, f"line 4: dispute: bkash has told of none of the name {name}9" in unknown.err) == (
-        1,
-        True,
-    )
+    assert unknown.code == 1
+    assert f"line 2: dispute: bkash has told of none of the name {name}9" in unknown.err
+    assert unknown.out.splitlines()[2].endswith("evidence is due on 2026-12-15")

@@ -28,7 +28,6 @@ S, E = DisputeState, DisputeEvent
     ("state", "event"),
     [
         (S.ACCEPTED, E.WON),
-        (S.ACCEPTED, E.ROUND_OPENED),
         (S.SETTLED, E.ROUND_OPENED),
         (S.WON, E.MONEY_HELD),
         (S.WON, E.LOST),
@@ -43,7 +42,7 @@ def test_what_cannot_follow_is_refused_by_its_names(state: DisputeState, event: 
 
 def test_only_an_end_that_somebody_may_contest_has_a_further_round() -> None:
     again = {before for before, event in DISPUTE_TRANSITIONS if event is E.ROUND_OPENED}
-    assert again == {S.WON, S.LOST}
+    assert again == {S.WON, S.LOST, S.ACCEPTED}
     assert dispute_after(S.WON, E.ROUND_OPENED) is S.NOTIFIED
 
 

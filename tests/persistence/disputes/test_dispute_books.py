@@ -10,6 +10,7 @@ from ekpay_switch.domain.disputes.dispute import DisputeEvent
 from ekpay_switch.persistence.alarms.rows import TODAY
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.audit.disputes import DISPUTE_CHECKS
+from ekpay_switch.persistence.parties.staff import Staff
 from ekpay_switch.ports.disputes import DisputeProposal
 from tests.persistence.disputes.dispute_setup import AGREES, ASKS, COLLECTED, WORD, DisputeRoom
 from tests.persistence.ledger.window_closing_setup import Closing
@@ -91,6 +92,14 @@ async def test_a_statement_is_matched_with_what_is_held_and_what_comes_back(
     assert [(line["event"], line["net"]) for line in told] == lines
     assert {line["their_reference"] for line in told} == {"CB-1"}
     await closing.is_whole()
+
+
+async def test_what_somebody_proposed_about_disputes_is_named_as_they_leave(room: DisputeRoom) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    await room.desk.propose(dispute.id, DisputeProposal(DisputeEvent.ACCEPTED, WORD), ASKS)
+    engine = room.office.books.database.engine()
+    assert await Staff(engine).disable(ASKS, AGREES) == {"disputes": 1}
+    await engine.dispose()
 
 
 TAMPERINGS = (

@@ -87,14 +87,15 @@ async def test_money_that_is_held_is_final_once_it_is_lost_or_accepted(
         await room.decided(dispute, DisputeEvent.WON)
 
 
-async def test_a_further_round_after_a_loss_takes_the_money_back_from_wherever_it_came(
-    room: DisputeRoom,
+@pytest.mark.parametrize("end", [DisputeEvent.LOST, DisputeEvent.ACCEPTED])
+async def test_a_further_round_after_an_end_against_us_takes_the_money_back_from_wherever_it_came(
+    room: DisputeRoom, end: DisputeEvent
 ) -> None:
     paid = await room.completed()
     before = await room.office.till.balances()
     dispute = await room.opened(paid, COLLECTED)
     held = await room.held(dispute, burden=OUR_LOSS)
-    await room.decided(dispute, DisputeEvent.LOST)
+    await room.decided(dispute, end)
     assert (await room.moved(before))["write_off"] == BILL
 
     with pytest.raises(WrongRoundError, match=f"the next round of dispute {dispute.id} is 2"):

@@ -11,6 +11,7 @@ import pytest
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.collections.funding import LockedTry
+from ekpay_switch.domain.disputes.dispute import DisputeEvent
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
@@ -28,6 +29,7 @@ from reconciliation.results.event_chain import CHAIN_LOCK
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.persistence.collections.collection_setup import KEPT, LAPSED, TAKEN, agreed, open_till
 from tests.persistence.conftest import open_books
+from tests.persistence.disputes.dispute_setup import COLLECTED, open_room
 from tests.persistence.refunds.refund_setup import Office, open_office
 from tests.persistence.staff_rows import persons
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, OTHER, Scene
@@ -154,6 +156,24 @@ async def test_break_desk_never_pays_what_the_switch_paid(scene: Scene, office: 
     assert f"refund {refund_id} of 1071.50 BDT is done" in words
     assert await scene.balances() == LATE_AND_BACK
     assert await scene.kinds(break_id) == ["found"]
+    assert await scene.is_sound()
+
+
+async def test_break_desk_moves_no_money_of_a_dispute_that_was_won_since(
+    scene: Scene, office: Office
+) -> None:
+    async with open_room(office.till) as room:
+        dispute = await room.opened(await room.completed(), COLLECTED)
+        held = await room.held(dispute)
+        night = business_date(datetime.now(UTC))
+        await scene.finance.windows.close(night)
+        await scene.next_run(night, scene.run.number + 1)
+        told = {"movements": [str(held["id"])], "net": -COLLECTED}
+        break_id = await scene.found("REVERSAL_PENDING", reference="CB-1", amount=COLLECTED, details=told)
+        await room.decided(dispute, DisputeEvent.WON)
+
+    with pytest.raises(StaleBreakError, match=f"refund {held['id']} of .* is returned"):
+        await scene.decided(break_id, ResolutionAction.TO_SUSPENSE)
     assert await scene.is_sound()
 
 
