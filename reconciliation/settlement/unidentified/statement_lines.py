@@ -63,6 +63,13 @@ def statement_lines(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def without_entries(lines: pl.DataFrame, bank: str, entries: Collection[tuple[str, int]]) -> pl.DataFrame:
+    """The lines without those of `bank` whose reference and amount, in paisa, are among `entries`."""
+    named = pl.DataFrame(list(entries), schema={"ours": pl.String, "net": pl.Int64}, orient="row")
+    named = named.with_columns(institution=pl.lit(bank))
+    return lines.join(named, on=["institution", "ours", "net"], how="anti", maintain_order="left")
+
+
 def unexplained_lines(
     rows: pl.DataFrame, lines: pl.DataFrame, layouts: Mapping[str, Layout], instructions: Collection[str]
 ) -> tuple[BankLine, ...]:
