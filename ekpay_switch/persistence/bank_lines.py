@@ -50,9 +50,11 @@ SELECT l.booked_by, l.entry_id, l.amount, l.reference, l.at, EXISTS (SELECT FROM
   WHERE r.releases = l.entry_id AND r.reference = l.reference), 1, l.bank
 FROM public.break_bank_lines AS l WHERE l.booked_by <> '{BankLineKind.BREAK}' AND l.releases IS NULL
 """  # noqa: S608 - constants
+# A line may take a name over later, once the line that shared it is gone; it stays a single booking.
 _ALL = f"""
-SELECT kind, id, amount, at, is_reversed, bank, array_agg(reference ORDER BY place DESC, reference) AS names
-FROM ({_BOOKED}) AS b GROUP BY kind, id, amount, at, is_reversed, bank ORDER BY kind, id
+SELECT kind, id, amount, min(at) AS at, is_reversed, bank,
+  array_agg(reference ORDER BY place DESC, reference) AS names
+FROM ({_BOOKED}) AS b GROUP BY kind, id, amount, is_reversed, bank ORDER BY kind, id
 """  # noqa: S608 - constants
 # What decisions about breaks have booked of a line, and no reversal has taken back.
 _BY_BREAKS = f"""
