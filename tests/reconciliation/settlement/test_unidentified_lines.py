@@ -32,7 +32,6 @@ SELECT l.reference, l.amount, l.booked_by FROM break_bank_lines AS l WHERE l.rel
 ORDER BY l.reference
 """
 RTGS = 12_000_000
-MESSAGE = "SELECT message_id FROM reconciliation.settlement_files"
 
 
 def stranger(paisa: int, reference: str = "", theirs: str = "", **more: object) -> Row:
@@ -395,20 +394,3 @@ async def partner(stage: Stage) -> None:
         "INSERT INTO accounts (code, kind, balance, floor) SELECT 'prefund:bank1:' || b, 'liability', 0, 0"
         " FROM unnest('{postpaid,prepaid}'::text[]) AS b ON CONFLICT DO NOTHING"
     )
-
-
-async def test_a_debit_of_a_whole_message_and_its_return_are_no_unidentified_lines(stage: Stage) -> None:
-    """One entry books all instructions of a message: suspense never has it as well."""
-    stage.rows = pair("desco_postpaid", "D1", RTGS)
-    await stage.hold({"payable:desco_postpaid": RTGS, "settlement_bank": RTGS})
-    await stage.run(SUN)
-    await stage.settle(MON)
-    message = await stage.books.value(MESSAGE)
-    debit, other = stranger(-RTGS, str(message), "S1"), stranger(-RTGS - 1, str(message), "S3")
-    assert (await follow(stage, debit)).lines.found == ()
-    assert await stage.balances() == {}
-    back = stranger(RTGS, str(message), "S2", business_date=TUE)
-    assert (await follow(stage, debit, back)).lines.found == ()
-    assert (await stage.balances())["settlement_bank"] == RTGS
-    assert (await follow(stage, debit, back, other)).lines.found == (1,), "it is not what the message says"
-    assert await sound(stage)
