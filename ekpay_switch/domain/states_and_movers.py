@@ -224,7 +224,11 @@ MOVED_STATES: tuple[MovedState, ...] = (
     ),
     _final("unidentified line", "settled"),
     _final("unidentified line", "taken", "a decision about a break has booked the line"),
-    _final("unidentified line", "gone", "the bank's corrected statement has the line no more"),
+    _final(
+        "unidentified line",
+        "gone",
+        "no line of the statement, or one that our books or a request explain",
+    ),
     _person("top-up", "asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
     _final("top-up", "approved"),
     _final("top-up", "rejected"),

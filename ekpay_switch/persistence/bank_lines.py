@@ -22,9 +22,15 @@ _LOCK = """
 SELECT pg_advisory_xact_lock(7, hashtext(w.name))
 FROM (SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS u (name, place) ORDER BY place) AS w
 """
+# Where a connector gave back another amount, the reference of the decision names its refund and then what our
+# bank has paid, so each word with a digit may be the bank's, the last one first.
+_NAMES_OF_DECISION = f"""
+CROSS JOIN LATERAL (SELECT btrim(d.reference) AS name, 0 AS place UNION ALL
+  SELECT word, place FROM regexp_split_to_table(d.reference, '[\\s,;]+') WITH ORDINALITY AS w (word, place)
+  WHERE d.action = '{DecisionAction.PAID_BACK_OTHERWISE}' AND word ~ '[0-9]') AS n
+"""  # noqa: S608 - constants
 # One row for each booking that a person named by a reference, and for each name of one; amounts in paisa,
-# above zero where money came. Where a connector gave back another amount, the reference of the decision names
-# its refund and then what our bank has paid, so each word with a digit may be the bank's, the last one first.
+# above zero where money came.
 _BOOKED = f"""
 SELECT 'top-up' AS kind, id, amount, reference, approved_at AS at, reversed_at IS NOT NULL AS is_reversed,
   1::bigint AS place, '' AS bank
@@ -41,18 +47,34 @@ FROM public.decisions AS d
 CROSS JOIN LATERAL (SELECT sum(o.amount)::bigint AS amount
   FROM jsonb_array_elements_text(d.entry_ids) AS e (id)
   JOIN public.postings AS o ON o.entry_id = e.id::uuid AND o.account = 'settlement_bank') AS m
-CROSS JOIN LATERAL (SELECT btrim(d.reference) AS name, 0 AS place UNION ALL
-  SELECT word, place FROM regexp_split_to_table(d.reference, '[\\s,;]+') WITH ORDINALITY AS w (word, place)
-  WHERE d.action = '{DecisionAction.PAID_BACK_OTHERWISE}' AND word ~ '[0-9]') AS n
+{_NAMES_OF_DECISION}
 WHERE d.approved_at IS NOT NULL AND m.amount <> 0 AND n.name <> ''
 UNION ALL
 SELECT l.booked_by, l.entry_id, l.amount, l.reference, l.at, EXISTS (SELECT FROM public.break_bank_lines AS r
   WHERE r.releases = l.entry_id AND r.reference = l.reference), 1, l.bank
 FROM public.break_bank_lines AS l WHERE l.booked_by <> '{BankLineKind.BREAK}' AND l.releases IS NULL
 """  # noqa: S608 - constants
+# A line may take a name over later, once the line that shared it is gone; it stays a single booking.
 _ALL = f"""
-SELECT kind, id, amount, at, is_reversed, bank, array_agg(reference ORDER BY place DESC, reference) AS names
-FROM ({_BOOKED}) AS b GROUP BY kind, id, amount, at, is_reversed, bank ORDER BY kind, id
+SELECT kind, id, amount, min(at) AS at, is_reversed, bank,
+  array_agg(reference ORDER BY place DESC, reference) AS names
+FROM ({_BOOKED}) AS b GROUP BY kind, id, amount, is_reversed, bank ORDER BY kind, id
+"""  # noqa: S608 - constants
+# What waits for a second person and will book a line by its reference once that person approves it.
+_REQUESTED = f"""
+SELECT reference, amount FROM public.top_ups WHERE num_nonnulls(approved_by, rejected_by) = 0
+UNION ALL
+SELECT reference, -amount FROM public.deposit_transfers WHERE num_nonnulls(approved_by, rejected_by) = 0
+UNION ALL
+SELECT bank_reference, -amount FROM public.refunds WHERE state = 'by_hand' AND bank_reference IS NOT NULL
+UNION ALL
+SELECT n.name, m.amount FROM public.decisions AS d
+CROSS JOIN LATERAL (SELECT sum((o ->> 1)::bigint)::bigint AS amount
+  FROM jsonb_array_elements(d.entries) AS e (entry)
+  CROSS JOIN LATERAL jsonb_array_elements(e.entry -> 'postings') AS p (o)
+  WHERE o ->> 0 = 'settlement_bank') AS m
+{_NAMES_OF_DECISION}
+WHERE num_nonnulls(d.approved_at, d.rejected_at, d.lapsed_at) = 0 AND m.amount <> 0 AND n.name <> ''
 """  # noqa: S608 - constants
 # What decisions about breaks have booked of a line, and no reversal has taken back.
 _BY_BREAKS = f"""
@@ -75,6 +97,12 @@ WHERE entry_id = $1 AND releases IS NULL ORDER BY reference
 ON CONFLICT DO NOTHING
 """
 
+_IS_BOOKED = "where that was wrong, reverse it first"
+_IS_UNIDENTIFIED = (
+    "while this waits, ekpay settle credits lets an open line go: run it, then approve this again; one that "
+    "is decided is reversed first (ekpay settle unidentified list --all, show, reverse)"
+)
+
 
 class BankLineBookedError(SwitchError):
     """The line of the bank's statement is booked already; what booked it is reversed first."""
@@ -95,9 +123,9 @@ async def refuse_booked_line(connection: Connection, names: Collection[str], boo
     """
     for standing in await lock_lines(connection, names):
         if standing.id != booked_by:
+            way = _IS_UNIDENTIFIED if standing.kind == BankLineKind.UNIDENTIFIED else _IS_BOOKED
             raise BankLineBookedError(
-                f"reference: {standing} has booked {standing.names[0]} of the bank's "
-                "statement; where that was wrong, reverse it first"
+                f"reference: {standing} has booked {standing.names[0]} of the bank's statement; {way}"
             )
 
 
@@ -115,6 +143,10 @@ class BankLineRows:
     async def bookings(self, connection: Connection) -> Sequence[BankBooking]:
         """See `ports.finance.BankLines`."""
         return [_booking(row, tuple(row["names"])) for row in await connection.fetch(_ALL)]
+
+    async def requests(self, connection: Connection) -> Sequence[tuple[str, int]]:
+        """See `ports.finance.BankLines`."""
+        return [(row["reference"], row["amount"]) for row in await connection.fetch(_REQUESTED)]
 
     async def lock(self, connection: Connection, names: Collection[str]) -> Sequence[BankBooking]:
         """See `ports.finance.BankLines`."""

@@ -267,6 +267,13 @@ class BankLines(Protocol):
         """Whatever is booked by a reference, reversed or not, but for decisions about a line's own break."""
         ...
 
+    async def requests(self, connection: Connection) -> Sequence[tuple[str, int]]:
+        """Reference and amount, in paisa, of what persons ask to book by a reference and nobody has approved.
+
+        The amount is below zero where money left.
+        """
+        ...
+
     async def lock(self, connection: Connection, names: Collection[str]) -> Sequence[BankBooking]:
         """Lock lines by their names and read what stands booked of them, whatever has booked it.
 

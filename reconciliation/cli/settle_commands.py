@@ -330,6 +330,7 @@ def _show_lines(result: "PostedOutcomes") -> None:
     for words, numbers in (
         ("nothing explains", result.lines.found),
         ("a corrected statement took back", result.lines.gone),
+        ("are left to a request that names them", result.lines.left),
         ("were decided, and the statement has them no more; reverse", result.lines.missing),
     ):
         if numbers:

@@ -97,7 +97,8 @@ async def _take_line_of_break(
     if items and not fitting:
         raise UnfitError(
             f"unidentified line {items[0].number} of {items[0].amount} paisa is {items[0].state.value}; "
-            f"the decision moves {amount} paisa"
+            f"the decision moves {amount} paisa; another line under its reference is an item of its own: "
+            "ekpay settle unidentified list"
         )
     for item in fitting[:1]:
         await take_over(connection, finance, item, resolution.id)

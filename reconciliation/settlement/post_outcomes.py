@@ -31,6 +31,7 @@ from reconciliation.settlement.instructions.instruction_outcomes import (
     InstructionOutcome,
     StatementSide,
     match_instructions,
+    whole_message_entries,
 )
 from reconciliation.settlement.instructions.instruction_steps import InstructionStep, initial_step, next_step
 from reconciliation.settlement.journal_entries import of_credit
@@ -61,7 +62,11 @@ from reconciliation.settlement.store.settlement_sheets import (
 )
 from reconciliation.settlement.unidentified.found_lines import FoundLines, StatementLines, follow_statements
 from reconciliation.settlement.unidentified.narratives import narratives_of
-from reconciliation.settlement.unidentified.statement_lines import statement_lines, unexplained_lines
+from reconciliation.settlement.unidentified.statement_lines import (
+    statement_lines,
+    unexplained_lines,
+    without_entries,
+)
 from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 from reconciliation.unidentified.item_store import linked_parts
 from reconciliation.unidentified.items import INSTRUCTION
@@ -98,12 +103,12 @@ async def post_outcomes(work: SettlementWork, answer: AnswerFile | None = None) 
     heard = None if answer is None else parse_report(answer.content)
     statements = statement_rows(work)
     batches = batches_of(statements, work.setting.layouts)
-    lines = await _read_lines(work, statements)
     await open_accounts(work, batches)
     async with settlement_lock(work):
         is_new = True
         if heard is not None and answer is not None:
             is_new = await write_answers(work.connection, answer, heard)
+        lines = await _read_lines(work, statements)
         found = await follow_statements(work.connection, work.setting.finance, lines)
         await take_in(work)
         steps, outcomes, strangers = await _post_instructions(work, statements)
@@ -124,11 +129,29 @@ async def post_instructions(work: SettlementWork) -> None:
 
 
 async def _read_lines(work: SettlementWork, statements: pl.DataFrame) -> StatementLines:
-    """Everything that is read of the banks' lines before the lock of settlement is taken."""
-    instructions = {item.instruction.end_to_end_id for item in await read_instructions(work.connection)}
-    lines = statement_lines(statements)
-    unexplained = unexplained_lines(statements, lines, work.setting.layouts, instructions)
+    """Everything that is read of the banks' lines, by the instructions and answers under the same lock.
+
+    An entry that books a whole message belongs to its instructions, also where an answer says so later.
+    """
+    instructions = [item.instruction for item in await read_instructions(work.connection)]
+    records = await _bank_records(work, statements)
+    divided = whole_message_entries(instructions, records)
+    lines = without_entries(statement_lines(statements), work.setting.registry.debtor.statement, divided)
+    names = {instruction.end_to_end_id for instruction in instructions}
+    unexplained = unexplained_lines(statements, lines, work.setting.layouts, names)
     return StatementLines(frozenset(lines["key"]), unexplained, await narratives_of(work, unexplained))
+
+
+async def _bank_records(work: SettlementWork, statements: pl.DataFrame) -> BankRecords:
+    bank = work.setting.registry.debtor.statement
+    linked = await linked_statements(work.connection, bank)
+    return BankRecords(
+        await read_answers(work.connection),
+        (*statements_of(statements, bank), *linked),
+        StatementSide.DEBTOR,
+        work.run.night,
+        await ids_by_message(work.connection),
+    )
 
 
 async def _post_instructions(
@@ -139,15 +162,7 @@ async def _post_instructions(
         issued_instruction.instruction.end_to_end_id: issued_instruction
         for issued_instruction in await read_instructions(connection)
     }
-    bank = work.setting.registry.debtor.statement
-    linked = await linked_statements(connection, bank)
-    records = BankRecords(
-        await read_answers(connection),
-        (*statements_of(statements, bank), *linked),
-        StatementSide.DEBTOR,
-        work.run.night,
-        await ids_by_message(connection),
-    )
+    records = await _bank_records(work, statements)
     matched = match_instructions(
         (issued_instruction.instruction for issued_instruction in issued.values()), records
     )

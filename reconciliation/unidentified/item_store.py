@@ -45,6 +45,11 @@ _REFERENCES: Final = """
 SELECT bank_reference FROM reconciliation.unidentified_decisions WHERE item_id = $1 AND bank_reference <> ''
 ORDER BY bank_reference
 """
+_REQUESTED_RETURNS: Final = f"""
+SELECT d.bank_reference, -w.amount AS amount FROM ({_ITEMS}) AS w
+JOIN reconciliation.unidentified_decisions AS d ON d.id = w.decision_id AND d.action = '{ItemAction.RETURN}'
+WHERE w.state = '{ItemState.PROPOSED}'
+"""  # noqa: S608 - constants
 _NEWEST_NUMBER: Final = "SELECT coalesce(max(number), 0) FROM reconciliation.unidentified_items"
 _ITEM_COLUMNS: Final[Columns] = (
     ("id", "uuid"),
@@ -150,6 +155,11 @@ async def items_named(connection: Connection, reference: str) -> list[Unidentifi
 async def references_of_decisions(connection: Connection, item_id: UUID) -> list[str]:
     """The bank's references of transfers that decisions about an item name."""
     return [row["bank_reference"] for row in await connection.fetch(_REFERENCES, item_id)]
+
+
+async def requested_returns(connection: Connection) -> list[tuple[str, int]]:
+    """Reference and amount, in paisa, of the transfers that proposed returns name."""
+    return [(row["bank_reference"], row["amount"]) for row in await connection.fetch(_REQUESTED_RETURNS)]
 
 
 async def newest_number(connection: Connection) -> int:

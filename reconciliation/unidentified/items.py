@@ -3,7 +3,7 @@
 found ─▶ open ─ proposed ▶ proposed ─ approved ▶ settled
                                     ─ rejected, lapsed ▶ open
          open ─ taken (a decision about a break takes the line over) ▶ taken ─ found again ▶ open
-         open ─ gone (a corrected statement has the line no more) ▶ gone ─ found again ▶ open
+         open ─ gone (no line, or one that our books or a request explain) ▶ gone ─ found again ▶ open
          settled ─ missing (the same, too late) ▶ missing ─ found again ▶ settled
          settled, missing ─ a reversal, proposed and approved likewise ▶ open
 """

@@ -113,6 +113,19 @@ def match_instructions(instructions: Iterable[Instruction], records: BankRecords
     return MatchedInstructions(tuple(outcomes), tuple(strangers), unknown)
 
 
+def whole_message_entries(
+    instructions: Iterable[Instruction], records: BankRecords
+) -> frozenset[tuple[str, int]]:
+    """Reference and amount, in paisa, of the entries that are divided over the instructions of a message."""
+    ordered = sorted(instructions, key=lambda instruction: instruction.end_to_end_id)
+    answers_by_id = _answers_by_instruction({item.end_to_end_id for item in ordered}, records)
+    return frozenset(
+        (entry.reference, entry.amount)
+        for entry in _unique_entries(records.statements)
+        if _divide_entry(entry, ordered, answers_by_id, records) != [entry]
+    )
+
+
 def _unique_entries(statements: Iterable[AccountStatement]) -> tuple[StatementEntry, ...]:
     """Each entry once, also where a statement was sent twice; two equal entries of one statement are two."""
     entries = {

@@ -16,10 +16,12 @@ from ekpay_switch.ports.finance import Adjustment, Connection
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.errors import SettlementError
 from reconciliation.settlement.current_state import SettlementWork, settlement_lock
-from reconciliation.settlement.unidentified.found_lines import raised_alarm
+from reconciliation.settlement.unidentified.found_lines import let_go, raised_alarm
 from reconciliation.unidentified.item_store import (
     decision_by,
     item_by_number,
+    items_named,
+    items_of_entries,
     newest_approved,
     references_of_decisions,
     write_decision,
@@ -38,6 +40,7 @@ from reconciliation.unidentified.items import (
     reopening_entry,
     settling_entry,
 )
+from reconciliation.unidentified.loss_bands import refuse_large_loss
 
 _ACCOUNTS = "SELECT code FROM public.accounts WHERE code = ANY ($1::text[])"
 _STATEMENTS = """
@@ -145,7 +148,9 @@ async def _locked_item(work: SettlementWork, number: int, *more: str) -> Unident
     """The item of a number; nobody books its line, or those of its decisions, until the transaction ends."""
     connection = work.connection
     item = await existing_item(connection, number)
-    names = {*item.names, *more, *await references_of_decisions(connection, item.id)}
+    references = {*more, *await references_of_decisions(connection, item.id)} - {""}
+    others = [other for name in sorted(references) for other in await items_named(connection, name)]
+    names = {*item.names, *references, *(name for other in others for name in other.names)}
     await work.setting.finance.bank_lines.lock(connection, names)
     return await existing_item(connection, number)
 
@@ -188,6 +193,7 @@ async def _refuse_unfit(work: SettlementWork, item: UnidentifiedItem, decision: 
     refuse_unfit_parts(item, decision.parts)
     if decision.action is ItemAction.REVERSE:
         return
+    refuse_large_loss(work.setting.finance.config / "resolutions.toml", decision.parts)
     accounts = {part.account for part in decision.parts} - _OWN
     known = {row["code"] for row in await connection.fetch(_ACCOUNTS, sorted(accounts))}
     if accounts - known:
@@ -200,9 +206,28 @@ async def _refuse_unfit(work: SettlementWork, item: UnidentifiedItem, decision: 
         if banks.get(name) != item.bank:
             raise SettlementError(f"target: no instruction {name} goes through {item.bank}")
     if decision.action is ItemAction.RETURN:
-        standing = await work.setting.finance.bank_lines.lock(connection, [decision.bank_reference])
-        if standing:
-            raise SettlementError(f"reference: {standing[0]} has booked it")
+        await _counterpart(work, item, decision)
+
+
+async def _counterpart(
+    work: SettlementWork, item: UnidentifiedItem, decision: ItemDecision
+) -> list[UnidentifiedItem]:
+    """The open item of the very transfer that a return names, to be let go; none where nothing has booked it.
+
+    Raises:
+        SettlementError: anything else has booked that line.
+    """
+    connection = work.connection
+    standing = await work.setting.finance.bank_lines.lock(connection, [decision.bank_reference])
+    booked = [booking.id for booking in standing if booking.kind == BankLineKind.UNIDENTIFIED]
+    fitting = [
+        other
+        for other in await items_of_entries(connection, booked)
+        if (other.state, other.bank, other.amount) == (ItemState.OPEN, item.bank, -item.amount)
+    ]
+    if len(standing) > len(fitting):
+        raise SettlementError(f"reference: {standing[0]} has booked it, or has another amount or bank")
+    return fitting
 
 
 async def _approve(
@@ -215,17 +240,9 @@ async def _approve(
             raise SettlementError(f"by: {person} may decide nothing any more")
     is_reversal = decision.action is ItemAction.REVERSE
     booked = entry_id_of_event(item.id, item.revision + 1)
-    entry = _entry_of(item, decision)
-    await finance.books.post(connection, [Adjustment.of(booked, entry)])
     if decision.action is ItemAction.RETURN:
-        await finance.bank_lines.book(
-            connection,
-            booked,
-            [decision.bank_reference],
-            -item.amount,
-            kind=BankLineKind.RETURN,
-            bank=item.bank,
-        )
+        await _book_transfer(work, item, decision, booked)
+    await finance.books.post(connection, [Adjustment.of(booked, _entry_of(item, decision))])
     if is_reversal:
         _, reversed_entry = await newest_approved(connection, item.id)
         await finance.bank_lines.release(connection, reversed_entry, booked)
@@ -236,6 +253,23 @@ async def _approve(
         await finance.alarms.raise_alarms(connection, [alarm])
     else:
         await finance.alarms.end_alarms(connection, [item.subject], "two persons have decided it")
+
+
+async def _book_transfer(
+    work: SettlementWork, item: UnidentifiedItem, decision: ItemDecision, booked: UUID
+) -> None:
+    """Book the line of the transfer that a return names, which may be an open item till now."""
+    finance, connection = work.setting.finance, work.connection
+    counterpart = await _counterpart(work, item, decision)
+    await let_go(connection, finance, counterpart, f"it is the return of unidentified line {item.number}")
+    await finance.bank_lines.book(
+        connection,
+        booked,
+        [decision.bank_reference],
+        -item.amount,
+        kind=BankLineKind.RETURN,
+        bank=item.bank,
+    )
 
 
 def _entry_of(item: UnidentifiedItem, decision: ItemDecision) -> Entry:

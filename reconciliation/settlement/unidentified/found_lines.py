@@ -1,12 +1,13 @@
 """The step of `ekpay settle credits` that books lines of our banks which nothing explains.
 
-Items whose line is gone from a corrected statement are taken back.
+Items whose line is gone from a corrected statement are taken back, and open ones whose line a request of
+persons names are let go: what they asked for books the line once another person approves it.
 
 The names of all lines are locked before anything is posted, as everywhere: names, then items, then entries.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from reconciliation.unidentified.item_store import (
     decision_by,
     find_items,
     newest_number,
+    requested_returns,
     write_events,
     write_items,
 )
@@ -37,16 +39,25 @@ from reconciliation.unidentified.items import (
 )
 
 _GONE: Final = "the bank's statement has the line no more"
+_REQUESTED: Final = "a request of persons names the line"
 _NO_LINE_NOW: Final = frozenset({ItemState.GONE, ItemState.TAKEN})
+
+
+# References that requests of persons name, each with whether money came under it.
+_Requested = frozenset[tuple[str, bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class FoundLines:
-    """What a statement has changed: items that were found, taken back, or decided before they went."""
+    """What a statement has changed: items that were found, taken back, or decided before they went.
+
+    `left` are items that were let go, as a request names their line.
+    """
 
     found: tuple[int, ...] = ()
     gone: tuple[int, ...] = ()
     missing: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +77,64 @@ async def follow_statements(connection: Connection, finance: Finance, lines: Sta
 
     The accounts of suspense exist. Repeated, it changes nothing.
     """
-    await finance.bank_lines.lock(connection, _names(lines, await find_items(connection)))
+    await _lock_names(connection, finance, lines)
     # What decisions about breaks have taken over meanwhile is known only now.
-    items = {item.line_key: item for item in await find_items(connection)}
+    items, requested, names = await _lock_names(connection, finance, lines)
     known = [item for item in items.values() if item.state not in _NO_LINE_NOW]
-    names = _names(lines, items.values())
-    await finance.bank_lines.lock(connection, names)
+    staying = [item for item in known if not _is_lost(item, lines)]
+    left = [item for item in staying if _is_left(item, requested)]
     gone, missing = await _take_back(connection, finance, [item for item in known if _is_lost(item, lines)])
-    await _keep_names(connection, finance, [item for item in known if not _is_lost(item, lines)], names)
+    await let_go(connection, finance, left, _REQUESTED)
+    await _keep_names(connection, finance, [item for item in staying if item not in left], names)
     standing = await finance.bank_lines.lock(connection, names)
-    new = [line for line in lines.unexplained if _is_new(items.get(line.key))]
+    new = [
+        line
+        for line in lines.unexplained
+        if _is_new(items.get(line.key)) and not _is_requested(line, requested)
+    ]
     found = await _book(connection, finance, _bookable(new, standing), items, lines.narratives)
     await _find_again(connection, finance, known, lines.keys)
-    return FoundLines(found, gone, missing)
+    return FoundLines(found, gone, missing, tuple(item.number for item in left))
 
 
-def _names(lines: StatementLines, items: Iterable[UnidentifiedItem]) -> frozenset[str]:
-    """The names of lines that are new or lost, and of those that share one with them."""
-    by_key = {item.line_key: item for item in items}
+async def _lock_names(
+    connection: Connection, finance: Finance, lines: StatementLines
+) -> tuple[dict[str, UnidentifiedItem], _Requested, frozenset[str]]:
+    """Items by the keys of their lines, what persons have requested, and the names that are locked now."""
+    items = {item.line_key: item for item in await find_items(connection)}
+    asked = [*await finance.bank_lines.requests(connection), *await requested_returns(connection)]
+    requested = frozenset((reference, amount > 0) for reference, amount in asked)
+    names = _names(lines, items, requested)
+    await finance.bank_lines.lock(connection, names)
+    return items, requested, names
+
+
+def _names(
+    lines: StatementLines, by_key: Mapping[str, UnidentifiedItem], requested: _Requested
+) -> frozenset[str]:
+    """The names of lines that are new, lost or let go, and of those that share one with them."""
     names = {name for line in lines.unexplained if _is_new(by_key.get(line.key)) for name in line.names}
-    names |= {name for item in by_key.values() if _is_lost(item, lines) for name in item.names}
+    names |= {
+        name
+        for item in by_key.values()
+        if _is_lost(item, lines) or _is_left(item, requested)
+        for name in item.names
+    }
     shared = {name for item in by_key.values() if names & set(item.names) for name in item.names}
     return frozenset(names | shared)
 
 
 def _is_lost(item: UnidentifiedItem, lines: StatementLines) -> bool:
     return item.state not in _NO_LINE_NOW and item.line_key not in lines.keys
+
+
+def _is_left(item: UnidentifiedItem, requested: _Requested) -> bool:
+    return item.state is ItemState.OPEN and _is_requested(item, requested)
+
+
+def _is_requested(line: BankLine | UnidentifiedItem, requested: _Requested) -> bool:
+    """Whether a request that nobody has approved yet names the line; its amount is theirs to check."""
+    return any((name, line.amount > 0) in requested for name in line.names)
 
 
 def _is_new(item: UnidentifiedItem | None) -> bool:
@@ -179,35 +222,43 @@ async def _take_back(
         )
         for item in lapsed
     ]
-    entries = []
-    waiting = {item.id for item in lapsed}
-    for item in gone:
-        revision = item.revision + (2 if item.id in waiting else 1)
-        reversal = entry_id_of_event(item.id, revision)
-        entries.append(Adjustment.of(reversal, unidentified_withdrawn_entry(item.bank, item.amount)))
-        events.append(
-            NewItemEvent(item.id, revision, ItemEvent.GONE, ItemState.GONE, entry_id=reversal, reason=_GONE)
-        )
-        await finance.bank_lines.release(connection, item.booked_entry_id, reversal)
     events += [
         NewItemEvent(item.id, item.revision + 1, ItemEvent.MISSING, ItemState.MISSING, reason=_GONE)
         for item in missing
     ]
-    await finance.books.post(connection, entries)
     await write_events(connection, events)
-    if gone:
-        await finance.alarms.end_alarms(connection, [item.subject for item in gone], _GONE)
+    gone += [replace(item, revision=item.revision + 1) for item in lapsed]
+    await let_go(connection, finance, gone, _GONE)
     if missing:
         await finance.alarms.raise_alarms(
             connection, [raised_alarm(item.number, item.amount, {"why": _GONE}) for item in missing]
         )
-    return tuple(item.number for item in gone), tuple(item.number for item in missing)
+    return tuple(sorted(item.number for item in gone)), tuple(item.number for item in missing)
+
+
+async def let_go(
+    connection: Connection, finance: Finance, items: Sequence[UnidentifiedItem], why: str
+) -> None:
+    """Take open items out of suspense and release their lines, whose names are locked."""
+    entries, events = [], []
+    for item in items:
+        revision = item.revision + 1
+        reversal = entry_id_of_event(item.id, revision)
+        entries.append(Adjustment.of(reversal, unidentified_withdrawn_entry(item.bank, item.amount)))
+        events.append(
+            NewItemEvent(item.id, revision, ItemEvent.GONE, ItemState.GONE, entry_id=reversal, reason=why)
+        )
+        await finance.bank_lines.release(connection, item.booked_entry_id, reversal)
+    await finance.books.post(connection, entries)
+    await write_events(connection, events)
+    if items:
+        await finance.alarms.end_alarms(connection, [item.subject for item in items], why)
 
 
 async def _divide(
     connection: Connection, lost: Collection[UnidentifiedItem]
 ) -> tuple[list[UnidentifiedItem], list[UnidentifiedItem], list[UnidentifiedItem]]:
-    """Items whose proposal lapses, those that go (the former too), and those that were decided before."""
+    """Items whose proposal lapses, so that they go as well, those that go, and those that were decided."""
     lapsed, gone, missing = [], [], []
     for item in lost:
         if item.state is ItemState.OPEN:
@@ -218,7 +269,6 @@ async def _divide(
             decision = await decision_by(connection, item.decision_id)
             if decision.action is not ItemAction.REVERSE:
                 lapsed.append(item)
-                gone.append(item)
     return lapsed, gone, missing
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from ekpay_switch.domain.ledger.bank_lines import BankLineKind
 from reconciliation.canonical_row import BROKEN, FAILED, FILE, LEDGER, OPEN, SUCCESS
 from reconciliation.matching.institution_positions import CURRENCY
 from reconciliation.matching.reference_keys import STRANGER
@@ -63,6 +64,13 @@ def statement_lines(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def without_entries(lines: pl.DataFrame, bank: str, entries: Collection[tuple[str, int]]) -> pl.DataFrame:
+    """The lines without those of `bank` whose reference and amount, in paisa, are among `entries`."""
+    named = pl.DataFrame(list(entries), schema={"ours": pl.String, "net": pl.Int64}, orient="row")
+    named = named.with_columns(institution=pl.lit(bank))
+    return lines.join(named, on=["institution", "ours", "net"], how="anti", maintain_order="left")
+
+
 def unexplained_lines(
     rows: pl.DataFrame, lines: pl.DataFrame, layouts: Mapping[str, Layout], instructions: Collection[str]
 ) -> tuple[BankLine, ...]:
@@ -97,8 +105,13 @@ def unexplained_lines(
 
 
 def _standing(rows: pl.DataFrame) -> pl.DataFrame:
-    """The families of rows of ours that are still expected; what was withdrawn hides no other row."""
-    ours = rows.filter(pl.col("source") == LEDGER)
+    """The families of rows of ours that are still expected; what was withdrawn hides no other row.
+
+    The row of an unidentified item hides none either: banks use a reference again, for each month's fee, and
+    the item's own line is known by its key.
+    """
+    is_item = pl.col("origin").str.starts_with(f"{BankLineKind.UNIDENTIFIED} ")
+    ours = rows.filter((pl.col("source") == LEDGER) & ~is_item)
     withdrawn = ours.filter((pl.col("status") == FAILED) & pl.col("origin").str.ends_with(WITHDRAWN)).select(
         pl.col("origin").str.strip_suffix(WITHDRAWN)
     )

@@ -106,6 +106,30 @@ async def test_a_line_that_a_decision_about_its_break_has_released_is_free(booki
     await bookings.top_up()
 
 
+async def test_what_waits_for_a_second_person_names_its_line_until_then(bookings: Bookings) -> None:
+    tops, deposits, refunds = TopUps(bookings.connect), Deposits(bookings.connect), bookings.desk.office
+    top_up = await tops.request(TopUp("bank1", "postpaid", Money(50_000), "FT-1"), PROPOSES)
+    await deposits.request("nesco_prepaid", Money(400), "FT-2", PROPOSES)
+    refund_id = await refunds.by_hand()
+    await refunds.desk.record_paid_by_hand(refund_id, "FT-3", PROPOSES)
+    (refunded,) = await bookings.desk.books.rows("SELECT amount FROM refunds WHERE id = $1", refund_id)
+    await bookings.desk.desk.propose_journal(JournalProposal(uuid7(), FEE, "a fee", "FT-4", PROPOSES))
+    fee = dict(FEE)["settlement_bank"]
+    named = {("FT-1", 50_000), ("FT-2", -400), ("FT-3", -refunded["amount"]), ("FT-4", fee)}
+    assert await requested(bookings) == named
+    await tops.approve(top_up, APPROVES)
+    await refunds.desk.withdraw_paid_by_hand(refund_id, "it was not paid", PROPOSES)
+    assert await requested(bookings) == {("FT-2", -400), ("FT-4", fee)}
+
+
+async def requested(bookings: Bookings) -> set[tuple[str, int]]:
+    connection = await bookings.connect()
+    try:
+        return set(await BankLineRows().requests(connection))
+    finally:
+        await connection.close()
+
+
 async def test_of_two_at_once_one_books_the_line(bookings: Bookings) -> None:
     answers = await asyncio.gather(bookings.top_up(), bookings.deposit(), return_exceptions=True)
     assert [type(answer) for answer in answers if answer is not None] == [BankLineBookedError]

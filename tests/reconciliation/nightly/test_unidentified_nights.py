@@ -25,6 +25,7 @@ from tests.reconciliation.resolutions.test_case_thirteen import Switch
 from tests.reconciliation.settlement.sample_lines import THU
 
 LINE = Credit(500_000, "PARTNER-7", "SB7", charge=0)
+FEE = Credit(-5_750, "", "CHG", charge=0)
 PREFUND = """
 INSERT INTO accounts (code, kind, balance, floor) VALUES ('prefund:bank1:postpaid', 'liability', 0, 0)
 """
@@ -151,4 +152,30 @@ async def test_a_claim_that_was_received_takes_its_line_over_and_gives_it_back(s
     await sound(stage, THU)
     assert (await follow(stage)).found == (1,)
     assert [await balance(stage, account) for account in accounts] == [597_700, 500_000, 500_000]
+    assert await is_sound(stage)
+
+
+async def test_each_line_under_a_reference_that_our_bank_uses_again_has_its_own_door(stage: Switch) -> None:
+    """The bank's word for a fee is no name of a line, and a name that came later is one of the same line."""
+    cash, other = Credit(-400, "", "CASH", charge=0), Credit(-500, "OUR-2", "CASH", charge=0)
+    await staffed(stage)
+    await sound(stage, SUN)
+    statement(stage, MON, FEE, cash, other)
+    await sound(stage, MON)
+    assert (await follow(stage)).found == (1, 2, 3)
+    await linked(stage, 1, "bank_charges")
+    stage.credit([PAYOUT, FEE, other], MON, correction=1)
+    statement(stage, TUE, FEE)
+    breaks = await sound(stage, TUE)
+    assert {("FILE_ONLY", "CHG", "closed"), ("DUP_ACROSS_FILES", "CHG", "open")} < breaks
+    assert await follow(stage) == FoundLines(found=(4,), gone=(2,))
+    again = await break_of(stage, "DUP_ACROSS_FILES", "CHG")
+    with pytest.raises(UnfitError, match="link, split or return it"):
+        await decided(stage, again, ResolutionAction.WRITE_OFF)
+    await linked(stage, 3, "write_off")
+    await linked(stage, 4, "bank_charges")
+    await decided(stage, again, ResolutionAction.NO_ACTION)
+    assert ("FILE_ONLY", "OUR-2", "closed") in await sound(stage, WED)
+    assert await follow(stage) == FoundLines()
+    assert await balance(stage, "suspense:stmt_sonali") == 0
     assert await is_sound(stage)
