@@ -96,7 +96,7 @@ def _known_wording(dispute: DisputeView, steps: Sequence[DisputeStep], notice: N
 
 
 def _says(notice: Notice, facts: Mapping[str, str]) -> bool:
-    """Whether these facts of a step or a proposal are those of the notice, as they are stored."""
+    """Whether these facts of a step or a proposal are those of the notice; stored without card numbers."""
     if notice.movement:
         return facts.get("movement") == mask_card_numbers(notice.movement)
     is_due = notice.due is None or facts.get("answer_due_on") == notice.due.isoformat()

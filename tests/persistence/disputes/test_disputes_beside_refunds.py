@@ -19,7 +19,6 @@ from ekpay_switch.persistence.refunds.decisions import AlreadyWithPayerError
 from ekpay_switch.ports.decisions import JournalProposal, ProposalState
 from ekpay_switch.ports.disputes import DisputeProposal
 from ekpay_switch.security.identifiers import uuid7
-from tests.faults.decisions.races import until_there_wait
 from tests.persistence.books import CUSTOMERS
 from tests.persistence.collections.collection_setup import TAKEN
 from tests.persistence.collections.merchant_money_setup import AMOUNT, SPLIT, Stall
@@ -153,8 +152,9 @@ async def test_a_journal_takes_the_books_before_a_claim_as_a_win_does(room: Disp
         async with winner.transaction():
             await lock_books(winner, ADJUSTMENT_LANE)
             approving = asyncio.ensure_future(decisions.desk.approve(view.id, view.code, AGREES))
-            await until_there_wait(winner, 1, approving)
-            assert not approving.done()
+            async with asyncio.timeout(30):
+                while not await room.office.books.count("pg_locks", "NOT granted"):
+                    assert not approving.done()
             # Less than it takes to find out that two wait for each other.
             await winner.execute("SET LOCAL lock_timeout = '200ms'")
             assert [item.remains for item in await lock_items(winner, claim)] == [-CLAIM]
