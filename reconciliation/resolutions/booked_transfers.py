@@ -66,17 +66,39 @@ async def booked_transfer_of(
 
 async def names_of_line(connection: Connection, finance: Finance, broken: BreakRecord) -> Collection[str]:
     """Every name of the line of our bank that a break is about: the bank's own, and the sender's."""
-    layout = read_layouts(finance.config / "statements").get(broken.institution)
-    if layout is None or layout.kind != "statement":
+    if broken.institution not in _statements(finance):
         return ()
-    names, run = {broken.reference}, await latest_run(connection)
-    if run is not None:
-        rows = NightFolders.of(finance.home_folder).rows
-        carried = CarriedState.read(rows / f"{run.seq:06d}")
-        store = RowStore(rows, run.seq, carried.withdrawn)
+    names, store = {broken.reference}, await _newest_rows(connection, finance)
+    if store is not None:
         lines = store.of_names(broken.institution, [broken.reference]).filter(pl.col("source") == FILE)
         names |= {*lines["ours"], *lines["theirs"]}
     return sorted(name for name in names if name)
+
+
+async def bank_of_line(connection: Connection, finance: Finance, reference: str, amount: int) -> str:
+    """The bank whose statement alone has a line of a reference and amount, in paisa; empty without one."""
+    store = await _newest_rows(connection, finance)
+    return "" if store is None else bank_with_line(store, _statements(finance), reference, amount)
+
+
+def bank_with_line(store: RowStore, banks: Collection[str], reference: str, amount: int) -> str:
+    """See `bank_of_line`, of these rows and statements."""
+    is_line = (pl.col("source") == FILE) & (pl.col("net") == amount)
+    found = [bank for bank in banks if not store.of_names(bank, [reference]).filter(is_line).is_empty()]
+    return found[0] if len(found) == 1 else ""
+
+
+def _statements(finance: Finance) -> list[str]:
+    layouts = read_layouts(finance.config / "statements")
+    return sorted(name for name, layout in layouts.items() if layout.kind == "statement")
+
+
+async def _newest_rows(connection: Connection, finance: Finance) -> RowStore | None:
+    run = await latest_run(connection)
+    if run is None:
+        return None
+    rows = NightFolders.of(finance.home_folder).rows
+    return RowStore(rows, run.seq, CarriedState.read(rows / f"{run.seq:06d}").withdrawn)
 
 
 async def refuse_booked(

@@ -6,7 +6,12 @@ that `ekpay settle credits` has put into suspense as unidentified is taken over 
 
 from ekpay_switch.domain.ledger.bank_lines import BankLineKind
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.resolutions.booked_transfers import BookedTransferError, keep_booked, names_of_line
+from reconciliation.resolutions.booked_transfers import (
+    BookedTransferError,
+    bank_of_line,
+    keep_booked,
+    names_of_line,
+)
 from reconciliation.resolutions.decision_records import Resolution, UnfitError
 from reconciliation.resolutions.resolution_postings import BANK, OF_OUR_BANK, touches_our_bank
 from reconciliation.results.records import BreakRecord
@@ -71,15 +76,12 @@ async def book_line(
     if item is not None:
         await take_over(connection, finance, item, resolution.id)
         names |= set(item.names)
+    amount = _moved_at_bank(resolution)
+    reference = resolution.bank_reference
+    bank = item.bank if item else await bank_of_line(connection, finance, reference, amount)
     free = names - {booking.names[0] for booking in await finance.bank_lines.lock(connection, names)}
-    await finance.bank_lines.book(
-        connection,
-        resolution.entry_id,
-        free,
-        _moved_at_bank(resolution),
-        kind=BankLineKind.RESOLUTION,
-        bank="" if item is None else item.bank,
-    )
+    kind = BankLineKind.RESOLUTION
+    await finance.bank_lines.book(connection, resolution.entry_id, free, amount, kind=kind, bank=bank)
 
 
 async def _take_line_of_break(

@@ -38,7 +38,7 @@ from reconciliation.unidentified.items import (
     subject_of,
 )
 
-_GONE: Final = "the bank's statement has the line no more"
+_GONE: Final = "the bank's statement has the line no more, or an instruction explains it"
 _REQUESTED: Final = "a request of persons names the line"
 _NO_LINE_NOW: Final = frozenset({ItemState.GONE, ItemState.TAKEN})
 

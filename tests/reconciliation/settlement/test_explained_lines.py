@@ -10,7 +10,7 @@ from reconciliation.errors import SettlementError
 from reconciliation.settlement.unidentified.found_lines import FoundLines
 from reconciliation.unidentified.items import ItemAction, ItemState
 from tests.reconciliation.settlement.sample_lines import MON, SUN, TUE
-from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage, pair
+from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage, pair, report
 from tests.reconciliation.settlement.test_unidentified_lines import (
     PREFUND,
     RTGS,
@@ -43,6 +43,22 @@ async def test_a_debit_of_a_whole_message_and_its_return_are_no_unidentified_lin
     assert (await follow(stage, debit, back)).lines.found == ()
     assert (await stage.balances())["settlement_bank"] == RTGS
     assert (await follow(stage, debit, back, other)).lines.found == (1,), "it is not what the message says"
+    assert await sound(stage)
+
+
+async def test_an_answer_that_divides_an_entry_takes_its_item_back(stage: Stage) -> None:
+    """The bank has booked the message without what it rejects, and says so only a day later."""
+    owed = {"payable:desco_postpaid": RTGS, "payable:breb_postpaid": RTGS + 1}
+    stage.rows = [*pair("desco_postpaid", "D1", RTGS), *pair("breb_postpaid", "B1", RTGS + 1)]
+    await stage.hold(owed | {"settlement_bank": 2 * RTGS + 1})
+    await stage.run(SUN)
+    await stage.settle(MON)
+    assert (await follow(stage, stranger(-RTGS, str(await stage.books.value(MESSAGE)), "S1"))).lines.found
+    rejected = await stage.books.value(
+        "SELECT end_to_end_id FROM reconciliation.settlement_instructions WHERE amount = $1", RTGS + 1
+    )
+    assert (await stage.follow(report(str(rejected), "RJCT"))).lines == FoundLines(gone=(1,))
+    assert await stage.balances() == {"settlement_bank": RTGS + 1, "payable:breb_postpaid": RTGS + 1}
     assert await sound(stage)
 
 
