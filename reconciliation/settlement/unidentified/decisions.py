@@ -40,7 +40,6 @@ from reconciliation.unidentified.items import (
     reopening_entry,
     settling_entry,
 )
-from reconciliation.unidentified.loss_bands import refuse_large_loss
 
 _ACCOUNTS = "SELECT code FROM public.accounts WHERE code = ANY ($1::text[])"
 _STATEMENTS = """
@@ -193,7 +192,6 @@ async def _refuse_unfit(work: SettlementWork, item: UnidentifiedItem, decision: 
     refuse_unfit_parts(item, decision.parts)
     if decision.action is ItemAction.REVERSE:
         return
-    refuse_large_loss(work.setting.finance.config / "resolutions.toml", decision.parts)
     accounts = {part.account for part in decision.parts} - _OWN
     known = {row["code"] for row in await connection.fetch(_ACCOUNTS, sorted(accounts))}
     if accounts - known:

@@ -1,4 +1,4 @@
-"""Lines of our bank that an instruction, a return or a request explains, and who may bear a loss."""
+"""Lines of our bank that an instruction, a return or a request explains."""
 
 import pytest
 
@@ -19,7 +19,6 @@ from tests.reconciliation.settlement.test_unidentified_lines import (
     checked,
     follow,
     items,
-    linked,
     partner,
     proposed,
     sound,
@@ -101,15 +100,3 @@ async def test_a_line_that_a_request_names_is_left_to_it(stage: Stage) -> None:
     await TransferCorrections(stage.office.connect, TOP_UPS).reject(first, "it is not theirs", CHECKER)
     assert (await stage.follow()).lines == FoundLines(found=(2,))
     assert await sound(stage)
-
-
-async def test_a_loss_that_takes_more_than_two_persons_is_refused_here(stage: Stage) -> None:
-    """The band of the loss counts, whatever accounts bear it: two checkers above 10 000 taka."""
-    await follow(stage, stranger(-1_000_001, "", "SB7"), stranger(-1_000_000, "", "SB8"))
-    for targets in ((("bank_charges", None),), (("bank_charges", 1_000_000), ("write_off", 1))):
-        with pytest.raises(SettlementError, match=r"^target: a loss of 1000001 paisa takes more checkers"):
-            await proposed(stage, ItemAction.SPLIT, *targets)
-    await linked(stage, "bank_charges", 2)
-    assert await stage.balances() == {
-        "settlement_bank": -2_000_001, SUSPENSE: -1_000_001, "bank_charges": 1_000_000
-    }  # fmt: skip
