@@ -1,6 +1,7 @@
 """`ekpay restore check`: what was sent and is not in the books, in words and for programs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from ekpay_switch.composition.switch import SEND_CODES, send_sealer
@@ -14,11 +15,11 @@ ASKER, APPROVER = "a passphrase of who asks", "another of who approves"
 REHEARSAL = {"EKPAY_REHEARSAL": "true", "EKPAY_DESCO_POSTPAID_URL": "http://127.0.0.1:1"}
 
 
-def write_journal(home: Path, folder: Path, *references: str) -> None:
+def write_journal(home: Path, folder: Path, *references: str, partner: str = "bank1") -> None:
     keys = KeyRing.open(home)
     journal = FileSendsJournal(folder, keys.sub_key(SEND_CODES), send_sealer(keys))
     for number, reference in enumerate(references, start=1):
-        assert journal.write(a_send(number, reference=reference))
+        assert journal.write(replace(a_send(number, reference=reference), partner_id=partner))
     journal.close()
 
 
@@ -74,7 +75,7 @@ def test_two_persons_decide_where_nobody_can_be_asked(ekpay: Ekpay, home: Path, 
 
 
 def test_what_cannot_be_booked_is_listed_with_its_reason(ekpay: Ekpay, home: Path, tmp_path: Path) -> None:
-    write_journal(home, tmp_path, "UNBOOKED1")
+    write_journal(home, tmp_path, "UNBOOKED1", partner="added_later")
     assert ekpay("restore", "check", "--journal", str(tmp_path), **REHEARSAL).code == 0
     booked = json.loads(ekpay("restore", "book", "--json", **REHEARSAL).out)
     (line,) = [line for line in booked if line["reference"] == "UNBOOKED1"]
