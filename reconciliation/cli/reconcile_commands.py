@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ekpay_switch.cli.terminal import complain, show_table
-from reconciliation.cli import break_commands, check_commands, mirror_commands, night_commands
+from reconciliation.cli import check_commands, mirror_commands, night_commands
 from reconciliation.cli import fetch_commands as sftp
 from reconciliation.cli import quarantine_commands as quarantine
 from reconciliation.cli import take_commands as upload
+from reconciliation.cli.breaks import closing_commands, decision_commands, list_commands
 from reconciliation.cli.papers import month_commands
 from reconciliation.cli.progress_bar import counting_bar
 from reconciliation.errors import ReportError
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from reconciliation.month.comparison import MonthComparison
 
 app = typer.Typer(no_args_is_help=True, help="Match our books with what institutions say happened.")
-for part in (night_commands, upload, sftp, quarantine, check_commands, mirror_commands, break_commands):
+for part in (night_commands, upload, sftp, quarantine, check_commands, mirror_commands):
     part.register(app)
-month_commands.register(app)
+for part in (list_commands, decision_commands, closing_commands, month_commands):
+    part.register(app)
 
 CONFIG = Path(__file__).parents[2] / "config"
 IMPERFECT = 1

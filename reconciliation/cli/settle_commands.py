@@ -48,10 +48,13 @@ ValueDate = Annotated[
     datetime | None,
     typer.Option("--value-date", formats=["%Y-%m-%d"], help="Default: the one behind the newest night."),
 ]
-OneValueDate = Annotated[
-    datetime,
-    typer.Option("--value-date", formats=["%Y-%m-%d"], help="The day on which banks move the money."),
+OrderDate = Annotated[
+    datetime | None,
+    typer.Option(
+        "--value-date", formats=["%Y-%m-%d"], help="The day on which banks move the money; or --last."
+    ),
 ]
+Last = Annotated[bool, typer.Option("--last", help="The value date behind the newest night.")]
 
 
 @app.callback()
@@ -82,35 +85,46 @@ def positions(
 async def _positions(work: "SettlementWork", value_date: datetime | None) -> tuple["PreviewedSheet", date]:
     from reconciliation.settlement.preview import preview_sheet  # noqa: PLC0415 - heavy
 
-    day = value_date.date() if value_date else work.setting.cycles.calendar.business_day_after(work.run.night)
+    day = _day_of(work, value_date)
     return await preview_sheet(work, day), day
+
+
+def _day_of(work: "SettlementWork", value_date: datetime | None) -> date:
+    """The value date that was typed, or the one behind the newest night."""
+    return (
+        value_date.date() if value_date else work.setting.cycles.calendar.business_day_after(work.run.night)
+    )
 
 
 @app.command()
 def explain(
     context: typer.Context,
     party: Annotated[str, typer.Argument(help="`biller:desco_postpaid`, or the name alone.")],
-    value_date: OneValueDate,
+    value_date: ValueDate = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show every line behind the position of a party, with the row that it comes from."""
-    from reconciliation.settlement.preview import explain_party  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.preview import ExplainedParty, explain_party  # noqa: PLC0415 - heavy
+
+    async def _explain(work: "SettlementWork") -> tuple[ExplainedParty, date]:
+        day = _day_of(work, value_date)
+        return await explain_party(work, party, day), day
 
     try:
-        found = run_settlement(context, lambda work: explain_party(work, party, value_date.date()))
+        found, day = run_settlement(context, _explain)
     except UnknownPartyError as problem:
         raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
     lines, facts = found.lines, [line.facts() for line in found.lines]
     if as_json:
         unreceived = [asdict(payment) for payment in found.unreceived]
-        content = {"party": str(found.party), "value_date": value_date.date(), "lines": facts}
+        content = {"party": str(found.party), "value_date": day, "lines": facts}
         show_json(content | {"unreceived": unreceived})
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
     show_fitting(
-        f"{found.party} on {value_date.date()}",
+        f"{found.party} on {day}",
         headings,
         ([_cell(line_facts[name]) for name in names] for line_facts in facts),
     )
@@ -121,14 +135,15 @@ def explain(
 @app.command()
 def instruct(
     context: typer.Context,
-    value_date: OneValueDate,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who instructs, of finance.")],
     approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who instructs.")],
     out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files go.")],
     override: Annotated[
         str, typer.Option(metavar="REASON", help="Pay though cover or open nights are against it.")
     ] = "",
+    value_date: OrderDate = None,
     *,
+    is_last: Last = False,
     as_json: AsJson = False,
 ) -> None:
     """Settle a value date: write its sheet, post its instructions, and leave the files for the bank.
@@ -136,6 +151,8 @@ def instruct(
     A value date is settled once; a repeat writes the same files and posts nothing. What the rules of payouts
     hold back comes into the next value date by itself.
     """
+    if (value_date is None) != is_last:
+        raise typer.BadParameter("name the day, or say --last, and not both", param_hint="--value-date")
     if not override.isprintable():
         raise typer.BadParameter("a reason has visible characters only", param_hint="--override")
     verify = two_persons(by, approved_by)
@@ -144,7 +161,9 @@ def instruct(
         from reconciliation.settlement.settle_value_date import SettlementOrder, settle  # noqa: PLC0415 - heavy
 
         await verify(work.setting.finance)
-        return await settle(work, SettlementOrder(value_date.date(), by, approved_by, override.strip()))
+        return await settle(
+            work, SettlementOrder(_day_of(work, value_date), by, approved_by, override.strip())
+        )
 
     issued = run_settlement(context, _carry_out)
     _show_issued(issued, _write_files(issued, out), as_json=as_json)

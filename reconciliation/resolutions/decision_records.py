@@ -55,7 +55,8 @@ class Resolution:
     debit positive. `maker` is a person, or None where a `rule` reversed another decision by itself.
     `outcome` is None while it waits for its checkers. `reversed_by` names an approved reversal. `payouts` are
     the keys of the payouts that it says a line of our bank has paid, with what each lacked, in paisa.
-    `bank_reference` names the line of our bank that it says has moved.
+    `bank_reference` names the line of our bank that it says has moved. `short_number` is the one that people
+    type, among all decisions; 0 until it is written.
     """
 
     id: UUID
@@ -79,6 +80,7 @@ class Resolution:
     reversed_by: UUID | None
     bank_reference: str = ""
     payouts: Mapping[str, int] = field(default_factory=dict)
+    short_number: int = field(default=0, compare=False)
 
     @property
     def waits(self) -> bool:

@@ -6,6 +6,7 @@ on.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -35,6 +36,7 @@ _INSERT: Final = """
 INSERT INTO reconciliation.resolutions (id, break_id, number, action, amount, entry_id, moment, postings,
   settlement, reason, maker, rule, checkers_needed, reverses, bank_reference)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12, $13, $14, $15)
+RETURNING short_number
 """
 _CHECK: Final = """
 INSERT INTO reconciliation.resolution_checks (resolution_id, checker, maker, verdict, reason)
@@ -59,25 +61,42 @@ _BY_PREFIX: Final = {
     table: f"SELECT id FROM reconciliation.{table}s WHERE id::text LIKE $1 || '%' ORDER BY id LIMIT 3"  # noqa: S608
     for table in ("break", "resolution")
 }
+_BY_NUMBER: Final = {
+    table: f"SELECT id FROM reconciliation.{table}s WHERE short_number = $1"  # noqa: S608 - our own words
+    for table in ("break", "resolution")
+}
 _HEX: Final = frozenset("0123456789abcdef-")
 _SHORTEST = 4
+_TOO_LONG: Final = 10  # nine digits fit into the column
 
 
-async def id_by_prefix(connection: Connection, table: str, text: str) -> UUID:
-    """The one `break` or `resolution` whose id begins with a text of at least four digits.
+async def id_by_name(connection: Connection, table: str, text: str) -> UUID:
+    """The one `break` or `resolution` with this short number, or whose id begins with four or more digits.
 
     Raises:
         UnknownIdError: none, or several.
     """
-    prefix = text.strip().lower()
-    if len(prefix) < _SHORTEST or not set(prefix) <= _HEX:
-        raise UnknownIdError(f"{text!r} is no id: give at least {_SHORTEST} of its digits")
-    rows = await connection.fetch(_BY_PREFIX[table], prefix)
-    if not rows:
-        raise UnknownIdError(f"no {table} has an id that begins with {prefix}")
-    if len(rows) > 1:
-        raise UnknownIdError(f"several ids begin with {prefix}: {', '.join(str(row['id']) for row in rows)}")
-    return UUID(str(rows[0]["id"]))
+    name = text.strip().lower()
+    is_number = name.isascii() and name.isdecimal() and len(name) < _TOO_LONG
+    is_prefix = len(name) >= _SHORTEST and set(name) <= _HEX
+    if not is_number and not is_prefix:
+        raise UnknownIdError(
+            f"{text!r} names no {table}: give its number, or at least {_SHORTEST} digits of its id"
+        )
+    numbered = await connection.fetch(_BY_NUMBER[table], int(name)) if is_number else []
+    prefixed = await connection.fetch(_BY_PREFIX[table], name) if is_prefix else []
+    ids = list(dict.fromkeys(UUID(str(row["id"])) for row in (*numbered, *prefixed)))
+    if not ids:
+        raise UnknownIdError(f"no {table} has the number {name}, or an id that begins with it")
+    if len(ids) > 1:
+        raise UnknownIdError(f"{name} names several: {', '.join(map(str, ids))}")
+    return ids[0]
+
+
+async def waiting_resolutions(connection: Connection) -> list[Resolution]:
+    """Every proposal that waits for its checkers, in the order of their short numbers."""
+    rows = await connection.fetch(f"{_RESOLUTIONS} WHERE e.outcome IS NULL ORDER BY r.short_number")
+    return [_resolution(row) for row in rows]
 
 
 async def resolutions_of(connection: Connection, break_id: UUID) -> list[Resolution]:
@@ -104,13 +123,13 @@ async def resolution_by(connection: Connection, resolution_id: UUID) -> Resoluti
     return None if row is None else _resolution(row)
 
 
-async def write_resolution(connection: Connection, resolution: Resolution) -> None:
-    """Write a proposal.
+async def write_resolution(connection: Connection, resolution: Resolution) -> Resolution:
+    """Write a proposal, and return it with its short number.
 
     Raises:
         asyncpg.IntegrityConstraintViolationError: it exists already, or has neither maker nor rule.
     """
-    await connection.execute(
+    short_number = await connection.fetchval(
         _INSERT,
         resolution.id,
         resolution.break_id,
@@ -128,6 +147,7 @@ async def write_resolution(connection: Connection, resolution: Resolution) -> No
         resolution.reverses,
         resolution.bank_reference,
     )
+    return replace(resolution, short_number=short_number)
 
 
 def _postings(resolution: Resolution) -> dict[str, object]:

@@ -169,7 +169,7 @@ class ResolutionActions:
             payouts={payout.key: payout.amount for payout in payouts},
         )
         await line_of_claim(connection, self.finance, resolution)
-        await write_resolution(connection, resolution)
+        resolution = await write_resolution(connection, resolution)
         event = await _event(
             connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
         )

@@ -11,7 +11,7 @@ from reconciliation.resolutions.booked_transfers import booked_transfer_of
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.day_closing import ClosedDay, closings_of, verify_closings
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
-from reconciliation.resolutions.decision_store import id_by_prefix, resolutions_of
+from reconciliation.resolutions.decision_store import id_by_name, resolutions_of, waiting_resolutions
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions, existing_resolution
 from reconciliation.resolutions.fitting_decisions import fitting_decisions
 from reconciliation.resolutions.resolution_actions import ResolutionAction
@@ -52,11 +52,11 @@ async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[B
 
 
 async def break_history(finance: Finance, text: str) -> BreakHistory:
-    """One break by the beginning of its id; raises UnknownIdError."""
+    """One break by its number or the beginning of its id; raises UnknownIdError."""
     actions = ResolutionActions.of(finance)
     connection = await finance.connect()
     try:
-        break_id = await id_by_prefix(connection, "break", text)
+        break_id = await id_by_name(connection, "break", text)
         broken = await break_by(connection, break_id, actions.calendar)
         decisions = await resolutions_of(connection, break_id)
         async with connection.transaction():
@@ -76,9 +76,43 @@ async def break_history(finance: Finance, text: str) -> BreakHistory:
         await connection.close()
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingProposal:
+    """A decision that waits for its checkers, and the break that it is about."""
+
+    resolution: Resolution
+    broken: BreakRecord
+
+
+async def waiting_proposals(finance: Finance) -> list[WaitingProposal]:
+    """Every proposal that waits, the oldest first; raises NoNightError."""
+    calendar = read_calendar(finance.config / "calendar.toml")
+    connection = await finance.connect()
+    try:
+        return [
+            WaitingProposal(resolution, await break_by(connection, resolution.break_id, calendar))
+            for resolution in await waiting_resolutions(connection)
+        ]
+    finally:
+        await connection.close()
+
+
+async def ids_of(finance: Finance, table: str, texts: Sequence[str]) -> list[UUID]:
+    """The ids of each `break` or `resolution` that somebody has typed, each once, in that order.
+
+    Raises:
+        UnknownIdError: a text names none of them, or several.
+    """
+    connection = await finance.connect()
+    try:
+        return list(dict.fromkeys([await id_by_name(connection, table, text) for text in texts]))
+    finally:
+        await connection.close()
+
+
 async def propose(
     finance: Finance,
-    text: str,
+    break_id: UUID,
     *,
     action: ResolutionAction,
     reason: str,
@@ -88,16 +122,14 @@ async def propose(
     bank_reference: str = "",
 ) -> Resolution:
     """Propose an action with its reason and maker, see `ResolutionActions.propose`."""
-    break_id = await _id(finance, "break", text)
     proposal = Proposal(
         break_id, action, reason, maker, gains=gains, payouts=tuple(payouts), bank_reference=bank_reference
     )
     return await ResolutionActions.of(finance).propose(proposal)
 
 
-async def propose_reversal(finance: Finance, text: str, reason: str, maker: str) -> Resolution:
+async def propose_reversal(finance: Finance, resolution_id: UUID, reason: str, maker: str) -> Resolution:
     """Propose to take a resolution back, see `ResolutionActions.propose`."""
-    resolution_id = await _id(finance, "resolution", text)
     connection = await finance.connect()
     try:
         resolution = await existing_resolution(connection, resolution_id)
@@ -109,16 +141,24 @@ async def propose_reversal(finance: Finance, text: str, reason: str, maker: str)
 
 
 async def check_resolution(
-    finance: Finance, text: str, *, checker: str, verdict: CheckerVerdict, reason: str
+    finance: Finance, resolution_id: UUID, *, checker: str, verdict: CheckerVerdict, reason: str
 ) -> Resolution:
     """Write down what a checker says, see `ResolutionActions.check`."""
-    resolution_id = await _id(finance, "resolution", text)
     return await ResolutionActions.of(finance).check(CheckOrder(resolution_id, checker, verdict, reason))
 
 
-async def write_note(finance: Finance, text: str, words: str, by: str) -> None:
+async def write_note(finance: Finance, break_id: UUID, words: str, by: str) -> None:
     """Keep a word about a break, see `ResolutionActions.note`."""
-    await ResolutionActions.of(finance).note(await _id(finance, "break", text), words, by)
+    await ResolutionActions.of(finance).note(break_id, words, by)
+
+
+async def newest_night_of(finance: Finance) -> date:
+    """The newest night that was run; raises NoNightError."""
+    connection = await finance.connect()
+    try:
+        return await newest_night(connection)
+    finally:
+        await connection.close()
 
 
 async def closings_with_proof(finance: Finance, night: date | None) -> tuple[list[ClosedDay], str | None]:
@@ -126,13 +166,5 @@ async def closings_with_proof(finance: Finance, night: date | None) -> tuple[lis
     connection = await finance.connect()
     try:
         return await closings_of(connection, night), await verify_closings(connection)
-    finally:
-        await connection.close()
-
-
-async def _id(finance: Finance, table: str, text: str) -> UUID:
-    connection = await finance.connect()
-    try:
-        return await id_by_prefix(connection, table, text)
     finally:
         await connection.close()

@@ -11,7 +11,7 @@ from reconciliation.results.table_values import Columns, Connection, Row, as_jso
 
 _NEWEST: Final = """
 SELECT b.id, b.run_id, b.code, b.institution, b.reference, b.first_seen, e.state, b.amount, b.difference,
-  b.exposure, b.file, b.day, b.cycle, b.owner, b.deadline, b.diagnosis, b.told
+  b.exposure, b.file, b.day, b.cycle, b.owner, b.deadline, b.diagnosis, b.told, b.short_number
 FROM reconciliation.breaks b
 CROSS JOIN LATERAL (
   SELECT state FROM reconciliation.break_events

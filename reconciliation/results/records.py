@@ -96,7 +96,7 @@ class BreakRecord:
 
     `details` (column `told`) holds what was known when it was first seen: passes, nearest, rows (hashes),
     what, action, automatic, en, bn, and `movements`: the frozen lines that it is about, as text of their
-    UUIDs.
+    UUIDs. `short_number` is the one that people type; 0 until the break is written.
     """
 
     id: UUID
@@ -117,6 +117,7 @@ class BreakRecord:
     deadline: date
     diagnosis: str
     details: Mapping[str, object]
+    short_number: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

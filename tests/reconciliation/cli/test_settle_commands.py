@@ -112,6 +112,19 @@ async def test_two_persons_settle_a_day_and_find_the_same_files_again(
     assert f"stands, settled by {MAKER} and {CHECKER}" in (await typed(*words)).output
 
 
+async def test_the_value_date_behind_the_newest_night_is_settled_by_last(
+    typed: Typed, tmp_path: Path
+) -> None:
+    out = ("--out", str(tmp_path / "out"))
+    settled = await typed("instruct", "--last", *TWO_PERSONS, *out, "--json")
+    assert json.loads(settled.output)["value_date"] == str(MON)
+    explained = await typed("explain", "desco_postpaid", "--json")
+    assert json.loads(explained.output)["value_date"] == str(MON)
+    for words in ([], ["--last", "--value-date", str(MON)]):
+        refused = await typed("instruct", *words, *TWO_PERSONS, *out)
+        assert (refused.exit_code, "name the day, or say --last" in _plain(refused)) == (2, True)
+
+
 async def test_one_person_settles_nothing(typed: Typed, stage: Stage, tmp_path: Path) -> None:
     found = await typed(
         "instruct", "--value-date", str(MON), "--by", MAKER, "--approved-by", MAKER, "--out", str(tmp_path)

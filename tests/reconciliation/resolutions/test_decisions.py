@@ -12,7 +12,7 @@ from reconciliation.resolutions.decision_records import (
     UnfitError,
     UnknownIdError,
 )
-from reconciliation.resolutions.decision_store import id_by_prefix
+from reconciliation.resolutions.decision_store import id_by_name
 from reconciliation.resolutions.decisions import CheckOrder, Proposal
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.staff_requests import break_history
@@ -244,10 +244,18 @@ async def test_what_is_not_there_is_said_so(scene: Scene) -> None:
 
 async def test_ids_are_given_by_a_prefix_that_is_one_things_alone(scene: Scene) -> None:
     break_id = await scene.found("LEDGER_ONLY")
-    assert await id_by_prefix(scene.connection, "break", str(break_id)[:6].upper()) == break_id
-    for text, words in (("abc", "at least 4"), ("%%%%", "no id"), ("ffff", "no break"), ("____", "no id")):
+    assert await id_by_name(scene.connection, "break", str(break_id)[:6].upper()) == break_id
+    unknown = "has the number"
+    names = (("abc", "at least 4"), ("%%%%", "names no break"), ("ffff", unknown), ("____", "names no break"))
+    for text, words in (
+        *names,
+        ("0", unknown),
+        ("9" * 5_000, unknown),
+        ("-1", "at least 4"),
+        ("১", "at least 4"),
+    ):
         with pytest.raises(UnknownIdError, match=words):
-            await id_by_prefix(scene.connection, "break", text)
+            await id_by_name(scene.connection, "break", text)
     twin = UUID(f"{str(break_id)[:8]}-0000-4000-8000-000000000000")
     await scene.root.execute(
         """INSERT INTO reconciliation.breaks SELECT $1, run_id, code, institution, 'R9', first_seen, amount,
@@ -256,5 +264,32 @@ async def test_ids_are_given_by_a_prefix_that_is_one_things_alone(scene: Scene) 
         twin,
         break_id,
     )
-    with pytest.raises(UnknownIdError, match="several ids"):
-        await id_by_prefix(scene.connection, "break", str(break_id)[:8])
+    with pytest.raises(UnknownIdError, match="names several"):
+        await id_by_name(scene.connection, "break", str(break_id)[:8])
+
+
+async def test_a_number_names_a_break_unless_an_id_begins_with_it(scene: Scene) -> None:
+    first, second = await scene.found("LEDGER_ONLY"), await scene.found("AMOUNT", reference="R2")
+    numbers = [(await scene.broken(found)).short_number for found in (first, second)]
+    assert numbers[0] < numbers[1]
+    assert await id_by_name(scene.connection, "break", f" {numbers[1]} ") == second
+    await scene.root.execute(
+        """INSERT INTO reconciliation.breaks OVERRIDING SYSTEM VALUE
+        SELECT $1, run_id, code, institution, 'R9', first_seen, amount, difference,
+        exposure, file, day, cycle, owner, deadline, diagnosis, told, 1234
+        FROM reconciliation.breaks WHERE id = $2""",
+        UUID("ffffffff-0000-4000-8000-000000000000"),
+        first,
+    )
+    await scene.root.execute(
+        """INSERT INTO reconciliation.breaks SELECT $1, run_id, code, institution, 'R10', first_seen, amount,
+        difference, exposure, file, day, cycle, owner, deadline, diagnosis, told
+        FROM reconciliation.breaks WHERE id = $2""",
+        UUID("12345678-0000-4000-8000-000000000000"),
+        first,
+    )
+    with pytest.raises(UnknownIdError, match=r"1234 names several: ffffffff-.*, 12345678-"):
+        await id_by_name(scene.connection, "break", "1234")
+    assert await id_by_name(scene.connection, "break", "12345") == UUID(
+        "12345678-0000-4000-8000-000000000000"
+    )

@@ -24,6 +24,7 @@ _SHORT: Final = 8
 # Below, a table of ten columns would cut ids and amounts.
 _WIDE: Final = 130
 COLUMNS: Final = (
+    "number",
     "id",
     "code",
     "institution",
@@ -58,6 +59,7 @@ def sentence(record: BreakRecord, *, bangla: bool) -> str:
 def as_row(record: BreakRecord, night: date, *, bangla: bool) -> dict[str, object]:
     """A break for programs: amounts in whole paisa, dates as they are in Dhaka."""
     values = (
+        record.short_number,
         str(record.id),
         record.code,
         record.institution,
@@ -87,13 +89,14 @@ def show_breaks(records: Sequence[BreakRecord], night: date, *, bangla: bool) ->
         _show_stacked(title, records, night, bangla=bangla)
         return
     table = Table(title=title, title_justify="left", header_style="bold")
-    for heading in ("break", "code", "institution", "reference", "age", "deadline", "state", "owner"):
-        table.add_column(heading, justify="right" if heading == "age" else "left")
+    for heading in (">no", "break", "code", "institution", "reference", ">age", "deadline", "state", "owner"):
+        table.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
     table.add_column("exposure", justify="right")
     table.add_column("what", overflow="fold", min_width=30)
     for record in records:
         late = is_overdue(record, night)
         cells = (
+            str(record.short_number),
             str(record.id)[:_SHORT],
             record.code,
             record.institution,
@@ -114,7 +117,8 @@ def _show_stacked(title: str, records: Sequence[BreakRecord], night: date, *, ba
     screen().print(Text(title, style="italic"))
     for record in records:
         late = is_overdue(record, night)
-        heading = f"{str(record.id)[:_SHORT]}  {taka(record.exposure)}  {record.code}  {record.institution}"
+        names = f"{record.short_number}  {str(record.id)[:_SHORT]}"
+        heading = f"{names}  {taka(record.exposure)}  {record.code}  {record.institution}"
         due = f"{record.deadline} OVER" if late else str(record.deadline)
         lines = (
             record.reference,
@@ -144,7 +148,7 @@ def show_break(record: BreakRecord, night: date) -> None:
     """Every detail of a break."""
     details = record.details
     facts = [
-        ("break", str(record.id)),
+        ("break", f"{record.short_number} ({record.id})"),
         ("code", record.code),
         ("state", record.state.value),
         ("institution", record.institution),
@@ -198,7 +202,7 @@ def show_resolutions(resolutions: Sequence[Resolution]) -> None:
     """Decisions with their persons and postings."""
     rows = [
         (
-            str(resolution.number),
+            str(resolution.short_number),
             str(resolution.id),
             f"reverses {resolution.action.value}" if resolution.reverses else resolution.action.value,
             taka(resolution.amount),
@@ -213,6 +217,25 @@ def show_resolutions(resolutions: Sequence[Resolution]) -> None:
     ]
     headings = ("no", "resolution", "action", ">taka", "by", "checked by", ">wants", "is", "debits", "why")
     show_table("Decisions", headings, rows)
+
+
+def show_proposals(proposals: Sequence[tuple[Resolution, BreakRecord]]) -> None:
+    """Proposals that wait, each with its break and what it would post."""
+    rows = [
+        (
+            str(resolution.short_number),
+            f"{record.short_number} {record.code} {record.institution} {record.reference}",
+            f"reverses {resolution.action.value}" if resolution.reverses else resolution.action.value,
+            taka(resolution.amount),
+            resolution.made_by,
+            f"{len(resolution.approved_by)} of {resolution.checkers_needed}",
+            "; ".join(f"{account} {taka(paisa)}" for account, paisa in resolution.postings),
+            resolution.reason,
+        )
+        for resolution, record in proposals
+    ]
+    headings = (">no", "break", "action", ">taka", "by", "approved", "debits", "why")
+    show_table(f"{len(rows)} proposals wait", headings, rows)
 
 
 def resolution_state(resolution: Resolution) -> str:

@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from reconciliation.cli.break_commands import register
+from reconciliation.cli.breaks import closing_commands, decision_commands, list_commands
+from reconciliation.resolutions.decision_records import Resolution
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.records import BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, Scene
@@ -27,7 +28,8 @@ LATE = date(2026, 11, 9)
 def type_in(scene: Scene) -> Type:
     """Types a command as one or two persons, whose passphrases are their names; code, stdout, stderr."""
     app = typer.Typer()
-    register(app)
+    for part in (list_commands, decision_commands, closing_commands):
+        part.register(app)
 
     async def typed(*words: str, by: str = MAKER, approved_by: str = CHECKER) -> tuple[int, str, str]:
         environment = {
@@ -84,7 +86,7 @@ async def test_a_narrow_screen_cuts_no_id_and_no_amount(
     await scene.next_run(LATE)
     shown = StringIO()
     narrow = Console(file=shown, width=80, markup=False, highlight=False)
-    monkeypatch.setattr("reconciliation.cli.break_wording.screen", lambda: narrow)
+    monkeypatch.setattr("reconciliation.cli.breaks.break_tables.screen", lambda: narrow)
     code, _, _ = await type_in("breaks")
     out = shown.getvalue()
     assert code == 0
@@ -126,13 +128,14 @@ async def test_from_proposal_to_entry_by_the_beginning_of_ids(scene: Scene, type
     assert code == 0
     [one] = await scene.decisions(break_id)
     assert "credit receivable:bkash 5.00" in out
-    assert f"approve {one.id}" in out
+    assert f"Resolution {one.short_number} ({one.id}) over 5.00 taka waits for one more person:" in out
+    assert f"approve {one.short_number} --by" in out
 
     code, out, err = await type_in("approve", str(one.id)[:13], "--by", MAKER, approved_by=MAKER)
     assert (code, out) == (1, "")
     assert err.startswith("ekpay: Who proposed a resolution cannot check it")
     code, out, _ = await type_in("approve", str(one.id)[:13], "--by", CHECKER)
-    assert (code, out) == (0, f"Resolution {one.id} is approved, entry {one.entry_id}.\n")
+    assert (code, out) == (0, f"{_name(one)} is approved, entry {one.entry_id}.\n")
     assert await scene.balances() == {"receivable:bkash": -500, "write_off": 500}
 
     code, out, _ = await type_in("reverse", str(one.id), "--reason", "it came", "--by", OTHER, by=OTHER)
@@ -153,13 +156,78 @@ async def test_from_proposal_to_entry_by_the_beginning_of_ids(scene: Scene, type
     assert [one["action"] for one in told["resolutions"]] == ["write_off", "write_off"]
 
 
+def _name(resolution: Resolution) -> str:
+    return f"Resolution {resolution.short_number} ({resolution.id})"
+
+
+async def test_several_breaks_are_worked_by_the_numbers_of_the_lists(scene: Scene, type_in: Type) -> None:
+    found = [await scene.found("LEDGER_ONLY", reference=f"R{place}") for place in range(3)]
+    numbers = [str((await scene.broken(each)).short_number) for each in found]
+    _, out, _ = await type_in("breaks", "--json")
+    assert sorted(str(row["number"]) for row in json.loads(out)) == sorted(numbers)
+    _, out, _ = await type_in("breaks")
+    assert all(
+        any(line.split()[1] == number for line in out.splitlines() if "R" in line) for number in numbers
+    )
+
+    code, out, err = await type_in("note", *numbers, "asked by telephone", "--by", MAKER)
+    assert (code, out, err) == (0, "Noted.\n" * 3, "")
+    # The first break is typed twice, once by its id: it has one proposal all the same.
+    words = ("--action", "write_off", "--reason", "gone", "--by", MAKER)
+    code, _, _ = await type_in("resolve", *numbers, str(found[0]), *words)
+    assert code == 0
+    proposals = [(await scene.decisions(each))[0] for each in found]
+    assert await scene.count("reconciliation.resolutions") == 3
+
+    code, out, _ = await type_in("proposals")
+    assert code == 0
+    assert "3 proposals wait" in out
+    for resolution, number in zip(proposals, numbers, strict=True):
+        line = next(line for line in out.splitlines() if f" {number} LEDGER_ONLY bkash" in line)
+        assert line.split()[1] == str(resolution.short_number)
+        assert "receivable:bkash -5.00" in line
+    _, out, _ = await type_in("proposals", "--json")
+    assert [row["short_number"] for row in json.loads(out)] == [one.short_number for one in proposals]
+
+    code, _, err = await type_in("approve", *(str(one.short_number) for one in proposals), "--by", CHECKER)
+    assert (code, err) == (0, "")
+    assert await scene.balances() == {"receivable:bkash": -1_500, "write_off": 1_500}
+    _, out, _ = await type_in("proposals")
+    assert "0 proposals wait" in out
+
+
+async def test_one_of_several_that_is_refused_holds_up_none(scene: Scene, type_in: Type) -> None:
+    missing, money = await scene.found("FILE_MISSING"), await scene.found("LEDGER_ONLY", reference="R2")
+    words = ("--action", "write_off", "--reason", "gone", "--by", MAKER)
+    code, out, err = await type_in("resolve", str(missing), str(money), *words)
+    assert code == 1
+    assert f"ekpay: break {missing}: " in err
+    assert "waits for one more person" in out
+    assert [len(await scene.decisions(each)) for each in (missing, money)] == [0, 1]
+
+
+async def test_an_unknown_one_of_several_refuses_all(scene: Scene, type_in: Type) -> None:
+    break_id = await scene.found("LEDGER_ONLY")
+    words = ("--action", "write_off", "--reason", "gone", "--by", MAKER)
+    code, out, err = await type_in("resolve", str(break_id), "ffff", *words)
+    assert (code, out) == (1, "")
+    assert "no break has the number ffff" in err
+    assert await scene.decisions(break_id) == []
+
+
+async def test_the_newest_night_is_closed_by_last(type_in: Type) -> None:
+    code, out, err = await type_in("close", "--last", "--by", MAKER, "--approved-by", CHECKER)
+    assert (code, err) == (0, "")
+    assert out.startswith("2026-11-02 is closed; digest ")
+
+
 async def test_two_checkers_and_a_rejection_are_told_as_such(scene: Scene, type_in: Type) -> None:
     break_id = await scene.found("LEDGER_ONLY", amount=2_000_000)
     one = await scene.propose(break_id)
     code, out, _ = await type_in("approve", str(one.id), "--by", CHECKER)
-    assert (code, out) == (0, "Approved by 1 of 2; it waits for another person.\n")
+    assert (code, out) == (0, f"{_name(one)} is approved by 1 of 2; it waits for another person.\n")
     code, out, _ = await type_in("approve", str(one.id), "--by", OTHER, "--reject", approved_by=OTHER)
-    assert (code, out) == (0, f"Resolution {one.id} is rejected.\n")
+    assert (code, out) == (0, f"{_name(one)} is rejected.\n")
     assert await scene.state(break_id) is BreakState.OPEN
 
 
@@ -233,8 +301,9 @@ BAD = [
     (["breaks", "--older-than", "-1"], 2, "--older-than"),
     (["breaks", "--state", "gone"], 2, "gone"),
     (["breaks", "--csv", "nowhere/at/all.csv"], 2, "is no folder"),
-    (["break", "ffff"], 1, "no break has an id"),
-    (["break", "'; --"], 1, "is no id"),
+    (["break", "ffff"], 1, "no break has the number ffff"),
+    (["break", "'; --"], 1, "names no break"),
+    (["break", "0"], 1, "no break has the number 0"),
     (["resolve", "ffff", "--action", "write_off", "--reason", "x", "--by", MAKER], 1, "no break has"),
     (["resolve", "ffff", "--action", "burn", "--reason", "x", "--by", MAKER], 2, "burn is no action"),
     (
@@ -247,6 +316,8 @@ BAD = [
     (["note", "ffff", "x", "--by", MAKER], 1, "no break has"),
     (["close", "2026-11-05", "--by", MAKER, "--approved-by", CHECKER], 1, "not reconciled yet"),
     (["close", "2026-11-02", "--by", MAKER, "--approved-by", MAKER], 1, "second person"),
+    (["close", "--by", MAKER, "--approved-by", CHECKER], 2, "name the night, or say --last"),
+    (["close", "2026-11-02", "--last", "--by", MAKER, "--approved-by", CHECKER], 2, "and not both"),
 ]
 
 
