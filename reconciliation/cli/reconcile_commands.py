@@ -15,7 +15,7 @@ from reconciliation.cli import break_commands, check_commands, mirror_commands, 
 from reconciliation.cli import fetch_commands as sftp
 from reconciliation.cli import quarantine_commands as quarantine
 from reconciliation.cli import take_commands as upload
-from reconciliation.cli.papers import month_commands
+from reconciliation.cli.papers import month_commands, tax_commands
 from reconciliation.cli.progress_bar import counting_bar
 from reconciliation.errors import ReportError
 
@@ -27,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, help="Match our books with what institut
 for part in (night_commands, upload, sftp, quarantine, check_commands, mirror_commands, break_commands):
     part.register(app)
 month_commands.register(app)
+tax_commands.register(app)
 
 CONFIG = Path(__file__).parents[2] / "config"
 IMPERFECT = 1
