@@ -1,7 +1,7 @@
 """Fee invoices and credit notes as they were issued, and the proof that they still are what the ledger says.
 
-Needs no extra: `ekpay audit` reads them. Amounts are whole paisa, not below zero: those of a credit note are
-what was given back.
+Needs no extra: `ekpay audit` reads them. Amounts are whole paisa, and those of a credit note what was given
+back. Together they are not below zero; a single one can be, since refunds are divided by largest remainders.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ _WRITTEN: Final = (
 _BOOKED: Final = """
 WITH moved AS (
   SELECT date_trunc('month', e.business_date)::date AS month, p.partner_id AS party,
+    e.moment IN ('delivered', 'debited_after_late_success') AS is_earned,
     coalesce(-sum(o.amount) FILTER (WHERE o.account = 'charge_income'), 0) AS charges,
     coalesce(-sum(o.amount) FILTER (WHERE o.account = 'fee_income'), 0) AS fees,
     coalesce(-sum(o.amount) FILTER (WHERE o.account = 'vat_payable'), 0) AS vat
@@ -33,10 +34,11 @@ WITH moved AS (
     ON o.entry_id = e.id AND o.account IN ('charge_income', 'fee_income', 'vat_payable')
   JOIN public.payments AS p ON p.id = e.payment_id
   WHERE date_trunc('month', e.business_date)::date IN (SELECT month FROM reconciliation.fee_invoices)
-  GROUP BY e.id, 1, 2)
-SELECT month, CASE WHEN charges + fees + vat < 0 THEN 'credit_note' ELSE 'invoice' END AS kind, party,
-  abs(sum(charges))::bigint AS charges, abs(sum(fees))::bigint AS fees, abs(sum(vat))::bigint AS vat
-FROM moved GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  GROUP BY e.payment_id, 1, 2, 3)
+SELECT month, CASE sign WHEN 1 THEN 'invoice' ELSE 'credit_note' END AS kind, party,
+  sum(sign * charges)::bigint AS charges, sum(sign * fees)::bigint AS fees, sum(sign * vat)::bigint AS vat
+FROM (SELECT *, CASE WHEN is_earned OR charges + fees + vat > 0 THEN 1 ELSE -1 END AS sign FROM moved) AS s
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 
 

@@ -28,7 +28,7 @@ CREATE TABLE reconciliation.fee_invoices (
   CONSTRAINT uq_fee_invoices_party UNIQUE (month, kind, party),
   CONSTRAINT ck_fee_invoices_month CHECK (extract(day FROM month) = 1),
   CONSTRAINT ck_fee_invoices_kind CHECK (kind IN ('invoice', 'credit_note')),
-  CONSTRAINT ck_fee_invoices_amounts CHECK (least(charges, fees, vat) >= 0 AND charges + fees + vat > 0),
+  CONSTRAINT ck_fee_invoices_amounts CHECK (charges + fees + vat >= 0 AND (charges, fees, vat) <> (0, 0, 0)),
   CONSTRAINT ck_fee_invoices_content CHECK (jsonb_typeof(content) = 'object'),
   CONSTRAINT fk_fee_invoices_party FOREIGN KEY (party) REFERENCES public.partners (id),
   CONSTRAINT fk_fee_invoices_issued_by FOREIGN KEY (issued_by) REFERENCES public.staff (name)
@@ -70,6 +70,7 @@ DECLARE
 BEGIN
   WITH moved AS (
     SELECT m.month, p.partner_id AS party,
+      e.moment IN ('delivered', 'debited_after_late_success') AS is_earned,
       coalesce(-sum(o.amount) FILTER (WHERE o.account = 'charge_income'), 0) AS charges,
       coalesce(-sum(o.amount) FILTER (WHERE o.account = 'fee_income'), 0) AS fees,
       coalesce(-sum(o.amount) FILTER (WHERE o.account = 'vat_payable'), 0) AS vat
@@ -79,11 +80,13 @@ BEGIN
     JOIN public.postings AS o
       ON o.entry_id = e.id AND o.account IN ('charge_income', 'fee_income', 'vat_payable')
     JOIN public.payments AS p ON p.id = e.payment_id
-    GROUP BY m.month, e.id, p.partner_id),
+    GROUP BY e.payment_id, 1, 2, 3),
   booked AS (
-    SELECT month, CASE WHEN charges + fees + vat < 0 THEN 'credit_note' ELSE 'invoice' END AS kind, party,
-      abs(sum(charges)) AS charges, abs(sum(fees)) AS fees, abs(sum(vat)) AS vat
-    FROM moved GROUP BY 1, 2, 3),
+    SELECT month, CASE sign WHEN 1 THEN 'invoice' ELSE 'credit_note' END AS kind, party,
+      sum(sign * charges) AS charges, sum(sign * fees) AS fees, sum(sign * vat) AS vat
+    FROM (SELECT *, CASE WHEN is_earned OR charges + fees + vat > 0 THEN 1 ELSE -1 END AS sign
+      FROM moved) AS s
+    GROUP BY 1, 2, 3),
   issued AS (
     SELECT month, kind, party, charges, fees, vat FROM reconciliation.fee_invoices
     WHERE month IN (SELECT month FROM added))

@@ -41,6 +41,7 @@ _HEADINGS = (
 _NO_RATE = "\u2013"
 _NOT_KNOWN = BilingualText("not in our registry", "আমাদের নিবন্ধনে নেই")
 _OF_INVOICE = BilingualText("Invoice", "ইনভয়েস")
+_FAILED_REFUND = BilingualText("Refund that failed", "ব্যর্থ ফেরত")
 _EARNED_IN = BilingualText("Earned in", "আয়ের মাস")
 _CHARGES_NOTE = BilingualText(
     "Charges cover what connectors take; our books take VAT on our fees alone.",
@@ -130,7 +131,7 @@ def document_page(document: IssuedDocument, period: Period) -> Mapping[str, Any]
         "period": words_of(period_words(period)),
         "issued": words_of(date_words(business_date(issued_at))),
         "dated": int(issued_at.timestamp()),
-        "rows": [_row(line) for line in lines],
+        "rows": [_row(line, document.kind) for line in lines],
         "totals": [{"en": en, "bn": bn, "taka": words_of(taka_words(paisa))} for en, bn, paisa in totals],
         "notes": [words_of(note) for note in _notes(document)],
     }
@@ -170,13 +171,14 @@ def _party(document: IssuedDocument) -> dict[str, Any]:
     }
 
 
-def _row(line: Mapping[str, Any]) -> dict[str, Any]:
+def _row(line: Mapping[str, Any], kind: DocumentKind) -> dict[str, Any]:
+    of_words = _OF_INVOICE if line.get("of") else _EARNED_IN
     words = payee_words(line["payee"])
     percent = percent_text(line["rate"])
     return {
         "words": words_of(BilingualText(page_name(words.en), page_name(words.bn))),
         "of": line.get("of") or line.get("earned_in", ""),
-        "of_words": words_of(_OF_INVOICE if line.get("of") else _EARNED_IN),
+        "of_words": words_of(_FAILED_REFUND if kind is DocumentKind.INVOICE else of_words),
         "payments": group_digits(line["payments"]),
         "charges": grouped_taka(line["charges"]),
         "fees": grouped_taka(line["fees"]),

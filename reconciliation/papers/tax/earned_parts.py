@@ -1,5 +1,8 @@
 """What payments of a month earned us, by party, payee and rate of VAT, and what of it was given back.
 
+What the delivery of a payment earned is invoiced. What refunds gave back in the month, less what of them
+has failed, is a credit note, or invoiced again where more failed than went back.
+
 Amounts are whole paisa. The parts of each party are what `VatReport` has of it, whose sums are those of the
 accounts `charge_income`, `fee_income` and `vat_payable` in the trial balance of the same snapshot.
 
@@ -24,25 +27,27 @@ FEES_FILE: Final = "fees.toml"
 # A payment's own fee and VAT tell the rate, also of an entry that gives back a part of them.
 _PARTS: Final = """
 WITH moved AS (
-  SELECT e.payment_id,
+  SELECT e.payment_id, e.moment IN ('delivered', 'debited_after_late_success') AS is_earned,
     coalesce(-sum(o.amount) FILTER (WHERE o.account = 'charge_income'), 0)::bigint AS charges,
     coalesce(-sum(o.amount) FILTER (WHERE o.account = 'fee_income'), 0)::bigint AS fees,
     coalesce(-sum(o.amount) FILTER (WHERE o.account = 'vat_payable'), 0)::bigint AS vat
   FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id AND o.account = ANY($3)
-  WHERE e.business_date BETWEEN $1 AND $2 GROUP BY e.id),
+  WHERE e.business_date BETWEEN $1 AND $2 GROUP BY 1, 2),
 priced AS (
   SELECT m.*, p.partner_id AS party, p.biller_id AS payee,
-    CASE WHEN m.charges + m.fees + m.vat < 0 THEN 'credit_note' ELSE 'invoice' END AS kind,
+    CASE WHEN m.is_earned OR m.charges + m.fees + m.vat > 0 THEN 'invoice' ELSE 'credit_note' END AS kind,
+    CASE WHEN m.is_earned OR m.charges + m.fees + m.vat > 0 THEN 1 ELSE -1 END AS sign,
     (SELECT CASE WHEN count(*) = 1 THEN max(r) END FROM unnest($4::bigint[]) AS r
      WHERE p.vat IN ((p.fee * r * 2 + 10000) / 20000,
        ((p.fee + p.vat) * r * 2 + 10000 + r) / (2 * (10000 + r)))) AS rate
-  FROM moved AS m JOIN payments AS p ON p.id = m.payment_id)
-SELECT party, kind, payee, rate, CASE WHEN kind = 'credit_note' THEN (
+  FROM moved AS m JOIN payments AS p ON p.id = m.payment_id
+  WHERE (m.charges, m.fees, m.vat) <> (0, 0, 0))
+SELECT party, kind, payee, rate, CASE WHEN NOT is_earned THEN (
     SELECT date_trunc('month', min(f.business_date))::date FROM journal_entries AS f
     WHERE f.payment_id = q.payment_id AND f.moment IN ('delivered', 'debited_after_late_success'))
   END AS earned_in,
-  count(DISTINCT payment_id) AS payments, abs(sum(charges))::bigint AS charges,
-  abs(sum(fees))::bigint AS fees, abs(sum(vat))::bigint AS vat
+  count(DISTINCT payment_id) AS payments, sum(sign * charges)::bigint AS charges,
+  sum(sign * fees)::bigint AS fees, sum(sign * vat)::bigint AS vat
 FROM priced AS q GROUP BY 1, 2, 3, 4, 5
 ORDER BY party COLLATE "C", kind DESC, payee COLLATE "C", rate, earned_in
 """
@@ -52,8 +57,9 @@ ORDER BY party COLLATE "C", kind DESC, payee COLLATE "C", rate, earned_in
 class EarnedPart:
     """A line of an invoice or credit note: payments of one payee (a biller or a merchant) at one rate.
 
-    Amounts are not below zero. `rate` is in hundredths of a per cent; `earned_in` is the first day of the
-    month whose earnings a line of a credit note gives back.
+    Amounts are what was earned or, on a credit note, given back; together not below zero. `rate` is in
+    hundredths of a per cent; `earned_in` is the first day of the month in which it was first earned, None
+    where that is this month's delivery itself.
     """
 
     party: str
@@ -93,7 +99,7 @@ class MonthEarnings:
         for party in sorted({*found, *lines}):
             line = lines.get(party)
             booked = (line.charges, line.fees, line.vat) if line else (0, 0, 0)
-            if found.get(party) != booked:
+            if found.get(party, (0, 0, 0)) != booked:
                 raise ReportError(
                     f"payments of {party or 'nobody'} moved charges, fees and VAT by {list(booked)} paisa, of"
                     f" which {list(found.get(party, ()))} can be invoiced: run ekpay audit"

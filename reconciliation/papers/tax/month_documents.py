@@ -171,7 +171,7 @@ async def _planned_documents(
             content = {
                 "issuer": issuer,
                 "party": parties[party],
-                "lines": [_line(part, invoices) for part in parts],
+                "lines": [_line(part, invoices) for part in parts if any(part.sums)],
             }
             sums = sums_of(parts)
             documents.append(IssuedDocument(month, kind, number, party, *sums, content=content, issued_by=""))
@@ -179,8 +179,9 @@ async def _planned_documents(
 
 
 def _of_kind(earnings: MonthEarnings, kind: DocumentKind) -> list[str]:
-    """Whom a document of this kind is for: who has parts of it that are not nothing."""
-    return sorted({part.party for part in earnings.of(kind) if any(part.sums)})
+    """Whom a document of this kind is for: whose parts of it do not come to nothing."""
+    parties = {part.party for part in earnings.of(kind)}
+    return sorted(party for party in parties if any(sums_of(earnings.of(kind, party))))
 
 
 def _line(part: EarnedPart, invoices: Mapping[tuple[date, str], str]) -> dict[str, Any]:

@@ -64,9 +64,11 @@ class MonthOfEarnings:
         return payment_id
 
     async def give_back(self, day: date, payment_id: UUID, *, charge: int, fee: int, vat: int) -> None:
+        """A refund has taken a part of the charges; below zero it has failed."""
         taken = (decrease("charge_income", charge), decrease("fee_income", fee), decrease("vat_payable", vat))
-        postings = (*taken, increase("refund_due:bkash", charge + fee + vat))
-        await self.month.post(day, Entry.of("owed_back_by_shares", postings))
+        total = charge + fee + vat
+        moment = "owed_back_by_shares" if total >= 0 else "owed_back_by_shares_reversed"
+        await self.month.post(day, Entry.of(moment, (*taken, increase("refund_due:bkash", total))))
         await self.month.stage.books.tell(OF_PAYMENT, payment_id)
 
     async def journal(self, day: date, vat: int) -> None:

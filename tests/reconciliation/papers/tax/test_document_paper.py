@@ -14,7 +14,7 @@ from reconciliation.papers.tax.tax_words import PLACEHOLDER, REHEARSAL, percent_
 from reconciliation.papers.written_files import written_files
 from reconciliation.reports.wording import BilingualText
 from tests.reconciliation.papers.month_of_books import APRIL_30
-from tests.reconciliation.papers.tax.earnings import APRIL, MAY, MonthOfEarnings
+from tests.reconciliation.papers.tax.earnings import APRIL, MAY, MAY_2, MonthOfEarnings
 
 CHARGED = ("charges", "fees", "net", "vat", "total")
 
@@ -129,6 +129,13 @@ async def test_a_credit_note_names_the_invoice_it_corrects(earnings: MonthOfEarn
     assert (page["title"]["en"], page["rows"][0]["of"]) == ("Credit note", "INV-2026-04-0002")
     assert page["rows"][0]["of_words"]["en"] == "Invoice"
     assert page["rows"][0]["total"] == "8.75"
+
+
+async def test_a_refund_that_failed_is_called_so_on_the_later_invoice(earnings: MonthOfEarnings) -> None:
+    order = await earnings.earn(APRIL_30, "bank1", "desco_postpaid", charge=0, fee=870, vat=130)
+    await earnings.give_back(MAY_2, order, charge=0, fee=-87, vat=-13)
+    row = document_page((await earnings.issue(MAY)).documents[0], MAY)["rows"][0]
+    assert (row["of_words"]["en"], row["of"], row["total"]) == ("Refund that failed", "2026-04", "1.00")
 
 
 async def test_a_credit_note_without_an_invoice_says_when_it_was_earned(earnings: MonthOfEarnings) -> None:

@@ -118,6 +118,46 @@ async def test_what_is_given_back_in_the_same_month_does_not_lower_the_invoice(
     assert issued.of(DocumentKind.CREDIT_NOTE)[0].content["lines"][0]["of"] == "INV-2026-04-0002"
 
 
+async def test_a_refund_that_fails_in_its_month_leaves_no_credit_note(earnings: MonthOfEarnings) -> None:
+    order = await earnings.earn(APRIL_1, "shop", "merchant:shop", charge=0, fee=870, vat=130)
+    for part in (435, -435):
+        await earnings.give_back(APRIL_30, order, charge=0, fee=part, vat=part // 5)
+    assert summary(await earnings.issue())[1:] == [
+        ("INV-2026-04-0002", "shop", (750, 1_740, 260)),
+    ]
+
+
+async def test_a_refund_that_fails_later_is_invoiced_again(earnings: MonthOfEarnings) -> None:
+    order = await earnings.earn(APRIL_1, "bank1", "desco_postpaid", charge=0, fee=870, vat=130)
+    await earnings.give_back(APRIL_30, order, charge=0, fee=870, vat=130)
+    await earnings.give_back(MAY_2, order, charge=0, fee=-870, vat=-130)
+    await earnings.issue()
+    again = (await earnings.issue(MAY)).documents
+    assert [(document.name, document.party, document.sums) for document in again] == [
+        ("INV-2026-05-0001", "bank1", (0, 870, 130)),
+        ("CRN-2026-05-0001", "shop", (375, 435, 65)),
+    ]
+    (line,) = again[0].content["lines"]
+    assert (line["earned_in"], line["of"]) == ("2026-04", "INV-2026-04-0001")
+
+
+async def test_a_refund_whose_parts_go_both_ways_is_one_credit_note(earnings: MonthOfEarnings) -> None:
+    """By largest remainders a part of a larger refund can be a paisa less (`domain.shares`)."""
+    order = await earnings.earn(APRIL_1, "bank1", "desco_postpaid", charge=0, fee=870, vat=130)
+    await earnings.give_back(APRIL_30, order, charge=0, fee=1, vat=-1)
+    issued = await earnings.issue()
+    assert summary(issued)[2:] == [("CRN-2026-04-0001", "bank1", (0, 1, -1))]
+    async with read_snapshot(earnings.month.finance) as connection:
+        assert await first_unsound_document(connection) is None
+
+
+async def test_what_comes_to_nothing_has_no_document(earnings: MonthOfEarnings) -> None:
+    order = await earnings.earn(APRIL_1, "bank1", "desco_postpaid", charge=0, fee=870, vat=130)
+    for day, part in ((MAY_2, 5), (MAY_2, -5)):
+        await earnings.give_back(day, order, charge=0, fee=part, vat=0)
+    assert [document.party for document in (await earnings.issue(MAY)).documents] == ["shop"]
+
+
 async def test_figures_that_have_changed_are_refused_by_the_name_of_the_invoice(
     earnings: MonthOfEarnings,
 ) -> None:
