@@ -11,7 +11,7 @@ import typer
 from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
-from reconciliation.cli.papers import bank_commands, book_commands, statement_commands
+from reconciliation.cli.papers import bank_commands, book_commands, statement_commands, tax_commands
 from reconciliation.errors import ReconciliationError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="Reports for finance: of nights, an
 book_commands.register(app)
 statement_commands.register(app)
 bank_commands.register(app)
+tax_commands.register_reports(app)
 FAILED = 1
 _FORMAT = "%Y-%m-%d"
 

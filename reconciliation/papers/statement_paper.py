@@ -156,7 +156,7 @@ class _PdfSink:
             self._entries[line.account].append(line)
 
     def finish(self) -> None:
-        command = (sys.executable, "-m", PROGRAM)
+        command = (sys.executable, "-m", PROGRAM, "statement")
         self._path.write_bytes(set_as_pdf(self._page(), command))
 
     def _page(self) -> Mapping[str, Any]:

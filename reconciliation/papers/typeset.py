@@ -1,7 +1,7 @@
-"""A program of its own that sets one statement as PDF: JSON on stdin, PDF on stdout.
+"""A program of its own that sets one paper as PDF: JSON on stdin, PDF on stdout, the paper as argument.
 
 It has the limits, fonts and PDF standard of receipts (`ekpay_switch.web.receipts.typeset`). The PDF is dated
-by the last business date of its period.
+by `dated` of its content, in seconds of Unix time.
 """
 
 import json
@@ -10,7 +10,12 @@ from pathlib import Path
 
 from ekpay_switch.web.receipts.typeset import compile_template, limit_resources
 
-TEMPLATE = Path(__file__).resolve().parent / "statement.typ"
+_FOLDER = Path(__file__).resolve().parent
+TEMPLATES = {
+    "statement": _FOLDER / "statement.typ",
+    "invoice": _FOLDER / "tax" / "invoice.typ",
+    "vat-return": _FOLDER / "tax" / "vat_return.typ",
+}
 INPUT_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -18,7 +23,7 @@ def main() -> None:
     """Bound this process, then set what comes on stdin."""
     limit_resources()
     content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    made = compile_template(TEMPLATE, content, content["dated"])
+    made = compile_template(TEMPLATES[sys.argv[1]], content, content["dated"])
     sys.stdout.buffer.write(made if isinstance(made, bytes) else made[0])
 
 

@@ -12,6 +12,7 @@ from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.resolutions.closed_months import verify_closed_months
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results.event_chain import first_broken_event
+from reconciliation.results.issued_invoices import first_unsound_document
 from reconciliation.results.payout_proofs import broken_payout
 from reconciliation.results.table_values import Connection
 from reconciliation.unidentified.item_audit import first_unsound_item
@@ -77,7 +78,7 @@ ORDER BY m.id LIMIT 1
 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
-    """See `ekpay_switch.ports.audit.AuditCheck`: events, mirrors, decisions, months, payouts, bank lines."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: breaks, decisions, months, invoices, payouts, bank lines."""
     event = await first_broken_event(connection)
     if event is not None:
         return AuditFinding(f"reconciliation.break_events {event[0]}", event[1])
@@ -97,7 +98,11 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
     words = await verify_decisions(connection)
     if words is not None:
         return AuditFinding("reconciliation.resolutions", words)
-    for check, table in ((verify_closed_months, "closed_months "), (broken_payout, "")):
+    for check, table in (
+        (verify_closed_months, "closed_months "),
+        (first_unsound_document, "fee_invoices "),
+        (broken_payout, ""),
+    ):
         found = await check(connection)
         if found is not None:
             return AuditFinding(f"reconciliation.{table}{found[0]}", found[1])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from ekpay_switch.cli.terminal import complain, screen, show_table
+from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.ports.finance import Connection, Finance
 from reconciliation.errors import ReconciliationError
 
@@ -51,7 +52,7 @@ def chosen_period(month: str | None, first: date | None, last: date | None) -> "
 
     try:
         if month is not None and first is None and last is None:
-            return Period.of_month(month)
+            return Period.of_month(fold_bangla_digits(month))
         if month is None and first is not None and last is not None:
             return Period(first, last)
     except ReconciliationError as problem:

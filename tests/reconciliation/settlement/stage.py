@@ -60,6 +60,7 @@ class Office:
     home_folder: Path
     config: Path = CONFIG
     persons: Persons = field(default_factory=Persons)
+    is_rehearsal: bool = True
 
     @cached_property
     def books(self) -> Adjustments:

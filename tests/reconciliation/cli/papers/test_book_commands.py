@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from ekpay_switch.edge_kit.bilingual_text import in_bangla
 from reconciliation.cli.report_commands import app
 
 Typed = Callable[..., Any]
@@ -20,6 +21,7 @@ async def test_the_books_of_a_month_are_shown_and_left_as_files(typed: Typed, tm
     vat = await typed("vat", "--month", "2026-04")
     assert vat.exit_code == 0, vat.output
     assert "VAT owed before 0.00, after 0.75" in vat.output
+    assert (await typed("vat", "--month", in_bangla("2026-04"))).output == vat.output
     for command in ("trial-balance", "ledger", "vat"):
         left = await typed(command, "--from", "2026-04-01", "--to", "2026-04-30", "--out", str(tmp_path))
         assert left.exit_code == 0, left.output

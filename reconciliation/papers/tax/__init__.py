@@ -1,0 +1,1 @@
+"""Papers of fees and VAT: invoices, credit notes and the return of a month."""
