@@ -164,7 +164,7 @@ async def _write(work: SettlementWork, order: SettlementOrder, bank_batches: Seq
         head = SheetHead(day, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
         await write_sheet(connection, head, rows)
     carried = await carried_into(work, lines, order.value_date)
-    planned = await plan_order(work, _sheet(order.value_date, lines, work), carried, bank_batches)
+    planned = await plan_order(work, _sheet(order.value_date, lines, work), carried, bank_batches, newest)
     head = SheetHead(
         order.value_date, work.run.id, sheet_digest(planned.rows), order.by, order.approved_by, made_at
     )
