@@ -113,7 +113,7 @@ class RailBounds(_Strict):
 class CreditorAccount(_Strict):
     """The registered account of one creditor."""
 
-    role: Literal["connector", "biller", "merchant", "payee", "partner"]
+    role: Literal["connector", "biller", "merchant", "payee", "partner", "sweep"]
     party: str = Field(min_length=1)
     name: Name
     bic: str = Field(pattern=_BIC)
