@@ -241,9 +241,9 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "resolves each by two persons, and the alarm ends with the last of them",
         Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "
         "the payee is paid nothing more until two persons have asked the bank and decided",
-        Alarm.PAYOUT_WAITS: "the withdrawal of a prefund, or a change of a payee's bank account, "
-        "waits for a second person, or a withdrawal cannot be paid: its partner has no account, or "
-        "it is too much for the account's rail",
+        Alarm.PAYOUT_WAITS: "the withdrawal of a prefund, a sweep of our own money, or a change of a "
+        "payee's bank account, waits for a second person, or what was approved cannot be paid: its payee has "
+        "no account, or it is too much for the account's rail",
         Alarm.UNIDENTIFIED_CREDIT: "money has come to our bank and nothing explains it; it stands in "
         "suspense until two persons have found out whose it is, and link, split or return it",
         Alarm.UNIDENTIFIED_DEBIT: "money has left our bank and nothing explains it; ask the bank, and two "

@@ -196,7 +196,7 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _switch("withdrawal", "instructed", "the bank's statement books it, or it is due again"),
     _final("withdrawal", "paid"),
     _final("withdrawal", "rejected"),
-    _final("withdrawal", "cancelled", "final: back in the prefund"),
+    _final("withdrawal", "cancelled", "final: back where it was held"),
     _person("account change", "waits", "a second person approves, or anybody stops it", Alarm.PAYOUT_WAITS),
     _switch("account change", "cooling", "is valid once its cooling time is over, or is stopped"),
     _final("account change", "valid"),

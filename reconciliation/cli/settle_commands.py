@@ -20,6 +20,7 @@ from reconciliation.cli.papers.cover_screen import show_cover
 from reconciliation.cli.payouts.account_commands import app as account_app
 from reconciliation.cli.payouts.limit_commands import limit, limits
 from reconciliation.cli.payouts.order_basis import basis_facts, show_basis, show_unreceived
+from reconciliation.cli.payouts.sweep_commands import app as sweep_app
 from reconciliation.cli.payouts.withdrawal_commands import app as withdrawal_app
 from reconciliation.cli.settle_session import IMPERFECT, refusals, run_settlement, two_persons
 from reconciliation.cli.unidentified.commands import app as unidentified
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
 app.add_typer(account_app, name="accounts")
 app.add_typer(withdrawal_app, name="withdrawals")
+app.add_typer(sweep_app, name="sweep")
 app.add_typer(unidentified, name="unidentified")
 
 app.command("limit")(limit)

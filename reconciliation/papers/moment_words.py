@@ -65,6 +65,8 @@ MOMENT_WORDS: Mapping[str, BilingualText] = {
     "unidentified_reopened": BilingualText("unidentified bank line, open again", "অশনাক্ত ব্যাংক লাইন আবার খোলা"),
     "unidentified_settled": BilingualText("unidentified bank line, explained", "অশনাক্ত ব্যাংক লাইনের ব্যাখ্যা হলো"),
     "unidentified_withdrawn": BilingualText("bank line withdrawn by the bank", "ব্যাংক লাইনটি প্রত্যাহার করেছে"),
+    "sweep_approved": BilingualText("own income or VAT to be paid out", "নিজস্ব আয় বা ভ্যাট পরিশোধযোগ্য"),
+    "sweep_cancelled": BilingualText("payment of own income or VAT cancelled", "নিজস্ব আয় বা ভ্যাট পরিশোধ বাতিল"),
     "withdrawal_cancelled": BilingualText("withdrawal cancelled", "উত্তোলন বাতিল"),
 }
 

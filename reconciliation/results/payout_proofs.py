@@ -26,7 +26,15 @@ LEFT JOIN reconciliation.settlement_positions AS p
 LEFT JOIN reconciliation.settlement_limits AS l
   ON l.id = h.limit_id AND l.role = h.role AND l.party = h.party AND l.amount = h.risk_limit
 WHERE p.party IS NULL OR (h.risk_limit <> 0 AND l.id IS NULL) OR (h.instructed > 0
-  AND h.instructed > h.owed - h.not_matched - h.not_received - greatest(0, h.at_risk - h.risk_limit))
+  AND h.instructed > h.owed - h.not_matched - h.not_received - greatest(0, h.at_risk - h.risk_limit)
+    - h.resting)
+ORDER BY h.value_date, h.role, h.party LIMIT 1
+""",
+    """
+SELECT 'settlement_holdbacks ' || h.value_date || ' ' || h.role || ':' || h.party AS row,
+  'it was paid before its payout date, or less than its minimum' AS why
+FROM reconciliation.settlement_holdbacks AS h
+WHERE h.instructed > 0 AND (h.instructed < h.minimum OR h.next_payout IS NOT NULL)
 ORDER BY h.value_date, h.role, h.party LIMIT 1
 """,
     """
@@ -44,7 +52,8 @@ SELECT 'settlement_covers ' || c.value_date AS row,
 FROM reconciliation.settlement_covers AS c
 WHERE c.before - c.after <> (
   SELECT coalesce(
-    sum(greatest(0, h.unreceived - h.owed + h.instructed) - greatest(0, h.unreceived - h.owed)), 0)
+    sum(greatest(0, h.unreceived + h.resting - h.owed + h.instructed)
+      - greatest(0, h.unreceived + h.resting - h.owed)), 0)
   FROM reconciliation.settlement_holdbacks AS h WHERE h.value_date = c.value_date)
 ORDER BY c.value_date LIMIT 1
 """,

@@ -20,6 +20,7 @@ from reconciliation.errors import SettlementError
 from reconciliation.settlement.instructions.account_registry import AccountRegistry, CreditorAccount
 from reconciliation.settlement.positions.cycles import PartyRole
 from reconciliation.settlement.positions.ledger_lines import accounts_of
+from reconciliation.settlement.positions.sweep_sources import sources_of
 from reconciliation.settlement.store.account_changes import (
     AccountChange,
     RequestedChange,
@@ -156,7 +157,9 @@ async def _refuse_unless_new(
     known = accounts_of(party)
     if party.role is PartyRole.PARTNER:
         known = tuple(f"prefund:{party.name}:{bucket}" for bucket in _BUCKETS)
-    if not await is_known_payee(connection, known):
+    # Our own money has its two recipients before anything is earned.
+    is_recipient = party.role is PartyRole.SWEEP and bool(sources_of(party.name))
+    if not is_recipient and not await is_known_payee(connection, known):
         raise SettlementError(f"party: our books know no {party}")
     if (await registry_in_force(connection, registry)).account_of(party) == account:
         raise SettlementError(f"account: {party} is paid into this account already")

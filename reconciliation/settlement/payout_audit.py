@@ -1,7 +1,8 @@
 """What `ekpay audit` proves of withdrawals and changed accounts (`ekpay.audits`); needs no extra.
 
 Each approved withdrawal has moved exactly its amount from its prefund, and each cancelled one has put it
-back; no such entry stands without its withdrawal. An instruction names the account that was valid then.
+back; no such entry stands without its withdrawal. A sweep of our own money took no more than its closed
+period held, and left the reserve. An instruction names the account that was valid then.
 """
 
 from typing import Final
@@ -12,25 +13,48 @@ from reconciliation.results.table_values import Connection
 _MOVED: Final = """
 SELECT 'withdrawals ' || w.number AS row, 'its entry does not move ' || w.amount || ' paisa' AS why
 FROM (
-  SELECT number, partner, bucket, amount, entry_id AS entry, 1 AS sign FROM reconciliation.withdrawals
-  WHERE approved_by IS NOT NULL
+  SELECT number, reconciliation.withdrawal_accounts(partner, bucket) AS moved, amount, entry_id AS entry,
+    1 AS sign
+  FROM reconciliation.withdrawals WHERE approved_by IS NOT NULL
   UNION ALL
-  SELECT number, partner, bucket, amount, cancel_entry_id, -1 FROM reconciliation.withdrawals
-  WHERE cancelled_by IS NOT NULL) AS w
+  SELECT number, reconciliation.withdrawal_accounts(partner, bucket), amount, cancel_entry_id, -1
+  FROM reconciliation.withdrawals WHERE cancelled_by IS NOT NULL) AS w
 LEFT JOIN LATERAL (
   SELECT count(*) AS postings,
-    sum(p.amount) FILTER (WHERE p.account = 'prefund:' || w.partner || ':' || w.bucket) AS prefund,
-    sum(p.amount) FILTER (WHERE p.account = 'withdrawal_due:' || w.partner) AS due
+    sum(p.amount) FILTER (WHERE p.account = w.moved[1]) AS held,
+    sum(p.amount) FILTER (WHERE p.account = w.moved[2]) AS due
   FROM public.postings AS p WHERE p.entry_id = w.entry) AS p ON true
-WHERE (p.postings, p.prefund, p.due) IS DISTINCT FROM (2, w.sign * w.amount, -w.sign * w.amount)
+WHERE (p.postings, p.held, p.due) IS DISTINCT FROM (2, w.sign * w.amount, -w.sign * w.amount)
 ORDER BY w.number LIMIT 1
 """
 _UNASKED: Final = """
 SELECT 'journal_entries ' || j.id AS row, 'no withdrawal has made it' AS why
 FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
-WHERE p.account LIKE 'withdrawal_due:%' AND NOT starts_with(j.moment, 'settlement_') AND NOT EXISTS (
+WHERE (p.account LIKE 'withdrawal_due:%' OR p.account LIKE 'sweep_due:%')
+  AND NOT starts_with(j.moment, 'settlement_') AND NOT EXISTS (
   SELECT FROM reconciliation.withdrawals AS w WHERE j.id IN (w.entry_id, w.cancel_entry_id))
 ORDER BY j.id LIMIT 1
+"""
+# What the closed windows up to its day hold, against every sweep that stood when it was approved.
+_OVERSWEPT: Final = """
+SELECT 'withdrawals ' || w.number AS row, 'more is swept than its account held by ' || w.until AS why
+FROM reconciliation.withdrawals AS w
+WHERE w.approved_by IS NOT NULL AND w.until IS NOT NULL AND (
+  SELECT coalesce(sum(s.amount), 0) FROM reconciliation.withdrawals AS s
+  WHERE s.bucket = w.bucket AND s.approved_at <= w.approved_at
+    AND (s.cancelled_at IS NULL OR s.cancelled_at > w.approved_at)) > (
+  SELECT coalesce(-sum(p.amount), 0)
+  FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
+  JOIN public.settlement_windows AS d ON d.id = j.window_id
+  WHERE p.account = (reconciliation.withdrawal_accounts(w.partner, w.bucket))[1] AND d.state <> 'open'
+    AND j.business_date <= w.until AND NOT starts_with(j.moment, 'sweep_'))
+ORDER BY w.number LIMIT 1
+"""
+_UNCOVERED: Final = """
+SELECT 'withdrawals ' || number AS row, 'it was swept below the reserve' AS why
+FROM reconciliation.withdrawals
+WHERE approved_by IS NOT NULL AND until IS NOT NULL AND (cover_after >= reserve) IS NOT TRUE
+ORDER BY number LIMIT 1
 """
 _ALONE: Final = """
 SELECT row, 'one person has decided it' AS why FROM (
@@ -69,7 +93,7 @@ WHERE valid_from < approved_at + make_interval(hours => cooling_hours) ORDER BY 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
     """See `ekpay_switch.ports.audit.AuditCheck`: withdrawals, their entries, accounts in force."""
-    for query in (_MOVED, _UNASKED, _ALONE, _ELSEWHERE, _EARLY):
+    for query in (_MOVED, _UNASKED, _OVERSWEPT, _UNCOVERED, _ALONE, _ELSEWHERE, _EARLY):
         row = await connection.fetchrow(query)
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])

@@ -3,15 +3,17 @@
 Nothing is written. A preview shows this plan, and `settle_value_date` carries the same one out.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
 
 from reconciliation.errors import SettlementError
 from reconciliation.results.paid_payouts import settled_payouts
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.current_state import SettlementWork
 from reconciliation.settlement.instructions.creditor_instructions import OutgoingInstructions, instructions_of
+from reconciliation.settlement.instructions.instruction_steps import ids_owed_again
 from reconciliation.settlement.instructions.value_date_record import SettledPosition, settle_positions
 from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.holdbacks import Holdback, holdbacks_of, rows_paid_by
@@ -20,7 +22,7 @@ from reconciliation.settlement.positions.net_positions import SettlementSheet
 from reconciliation.settlement.positions.payout_credits import PayoutBatch
 from reconciliation.settlement.positions.trust_cover import cover_of, overdue_of
 from reconciliation.settlement.store.account_changes import registry_in_force
-from reconciliation.settlement.store.bank_outcomes import read_credits
+from reconciliation.settlement.store.bank_outcomes import read_credits, read_steps
 from reconciliation.settlement.store.contradictions import open_contradictions
 from reconciliation.settlement.store.payment_facts import (
     AgreedCycle,
@@ -28,14 +30,18 @@ from reconciliation.settlement.store.payment_facts import (
     connector_cycles,
     filed_amounts,
     late_cycles,
+    resting_amounts,
     unreceived_amounts,
 )
 from reconciliation.settlement.store.payout_limits import read_limits
 from reconciliation.settlement.store.payout_records import OrderCover, PayeeHoldback, open_nights
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held
+from reconciliation.settlement.store.settlement_sheets import read_instructions
 from reconciliation.unidentified.item_store import standing_debits
 
 Balances = Mapping[str, int]
+# How many days of the calendar one business day of a hold may take, holidays included.
+_DAYS_OF_HOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,18 @@ async def plan_order(
     sheet: SettlementSheet,
     carried: Mapping[Party, int],
     bank_batches: Sequence[PayoutBatch],
+    settled_until: date | None,
 ) -> PlannedOrder:
-    """The order of a sheet; `carried` is what parties are owed from earlier value dates, in paisa."""
+    """The order of a sheet; `carried` is what parties are owed from earlier value dates, in paisa.
+
+    `settled_until` is the value date that was settled last, None where none was.
+    """
     connection = work.connection
     balances = await work.setting.finance.books.balances(connection)
     owed_to = owed_to_parties(balances, await closed_balances(connection))
-    held_back = await _current_holdbacks(work, sheet.value_date, bank_batches)
+    by_rules = await _current_holdbacks(work, sheet.value_date, bank_batches)
+    payees = {*carried, *(position.party for position in sheet.positions)}
+    held_back = await _on_payout_dates(work, sheet.value_date, settled_until, payees, by_rules)
     registry = await registry_in_force(connection, work.setting.registry)
     outgoing = instructions_of(
         sheet, registry, carried, owed_to, await _stopped_parties(connection), held_back
@@ -137,13 +149,62 @@ async def later_cycles(work: SettlementWork, value_date: date) -> list[AgreedCyc
     ]
 
 
+async def _resting_cycles(work: SettlementWork, value_date: date) -> list[AgreedCycle]:
+    """What is agreed of payees and owed on a value date, and rests on it."""
+    terms, cycles = work.setting.registry.payouts.terms, work.setting.cycles
+    earlier = timedelta(days=_DAYS_OF_HOLD * terms.longest_hold)
+    resting = []
+    for item in await late_cycles(work.connection, value_date, earlier) if earlier else ():
+        owed_on = cycles.value_date(item.cycle, item.night)
+        hold_days = terms.terms_for(item.cycle.party).hold_days
+        if owed_on <= value_date < cycles.calendar.business_day_after(owed_on, hold_days):
+            resting.append(item)
+    return resting
+
+
 async def _current_holdbacks(
     work: SettlementWork, value_date: date, bank_batches: Sequence[PayoutBatch]
 ) -> dict[Party, Holdback]:
     received, later = await received_money(work, bank_batches), await later_cycles(work, value_date)
-    amounts = await unreceived_amounts(work.connection, received, later)
+    resting = await _resting_cycles(work, value_date)
+    amounts = await unreceived_amounts(work.connection, received, later, resting)
     rules = work.setting.registry.payouts.by_place
-    return holdbacks_of(amounts, rules, await read_limits(work.connection))
+    holdbacks = holdbacks_of(amounts, rules, await read_limits(work.connection))
+    for payee, paisa in (await resting_amounts(work.connection, resting)).items():
+        holdbacks[payee] = replace(holdbacks.get(payee, Holdback()), resting=paisa)
+    return holdbacks
+
+
+async def _on_payout_dates(
+    work: SettlementWork,
+    value_date: date,
+    settled_until: date | None,
+    payees: Iterable[Party],
+    by_rules: Mapping[Party, Holdback],
+) -> dict[Party, Holdback]:
+    """The holdbacks with the minimum of each payee and its next payout date.
+
+    A payee whose newest instruction did not arrive has had its payout date and does not wait for another.
+    """
+    terms, calendar = work.setting.registry.payouts.terms, work.setting.cycles.calendar
+    unpaid = await _unpaid_payees(work.connection) if terms.rows else frozenset()
+    holdbacks = dict(by_rules)
+    for payee in payees:
+        of_payee = terms.terms_for(payee)
+        next_payout = None if payee in unpaid else of_payee.next_payout(value_date, settled_until, calendar)
+        if of_payee.minimum or next_payout:
+            before = holdbacks.get(payee, Holdback())
+            holdbacks[payee] = replace(before, minimum=of_payee.minimum, next_payout=next_payout)
+    return holdbacks
+
+
+async def _unpaid_payees(connection: Connection) -> frozenset[Party]:
+    """The payees whose newest instruction a bank has rejected or returned."""
+    owed_again = ids_owed_again(await read_steps(connection), frozenset(), frozenset())
+    newest = {}
+    for issued in sorted(await read_instructions(connection), key=lambda item: item.instruction.value_date):
+        newest[issued.instruction.creditor.creditor] = issued.instruction.end_to_end_id
+    return frozenset(payee for payee, name in newest.items() if name in owed_again)
 
 
 async def _order_cover(

@@ -49,7 +49,7 @@ async def preview_sheet(work: SettlementWork, value_date: date) -> PreviewedShee
         lines = await lines_from(work, value_date, newest)
         carried = {} if newest and value_date < newest else await carried_into(work, lines, value_date)
         sheet = sheet_of(value_date, lines, work.setting.cycles)
-        planned = await plan_order(work, sheet, carried, bank_batches)
+        planned = await plan_order(work, sheet, carried, bank_batches, newest)
         return PreviewedSheet(planned.rows, planned.holdbacks, planned.cover)
 
 

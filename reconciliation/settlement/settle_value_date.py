@@ -72,6 +72,7 @@ from reconciliation.settlement.store.settlement_sheets import (
 )
 
 # What stops a withdrawal until a person does something.
+_WITHDRAWING: Final = frozenset({PartyRole.PARTNER, PartyRole.SWEEP})
 _UNPAYABLE: Final = frozenset({RemainderReason.NO_ACCOUNT, RemainderReason.ABOVE_MAXIMUM})
 
 
@@ -164,7 +165,7 @@ async def _write(work: SettlementWork, order: SettlementOrder, bank_batches: Seq
         head = SheetHead(day, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
         await write_sheet(connection, head, rows)
     carried = await carried_into(work, lines, order.value_date)
-    planned = await plan_order(work, _sheet(order.value_date, lines, work), carried, bank_batches)
+    planned = await plan_order(work, _sheet(order.value_date, lines, work), carried, bank_batches, newest)
     head = SheetHead(
         order.value_date, work.run.id, sheet_digest(planned.rows), order.by, order.approved_by, made_at
     )
@@ -179,11 +180,11 @@ async def _write(work: SettlementWork, order: SettlementOrder, bank_batches: Seq
 
 
 async def _say_unpayable_withdrawals(work: SettlementWork, outgoing: OutgoingInstructions) -> None:
-    """Raise an alarm for each partner whose withdrawals cannot be paid, and end that of whoever is paid."""
+    """Raise an alarm for whoever's withdrawals or sweeps cannot be paid, and end that of whoever is paid."""
     stuck = {
         remainder.party.name: remainder
         for remainder in outgoing.remainders
-        if remainder.party.role is PartyRole.PARTNER and remainder.reason in _UNPAYABLE
+        if remainder.party.role in _WITHDRAWING and remainder.reason in _UNPAYABLE
     }
     raised = [
         RaisedAlarm(
@@ -195,7 +196,7 @@ async def _say_unpayable_withdrawals(work: SettlementWork, outgoing: OutgoingIns
         for name, remainder in sorted(stuck.items())
     ]
     paid = {instruction.creditor.creditor for instruction in outgoing.instructions}
-    subjects = [withdrawals_subject(party.name) for party in sorted(paid) if party.role is PartyRole.PARTNER]
+    subjects = [withdrawals_subject(party.name) for party in sorted(paid) if party.role in _WITHDRAWING]
     alarms = work.setting.finance.alarms
     await alarms.raise_alarms(work.connection, raised)
     await alarms.end_alarms(work.connection, subjects, "its withdrawals are instructed")

@@ -1,11 +1,13 @@
 """A partner withdraws from its prefund: asked for, approved, paid with the next value date, told by the bank.
 
 Approval moves the money from the prefund to `withdrawal_due:{partner}` at once, so that it pays no bill any
-more. From there it goes the way of every claim: a line of the books, the sheet of a value date, an
-instruction into the partner's account, the bank's statement. What the bank rejects or returns is due again.
+more; a sweep of our own money is moved to `sweep_due:{recipient}` (`settlement.sweeps`). From there it goes
+the way of every claim: a line of the books, the sheet of a value date, an instruction into the payee's
+account, the bank's statement. What the bank rejects or returns is due again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,16 +15,13 @@ import asyncpg
 
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, withdrawals_subject
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
-from ekpay_switch.domain.ledger.settlement_postings import (
-    prefund_withdrawn_entry,
-    withdrawal_account,
-    withdrawal_cancelled_entry,
-)
+from ekpay_switch.domain.ledger.settlement_postings import withdrawal_account
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.errors import SettlementError
 from reconciliation.settlement.journal_entries import entry_id
+from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.withdrawal_progress import Progress, WithdrawalState, progress_of
 from reconciliation.settlement.store.settlement_sheets import LOCK
 from reconciliation.settlement.store.withdrawals import (
@@ -68,31 +67,44 @@ async def ask_for_withdrawal(finance: Finance, new: NewWithdrawal, asked_by: str
     if new.amount <= 0:
         raise SettlementError("amount: it is above zero")
     prefund = prefund_account(new.partner, new.bucket)
+    requested = RequestedWithdrawal(uuid7(), new.partner, new.bucket, new.amount, new.reference, asked_by)
     connection = await finance.connect()
     try:
-        async with connection.transaction():
-            balance = await prefund_balance(connection, prefund)
-            if balance is None:
-                raise SettlementError(f"partner: {new.partner} has no {new.bucket} prefund")
-            _refuse_beyond(balance, new.amount, prefund)
-            requested = RequestedWithdrawal(
-                uuid7(), new.partner, new.bucket, new.amount, new.reference, asked_by
-            )
-            number = await write_withdrawal(connection, requested)
-            facts = {"partner": new.partner, "reference": new.reference, "asked_by": asked_by}
-            alarm = RaisedAlarm(
-                Alarm.PAYOUT_WAITS, withdrawal_subject(number), amount=new.amount, facts=facts
-            )
-            await finance.alarms.raise_alarms(connection, [alarm])
-    except asyncpg.UniqueViolationError as problem:
-        raise SettlementError(
-            f"reference: {new.reference} of {new.partner} was asked for already"
-        ) from problem
-    except asyncpg.CheckViolationError as problem:
-        raise SettlementError(f"{asked_by} may decide nothing any more") from problem
+        with request_refusals(requested):
+            async with connection.transaction():
+                balance = await prefund_balance(connection, prefund)
+                if balance is None:
+                    raise SettlementError(f"partner: {new.partner} has no {new.bucket} prefund")
+                _refuse_beyond(balance, new.amount, prefund)
+                return await write_request(finance, connection, requested)
     finally:
         await connection.close()
+
+
+async def write_request(finance: Finance, connection: Connection, requested: RequestedWithdrawal) -> int:
+    """Write what a person of finance asks for with its alarm, in the caller's transaction; its number."""
+    number = await write_withdrawal(connection, requested)
+    facts = {
+        "partner": requested.partner,
+        "reference": requested.reference,
+        "asked_by": requested.asked_by,
+    }
+    alarm = RaisedAlarm(Alarm.PAYOUT_WAITS, withdrawal_subject(number), amount=requested.amount, facts=facts)
+    await finance.alarms.raise_alarms(connection, [alarm])
     return number
+
+
+@contextmanager
+def request_refusals(requested: RequestedWithdrawal) -> Iterator[None]:
+    """Put into words why the database does not take a request."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as problem:
+        raise SettlementError(
+            f"reference: {requested.reference} of {requested.partner} was asked for already"
+        ) from problem
+    except asyncpg.CheckViolationError as problem:
+        raise SettlementError(f"{requested.asked_by} may decide nothing any more") from problem
 
 
 async def approve_withdrawal(finance: Finance, number: int, approved_by: str) -> Withdrawal:
@@ -105,17 +117,17 @@ async def approve_withdrawal(finance: Finance, number: int, approved_by: str) ->
     connection = await finance.connect()
     try:
         async with connection.transaction():
-            withdrawal = await _waiting(connection, number)
-            if withdrawal.asked_by == approved_by:
-                raise SettlementError(f"{approved_by} has asked for {number}: it takes another person")
+            withdrawal = await waiting_withdrawal(connection, number)
+            if withdrawal.until is not None:
+                raise SettlementError(f"withdrawal {number} is a sweep: ekpay settle sweep approve {number}")
+            refuse_one_person(withdrawal, approved_by)
         await finance.books.open_accounts([withdrawal_account(withdrawal.partner)])
         async with connection.transaction():
-            withdrawal = await _waiting(connection, number)
-            await _refuse_leavers(finance, connection, withdrawal.asked_by, approved_by)
-            prefund = prefund_account(withdrawal.partner, withdrawal.bucket)
-            entry = prefund_withdrawn_entry(prefund, withdrawal.partner, withdrawal.amount)
+            withdrawal = await waiting_withdrawal(connection, number)
+            await refuse_leavers(finance, connection, withdrawal.asked_by, approved_by)
             name = entry_id("withdrawn", withdrawal.id)
-            await _post(finance, connection, Adjustment.of(name, entry), prefund)
+            adjustment = Adjustment.of(name, withdrawal.approval_entry)
+            await _post(finance, connection, adjustment, withdrawal.source)
             await write_approval(connection, withdrawal.id, approved_by, name)
             await finance.alarms.end_alarms(
                 connection, [withdrawal_subject(number)], f"approved by {approved_by}"
@@ -134,8 +146,8 @@ async def reject_withdrawal(finance: Finance, number: int, reason: str, rejected
     connection = await finance.connect()
     try:
         async with connection.transaction():
-            withdrawal = await _waiting(connection, number)
-            await _refuse_leavers(finance, connection, rejected_by)
+            withdrawal = await waiting_withdrawal(connection, number)
+            await refuse_leavers(finance, connection, rejected_by)
             await write_rejection(connection, withdrawal.id, rejected_by, reason)
             await finance.alarms.end_alarms(
                 connection, [withdrawal_subject(number)], f"rejected by {rejected_by}"
@@ -146,7 +158,7 @@ async def reject_withdrawal(finance: Finance, number: int, reason: str, rejected
 
 
 async def cancel_withdrawal(finance: Finance, cancellation: Cancellation) -> Withdrawal:
-    """Put an approved withdrawal back into its prefund, by two persons whom the caller has verified.
+    """Put an approved withdrawal back where it was taken from, by two persons whom the caller has verified.
 
     Raises:
         SettlementError: it is not approved, was cancelled before, or is instructed already.
@@ -156,11 +168,9 @@ async def cancel_withdrawal(finance: Finance, cancellation: Cancellation) -> Wit
         async with connection.transaction():
             await connection.execute(LOCK)  # nobody instructs it meanwhile
             withdrawal = await _cancellable(connection, cancellation.number)
-            await _refuse_leavers(finance, connection, cancellation.cancelled_by, cancellation.approved_by)
-            prefund = prefund_account(withdrawal.partner, withdrawal.bucket)
-            entry = withdrawal_cancelled_entry(prefund, withdrawal.partner, withdrawal.amount)
+            await refuse_leavers(finance, connection, cancellation.cancelled_by, cancellation.approved_by)
             name = entry_id("withdrawal_cancelled", withdrawal.id)
-            await finance.books.post(connection, [Adjustment.of(name, entry)])
+            await finance.books.post(connection, [Adjustment.of(name, withdrawal.cancellation_entry)])
             await write_cancellation(connection, withdrawal.id, cancellation, name)
             # Where more of this partner waits, the next value date says so again.
             subject = withdrawals_subject(withdrawal.partner)
@@ -179,13 +189,13 @@ async def list_withdrawals(connection: Connection) -> Sequence[tuple[Withdrawal,
 async def _with_progress(connection: Connection) -> list[tuple[Withdrawal, Progress]]:
     withdrawals = await read_withdrawals(connection)
     instructions = await partner_instructions(connection)
-    due: dict[str, list[Withdrawal]] = {}
+    due: dict[Party, list[Withdrawal]] = {}
     for item in sorted(withdrawals, key=_approval_order):
         if item.approved_at is not None and item.cancelled_by is None:
-            due.setdefault(item.partner, []).append(item)
+            due.setdefault(item.payee, []).append(item)
     progress: dict[int, Progress] = {}
-    for partner, items in due.items():
-        steps = progress_of([item.amount for item in items], instructions.get(partner, []))
+    for payee, items in due.items():
+        steps = progress_of([item.amount for item in items], instructions.get(payee, []))
         progress |= {item.number: step for item, step in zip(items, steps, strict=True)}
     return [(item, progress.get(item.number) or Progress(_undue_state(item))) for item in withdrawals]
 
@@ -201,7 +211,22 @@ def _undue_state(withdrawal: Withdrawal) -> WithdrawalState:
     return WithdrawalState.CANCELLED if withdrawal.cancelled_by is not None else WithdrawalState.WAITS
 
 
-async def _waiting(connection: Connection, number: int) -> Withdrawal:
+def refuse_one_person(withdrawal: Withdrawal, approved_by: str) -> None:
+    """Refuse who has asked for it.
+
+    Raises:
+        SettlementError: it takes another person.
+    """
+    if withdrawal.asked_by == approved_by:
+        raise SettlementError(f"{approved_by} has asked for {withdrawal.number}: it takes another person")
+
+
+async def waiting_withdrawal(connection: Connection, number: int) -> Withdrawal:
+    """The withdrawal of a number that waits for a second person, locked.
+
+    Raises:
+        SettlementError: there is none, or it is decided.
+    """
     withdrawal = await lock_withdrawal(connection, number)
     if withdrawal is None:
         raise SettlementError(f"there is no withdrawal {number}")
@@ -231,7 +256,12 @@ def _refuse_beyond(balance: int, amount: int, prefund: str) -> None:
         )
 
 
-async def _refuse_leavers(finance: Finance, connection: Connection, *names: str) -> None:
+async def refuse_leavers(finance: Finance, connection: Connection, *names: str) -> None:
+    """Refuse persons who may decide nothing any more.
+
+    Raises:
+        SettlementError: it names the first of them.
+    """
     for name in sorted(names):
         if not await finance.persons.may_decide(connection, name):
             raise SettlementError(

@@ -96,6 +96,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         Alarm.PAYOUT_WAITS: (
             "ekpay settle withdrawals list",
             "ekpay settle withdrawals approve NO",
+            "ekpay settle sweep approve NO",
             "ekpay settle withdrawals reject NO",
             "ekpay settle withdrawals cancel NO",
             "ekpay settle accounts list",

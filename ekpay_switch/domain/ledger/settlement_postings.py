@@ -99,6 +99,21 @@ def withdrawal_cancelled_entry(prefund: str, partner_id: str, amount: int) -> En
     )
 
 
+def sweep_account(recipient: str) -> str:
+    """The account of what is swept to a recipient (`operator`, `treasury`) and is not instructed yet."""
+    return f"sweep_due:{recipient}"
+
+
+def sweep_approved_entry(source: str, recipient: str, amount: int) -> Entry:
+    """A sweep of our own income or of VAT is approved: `source` has it no more, and it is due."""
+    return Entry.of("sweep_approved", (decrease(source, amount), increase(sweep_account(recipient), amount)))
+
+
+def sweep_cancelled_entry(source: str, recipient: str, amount: int) -> Entry:
+    """A sweep that was not instructed is cancelled: `source` has the amount again."""
+    return Entry.of("sweep_cancelled", (increase(source, amount), decrease(sweep_account(recipient), amount)))
+
+
 def unidentified_booked_entry(bank: str, amount: int) -> Entry:
     """A line of a bank's statement that nothing explains waits in suspense; below zero money has left."""
     postings = (increase(SETTLEMENT_BANK, amount), increase(f"suspense:{bank}", amount))

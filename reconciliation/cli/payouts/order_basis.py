@@ -1,8 +1,8 @@
-"""What an order to pay rests on, for screens and programs: holdbacks, cover, override."""
+"""What an order to pay rests on, for screens and programs: holdbacks, payout terms, cover, override."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from reconciliation.settlement.store.payout_records import OrderCover, PayeeHoldback
 
 
+_HEADINGS: Final = ("party", ">owed", ">instructed", ">resting", ">minimum", "why")
+
+
 def basis_facts(holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None") -> dict[str, object]:
     """Holdbacks and cover by name, in paisa."""
     return {
         "held_back": [_holdback_facts(item) for item in holdbacks if item.holdback.unreceived],
+        "waiting": [_waiting_facts(item) for item in holdbacks if _waiting_words(item)],
         "cover": None if cover is None else asdict(cover) | {"against": cover.against},
     }
 
@@ -37,8 +41,33 @@ def _holdback_facts(item: "PayeeHoldback") -> dict[str, object]:
     }
 
 
+def _waiting_facts(item: "PayeeHoldback") -> dict[str, object]:
+    held = item.holdback
+    return {
+        "party": str(item.payee),
+        "owed": item.owed,
+        "instructed": item.instructed,
+        "resting": held.resting,
+        "minimum": held.minimum,
+        "next_payout": held.next_payout,
+        "why": _waiting_words(item),
+    }
+
+
+def _waiting_words(item: "PayeeHoldback") -> str:
+    """Why the terms of a payee let something of what it is owed wait; empty where they do not."""
+    held, words = item.holdback, []
+    if held.next_payout is not None:
+        words.append(f"next payout {held.next_payout}")
+    if held.is_below_minimum(item.owed - held.total):
+        words.append(f"below the minimum of {taka(held.minimum)}")
+    if held.resting:
+        words.append(f"{taka(held.resting)} rests")
+    return "; ".join(words)
+
+
 def show_basis(holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None") -> None:
-    """The payees for whom money is not here yet, and the cover before and after the order."""
+    """The payees for whom money is not here yet or whose terms let it wait, and the cover of the order."""
     rows = [_holdback_facts(item) for item in holdbacks if item.holdback.unreceived]
     if rows:
         headings = [name.replace("_", " ") for name in rows[0]]
@@ -48,6 +77,17 @@ def show_basis(holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None")
             (
                 [taka(value) if isinstance(value, int) else str(value) for value in row.values()]
                 for row in rows
+            ),
+        )
+    waiting = [_waiting_facts(item) for item in holdbacks if _waiting_words(item)]
+    if waiting:
+        names = [heading.removeprefix(">") for heading in _HEADINGS]
+        show_fitting(
+            "Payouts that wait for their terms",
+            _HEADINGS,
+            (
+                [taka(value) if isinstance(value := facts[name], int) else str(value) for name in names]
+                for facts in waiting
             ),
         )
     if cover is None:

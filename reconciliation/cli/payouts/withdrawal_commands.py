@@ -1,4 +1,7 @@
-"""`ekpay settle withdrawals`: what partners withdraw from their prefunds, from letter to bank statement."""
+"""`ekpay settle withdrawals`: what partners withdraw from their prefunds, from letter to bank statement.
+
+Sweeps of our own money are listed, rejected and cancelled here too.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,12 +23,13 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Withdrawals of prefunds: ask, approve, follow, cancel.")
 
 _HEADINGS: Final = (
-    "no.", "partner", "bucket", ">amount", "reference", "state", "paid by", "asked by", "asked (Dhaka)",
+    "no.", "payee", "bucket", ">amount", "reference", "state", "paid by", "asked by", "asked (Dhaka)",
     "approved by",
 )  # fmt: skip
 
 
-def _paisa(text: str) -> int:
+def paisa_typed(text: str) -> int:
+    """Taka that somebody has typed, in paisa."""
     try:
         return parse_taka(text).minor
     except MalformedAmountError as problem:
@@ -80,7 +84,7 @@ def ask(
     """Ask that a partner be paid from its prefund; no money moves until another person approves."""
     from reconciliation.settlement.withdrawals import NewWithdrawal, ask_for_withdrawal  # noqa: PLC0415 - heavy
 
-    new = NewWithdrawal(partner, bucket, _paisa(amount), reference)
+    new = NewWithdrawal(partner, bucket, paisa_typed(amount), reference)
     number = act_alone(context, by, ASKER, lambda finance: ask_for_withdrawal(finance, new, by))
     typer.echo(f"Withdrawal {number} waits: ekpay settle withdrawals approve {number} --by NAME")
 
@@ -122,7 +126,7 @@ def cancel(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who cancels, of finance.")],
     approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who cancels.")],
 ) -> None:
-    """Put an approved withdrawal that is in no instruction back into its prefund; it takes two persons."""
+    """Put an approved withdrawal that is in no instruction back where it was; it takes two persons."""
     from reconciliation.settlement.store.withdrawals import Cancellation  # noqa: PLC0415 - heavy
     from reconciliation.settlement.withdrawals import cancel_withdrawal  # noqa: PLC0415 - heavy
 
@@ -135,15 +139,16 @@ def cancel(
 
     with refusals():
         withdrawal = asyncio.run(_carry_out(context.obj))
-    typer.echo(
-        f"{taka(withdrawal.amount)} taka are back in the {withdrawal.bucket} prefund of {withdrawal.partner}."
-    )
+    place = f"the {withdrawal.bucket} prefund of {withdrawal.partner}"
+    if withdrawal.until is not None:
+        place = withdrawal.source
+    typer.echo(f"{taka(withdrawal.amount)} taka are back in {place}.")
 
 
 def _for_people(withdrawal: "Withdrawal", progress: "Progress") -> tuple[str, ...]:
     return (
         str(withdrawal.number),
-        withdrawal.partner,
+        str(withdrawal.payee),
         withdrawal.bucket,
         taka(withdrawal.amount),
         withdrawal.reference,
@@ -158,10 +163,12 @@ def _for_people(withdrawal: "Withdrawal", progress: "Progress") -> tuple[str, ..
 def _for_programs(withdrawal: "Withdrawal", progress: "Progress") -> dict[str, object]:
     return {
         "number": withdrawal.number,
+        "role": withdrawal.payee.role.value,
         "partner": withdrawal.partner,
         "bucket": withdrawal.bucket,
         "amount_paisa": withdrawal.amount,
         "reference": withdrawal.reference,
+        "until": withdrawal.until,
         "state": progress.state.value,
         "instructions": list(progress.instructions),
         "asked_by": withdrawal.asked_by,

@@ -26,6 +26,7 @@ from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.latin_names import transliterate
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.payout_rules import PayoutRule, PayoutRules
+from reconciliation.settlement.positions.payout_terms import PayoutTerms, Schedule, TermsByPayee
 from reconciliation.statement.values.amounts import paisa_of_decimal
 
 Rail = Literal["rtgs", "beftn"]
@@ -36,6 +37,8 @@ _TAKA = re.compile(r"[0-9]{1,13}\.[0-9]{2}", re.ASCII)
 _ACCOUNT = r"^[A-Z0-9]{1,17}$"
 # The twelve digits of an amount in a BEFTN entry.
 _PAISA_MAX: Final = 10**12 - 1
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _COMPANY = r"^[A-Z0-9]{1,10}$"
 _BIC = r"^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$"
 
@@ -110,7 +113,7 @@ class RailBounds(_Strict):
 class CreditorAccount(_Strict):
     """The registered account of one creditor."""
 
-    role: Literal["connector", "biller", "merchant", "payee", "partner"]
+    role: Literal["connector", "biller", "merchant", "payee", "partner", "sweep"]
     party: str = Field(min_length=1)
     name: Name
     bic: str = Field(pattern=_BIC)
@@ -154,11 +157,49 @@ class PayoutRow(_Strict):
         return payee, self.connector
 
 
+class ScheduleRow(_Strict):
+    """The payout terms of one payee, or of all of a role that have no row of their own (docs/adr/0100).
+
+    A payout date on which banks are closed moves to the next business day. `minimum` is in paisa.
+    """
+
+    role: Literal["biller", "merchant", "payee"]
+    party: str | None = Field(default=None, min_length=1)
+    schedule: Literal["daily", "weekly", "monthly"] = "daily"
+    weekdays: frozenset[Weekday] = Field(default=frozenset(), strict=False)
+    day_of_month: int | None = Field(default=None, ge=1, le=31)
+    minimum: Paisa = 0
+    hold_days: int = Field(default=0, ge=0, le=30)
+
+    @model_validator(mode="after")
+    def _names_its_days(self) -> "ScheduleRow":
+        whose = Party(PartyRole(self.role), self.party or "all")
+        if bool(self.weekdays) != (self.schedule == "weekly"):
+            raise ValueError(f"weekdays: a weekly schedule names them and no other ({whose})")
+        if (self.day_of_month is not None) != (self.schedule == "monthly"):
+            raise ValueError(f"day_of_month: a monthly schedule names it and no other ({whose})")
+        return self
+
+    @property
+    def place(self) -> tuple[PartyRole, str | None]:
+        """The role, and the payee where it is about one."""
+        return PartyRole(self.role), self.party
+
+    @property
+    def terms(self) -> PayoutTerms:
+        """The terms as settlement uses them."""
+        weekdays = frozenset(map(_WEEKDAYS.index, self.weekdays))
+        return PayoutTerms(
+            Schedule(self.schedule), weekdays, self.day_of_month or 0, self.minimum, self.hold_days
+        )
+
+
 class PayoutSettings(_Strict):
-    """When payees are paid what was collected for them (docs/adr/0090)."""
+    """When payees are paid what was collected for them (docs/adr/0090, 0100)."""
 
     default: Literal["matched", "received", "on_risk"] = "received"
     rules: tuple[PayoutRow, ...] = Field(default=(), strict=False)
+    schedules: tuple[ScheduleRow, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _says_it_once(self) -> "PayoutSettings":
@@ -168,7 +209,16 @@ class PayoutSettings(_Strict):
                 payee, connector = row.place
                 raise ValueError(f"two rules for {payee or 'all payees'} and {connector or 'all connectors'}")
             places.add(row.place)
+        owners = [row.place for row in self.schedules]
+        for role, party in owners:
+            if owners.count((role, party)) > 1:
+                raise ValueError(f"schedules: two rows for {Party(role, party or 'all')}")
         return self
+
+    @property
+    def terms(self) -> TermsByPayee:
+        """The payout terms as they are looked up."""
+        return TermsByPayee({row.place: row.terms for row in self.schedules})
 
     @property
     def by_place(self) -> PayoutRules:
@@ -208,6 +258,10 @@ class AccountRegistry(_Strict):
                 raise ValueError(f"{user}: rail {rail} has no bounds in [rails.{rail}]")
         if any(other in others for other in others.values()):
             raise ValueError("below_minimum names a rail that takes smaller amounts by itself")
+        highest = max((bounds.maximum for bounds in self.rails.values()), default=0)
+        for number, row in enumerate(self.payouts.schedules):
+            if row.minimum > highest:
+                raise ValueError(f"payouts.schedules.{number}.minimum: no rail takes so much at once")
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

@@ -45,6 +45,9 @@ class RemainderReason(StrEnum):
     NOT_MATCHED = "not_matched"  # no file of the connector agrees that it has collected it
     NOT_RECEIVED = "not_received"  # the connector's payout is not on our bank account
     BEYOND_LIMIT = "beyond_limit"  # more would be paid at our risk than two persons allow
+    RESTING = "resting"  # the payee's hold is not over
+    NOT_SCHEDULED = "not_scheduled"  # the value date is no payout date of the payee
+    BELOW_PAYOUT_MINIMUM = "below_payout_minimum"  # the payee is paid from its minimum on
     PUT_OFF = "put_off"  # its value date passed without instructions
 
 
@@ -128,7 +131,7 @@ def instructions_of(
     remainders: list[Remainder] = []
     for party, due in _due(sheet, carried):
         by_books = due if books is None or due <= 0 else min(due, books(party))
-        payable, because = _payable(due, by_books, (holdbacks or {}).get(party, Holdback()))
+        payable, because = _payable_now(due, by_books, (holdbacks or {}).get(party, Holdback()))
         account = registry.account_of(party)
         if account is not None:
             account = registry.on_rail_for(account, payable)
@@ -144,6 +147,16 @@ def instructions_of(
         if rest_reason is not None:
             remainders.append(Remainder(party, due - payable, rest_reason))
     return OutgoingInstructions(sheet.value_date, _in_order(instructions), tuple(remainders))
+
+
+def _payable_now(due: int, by_books: int, holdback: Holdback) -> tuple[int, RemainderReason | None]:
+    """How much of what is due is paid with this value date, and why not all of it."""
+    if due > 0 and holdback.next_payout is not None:
+        return 0, RemainderReason.NOT_SCHEDULED
+    payable, because = _payable(due, by_books, holdback)
+    if holdback.is_below_minimum(payable):
+        return 0, because or RemainderReason.BELOW_PAYOUT_MINIMUM
+    return payable, because
 
 
 def _payable(due: int, by_books: int, holdback: Holdback) -> tuple[int, RemainderReason | None]:

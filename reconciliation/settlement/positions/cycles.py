@@ -22,6 +22,7 @@ class PartyRole(StrEnum):
     MERCHANT = "merchant"
     PAYEE = "payee"
     PARTNER = "partner"
+    SWEEP = "sweep"  # who gets our own money: `operator` our income, `treasury` the VAT
     OURS = "ours"
 
 

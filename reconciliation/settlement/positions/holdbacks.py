@@ -1,13 +1,16 @@
 """What the rules of payouts hold back of what a payee is owed, from what is known of each payment's money.
 
-    payable  <=  owed - not matched - not received - max(0, at risk - limit)        in whole paisa
+    payable  <=  owed - not matched - not received - max(0, at risk - limit) - resting      in whole paisa
+    payable   =  0, unless it is a payout date of the payee and its minimum is reached
 
 Owed is everything that is agreed and not paid, so what was paid at our risk counts against the limit until
-its money is here, and money that was received and is taken back holds back what comes later.
+its money is here, and money that was received and is taken back holds back what comes later. What rests is
+counted as resting alone, whether its money is here or not.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from reconciliation.settlement.positions.cycles import Party
@@ -27,6 +30,7 @@ class HoldReason(StrEnum):
     NOT_MATCHED = "not_matched"  # no file of the connector agrees on the collection
     NOT_RECEIVED = "not_received"  # the connector's payout is not on our bank account
     BEYOND_LIMIT = "beyond_limit"  # more is at our risk than two persons allow
+    RESTING = "resting"  # its value date is fewer business days ago than the payee's hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class RiskLimit:
 class Holdback:
     """What the rules say of everything that a payee is owed. Amounts in paisa, none below zero.
 
-    `unreceived` is all of it whose money is not here, whatever the rule.
+    `unreceived` is all of it whose money is not here, whatever the rule, without what is `resting`. Less than
+    `minimum` is not paid. `next_payout` is when the payee is paid next, None where it may be paid now.
     """
 
     not_matched: int = 0
@@ -62,6 +67,9 @@ class Holdback:
     at_risk: int = 0
     unreceived: int = 0
     limit: RiskLimit | None = None
+    resting: int = 0
+    minimum: int = 0
+    next_payout: date | None = None
 
     @property
     def beyond_limit(self) -> int:
@@ -71,7 +79,7 @@ class Holdback:
     @property
     def total(self) -> int:
         """What is held back of everything owed, in paisa."""
-        return self.not_matched + self.not_received + self.beyond_limit
+        return self.not_matched + self.not_received + self.beyond_limit + self.resting
 
     @property
     def reason(self) -> HoldReason | None:
@@ -80,11 +88,18 @@ class Holdback:
             return HoldReason.NOT_MATCHED
         if self.not_received:
             return HoldReason.NOT_RECEIVED
-        return HoldReason.BEYOND_LIMIT if self.beyond_limit else None
+        if self.beyond_limit:
+            return HoldReason.BEYOND_LIMIT
+        return HoldReason.RESTING if self.resting else None
+
+    def is_below_minimum(self, payable: int) -> bool:
+        """Whether so many paisa are something, and less than the payee is ever paid at once."""
+        return 0 < payable < self.minimum
 
     def newly_at_risk(self, owed: int, paid: int) -> int:
         """How much of a payment of `paid` paisa out of `owed` leaves before its money is here."""
-        return max(0, self.unreceived - (owed - paid)) - max(0, self.unreceived - owed)
+        free = owed - self.resting
+        return max(0, self.unreceived - (free - paid)) - max(0, self.unreceived - free)
 
 
 def hold_reason(rule: PayoutRule, missing: MissingFact) -> HoldReason | None:

@@ -2,7 +2,7 @@
 
 Frozen lines of our books are agreed: there is no other source. A partner's prefund has paid already, so each
 of its lines has an opposite one beside it, and its net position is zero; what a partner withdraws from its
-prefund is owed to it (docs/adr/0060, 0098).
+prefund is owed to it, and so is what we sweep to its recipient (docs/adr/0060, 0098, 0100).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from ekpay_switch.domain.ledger.entries import kind_of
-from ekpay_switch.domain.ledger.settlement_postings import withdrawal_account
+from ekpay_switch.domain.ledger.settlement_postings import sweep_account, withdrawal_account
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.lines import LineKind, SettlementLine
@@ -19,6 +19,8 @@ from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 _MERCHANTS: Final = "merchant"
 _COMMISSION: Final = "commission_payable"
 _WITHDRAWN: Final = withdrawal_account("").removesuffix(":")
+_SWEPT: Final = sweep_account("").removesuffix(":")
+_DUE_TO: Final = {_WITHDRAWN: PartyRole.PARTNER, _SWEPT: PartyRole.SWEEP}
 
 _OWED_ON: Final[Mapping[PartyRole, tuple[str, ...]]] = {
     PartyRole.CONNECTOR: ("receivable",),
@@ -26,6 +28,7 @@ _OWED_ON: Final[Mapping[PartyRole, tuple[str, ...]]] = {
     PartyRole.MERCHANT: (f"payable:{_MERCHANTS}",),
     PartyRole.PAYEE: (f"payable:{_MERCHANTS}", f"{_COMMISSION}:{_MERCHANTS}"),
     PartyRole.PARTNER: (_WITHDRAWN,),
+    PartyRole.SWEEP: (_SWEPT,),
     PartyRole.OURS: (),
 }
 
@@ -62,10 +65,10 @@ class AccountMovement:
 
 
 def owner_of(account: str) -> Party | None:
-    """The owner of an account of a merchant (`ekshop`), a payee (`ekshop:courier`), a partner, or None."""
+    """Whose it is: a merchant's (`ekshop`), a payee's (`ekshop:courier`), a partner's, a sweep's, or None."""
     first, *rest = account.split(":")
-    if first == _WITHDRAWN and rest:
-        return Party(PartyRole.PARTNER, ":".join(rest))
+    if first in _DUE_TO and rest:
+        return Party(_DUE_TO[first], ":".join(rest))
     if first not in {"payable", _COMMISSION} or rest[:1] != [_MERCHANTS]:
         return None
     return Party(PartyRole.PAYEE if len(rest) > len("mp") else PartyRole.MERCHANT, ":".join(rest[1:]))

@@ -18,10 +18,11 @@ from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.settlement.positions.payout_credits import PayoutBatch, is_filed
 
 _BANK: Final = "settlement_bank"
-# Accounts of money that belongs to others. VAT is ours to pay and not among them, like our own income.
+# Accounts of money that belongs to others. VAT is ours to pay and not among them, like our own income, until
+# two persons have approved that it leaves.
 _LIABILITIES: Final = (
     "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
-    "clearing", "withdrawal_due",
+    "clearing", "withdrawal_due", "sweep_due",
 )  # fmt: skip
 _DEPOSIT: Final = "biller_deposit:"
 _RECEIVABLE: Final = "receivable:"

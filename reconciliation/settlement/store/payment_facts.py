@@ -65,14 +65,22 @@ _FACTS: Final = """
 WITH later AS (
   SELECT * FROM unnest($3::text[], $4::text[], $5::date[], $6::smallint[], $7::date[])
     AS n (role, party, day, cycle, night)),
-owed AS (
-  SELECT l.role, l.party, m.payment_id, m.funded_by AS connector, -sum(l.amount)::bigint AS amount
+rests AS (
+  SELECT * FROM unnest($12::text[], $13::text[], $14::date[], $15::smallint[], $16::date[])
+    AS n (role, party, day, cycle, night)),
+agreed AS (
+  SELECT l.role, l.party, m.payment_id, m.funded_by AS connector, -sum(l.amount) AS amount,
+    greatest(0, -coalesce(sum(l.amount) FILTER (WHERE (l.role, l.party, l.day, l.cycle, l.night) IN (
+      SELECT role, party, day, cycle, night FROM rests)), 0)) AS resting
   FROM reconciliation.settlement_lines AS l
   JOIN reconciliation.settlement_line_payments AS m ON m.source = split_part(l.source, ' ', 1)
   WHERE l.event = 'agreed' AND l.role IN ('biller', 'merchant', 'payee') AND m.funded_by <> 'prefund'
     AND ($1::text IS NULL OR (l.role = $1 AND l.party = $2))
     AND (l.role, l.party, l.day, l.cycle, l.night) NOT IN (SELECT role, party, day, cycle, night FROM later)
-  GROUP BY l.role, l.party, m.payment_id, m.funded_by HAVING sum(l.amount) < 0),
+  GROUP BY l.role, l.party, m.payment_id, m.funded_by),
+owed AS (
+  SELECT role, party, payment_id, connector, (amount - resting)::bigint AS amount
+  FROM agreed WHERE amount > resting),
 money AS (
   SELECT m.payment_id, l.party AS connector, sum(l.amount) AS matched,
     coalesce(sum(l.amount) FILTER (WHERE NOT starts_with(l.source, 'lines-')
@@ -93,6 +101,19 @@ SELECT role, party, connector, missing, sum(amount)::bigint AS amount FROM ({_FA
 GROUP BY role, party, connector, missing
 """  # noqa: S608 - our own constant
 _PAYMENTS: Final = f"SELECT * FROM ({_FACTS}) AS f ORDER BY payment_id"  # noqa: S608 - our own constant
+# What comes and goes within its hold for one payment, or one row without a payment, rests as one sum; a
+# refund of what was agreed before counts at once.
+_RESTING: Final = """
+SELECT role, party, sum(paisa)::bigint AS paisa FROM (
+  SELECT l.role, l.party, greatest(0, -sum(l.amount)) AS paisa
+  FROM unnest($1::text[], $2::text[], $3::date[], $4::smallint[], $5::date[])
+    AS n (role, party, day, cycle, night)
+  JOIN reconciliation.settlement_lines AS l ON l.role = n.role AND l.party = n.party AND l.day = n.day
+    AND l.cycle = n.cycle AND l.night = n.night AND l.event = 'agreed'
+  LEFT JOIN reconciliation.settlement_line_payments AS m ON m.source = split_part(l.source, ' ', 1)
+  GROUP BY l.role, l.party, coalesce(m.payment_id::text, split_part(l.source, ' ', 1))) AS r
+GROUP BY role, party HAVING sum(paisa) > 0
+"""
 # As for lines: a file is ten business days late at the most, and the longest holidays lie between.
 _NIGHTS: Final = timedelta(days=30)
 _DAYS: Final = timedelta(days=60)
@@ -162,9 +183,14 @@ async def filed_amounts(connection: Connection, cycles: Sequence[Cycle]) -> list
     return [(row["source"], row["amount"]) for row in rows]
 
 
-async def late_cycles(connection: Connection, value_date: date) -> tuple[AgreedCycle, ...]:
-    """The cycles of payees that may be settled after a value date, though something of them is agreed."""
-    rows = await connection.fetch(_LATE_CYCLES, value_date - _NIGHTS, value_date - _DAYS)
+async def late_cycles(
+    connection: Connection, value_date: date, earlier: timedelta = timedelta()
+) -> tuple[AgreedCycle, ...]:
+    """The cycles of payees that may be settled after a value date, though something of them is agreed.
+
+    With `earlier` also those that may be settled so long before it.
+    """
+    rows = await connection.fetch(_LATE_CYCLES, value_date - _NIGHTS - earlier, value_date - _DAYS - earlier)
     return tuple(
         AgreedCycle(
             Cycle(Party(PartyRole(row["role"]), row["party"]), row["day"], row["cycle"]), row["night"]
@@ -173,11 +199,23 @@ async def late_cycles(connection: Connection, value_date: date) -> tuple[AgreedC
     )
 
 
+async def resting_amounts(connection: Connection, resting: Sequence[AgreedCycle]) -> dict[Party, int]:
+    """What rests of each payee in some cycles, in paisa, less what was taken back of it meanwhile."""
+    rows = await connection.fetch(_RESTING, *_agreed_columns(resting))
+    return {Party(PartyRole(row["role"]), row["party"]): row["paisa"] for row in rows}
+
+
 async def unreceived_amounts(
-    connection: Connection, received: ReceivedMoney, later: Sequence[AgreedCycle]
+    connection: Connection,
+    received: ReceivedMoney,
+    later: Sequence[AgreedCycle],
+    resting: Sequence[AgreedCycle] = (),
 ) -> list[UnreceivedAmount]:
-    """What payees are owed for payments whose money is not here, by connector; without lines of `later`."""
-    rows = await connection.fetch(_SUMS, None, None, *_places(received, later))
+    """What payees are owed for payments whose money is not here, by connector.
+
+    Lines of `later` are left out, and so is what rests of a payment in the cycles `resting`.
+    """
+    rows = await connection.fetch(_SUMS, None, None, *_places(received, later), *_agreed_columns(resting))
     return [
         UnreceivedAmount(
             Party(PartyRole(row["role"]), row["party"]),
@@ -193,7 +231,8 @@ async def unreceived_payments(
     connection: Connection, payee: Party, received: ReceivedMoney, later: Sequence[AgreedCycle]
 ) -> list[UnreceivedPayment]:
     """The same of one payee, payment by payment."""
-    rows = await connection.fetch(_PAYMENTS, payee.role.value, payee.name, *_places(received, later))
+    values = (payee.role.value, payee.name, *_places(received, later), *_agreed_columns(()))
+    rows = await connection.fetch(_PAYMENTS, *values)
     return [_payment(row) for row in rows]
 
 
@@ -210,11 +249,13 @@ def _columns(cycles: Iterable[Cycle]) -> tuple[list[str], list[date], list[int]]
     )
 
 
-def _places(received: ReceivedMoney, later: Sequence[AgreedCycle]) -> tuple[list[object], ...]:
-    """The parameters of `_FACTS` after the payee."""
-    roles = [item.cycle.party.role.value for item in later]
-    names, days, numbers = _columns(item.cycle for item in later)
-    nights = [item.night for item in later]
-    return (  # type: ignore[return-value]
-        roles, names, days, numbers, nights, *_columns(received.cycles), sorted(received.rows),
-    )  # fmt: skip
+def _places(received: ReceivedMoney, later: Sequence[AgreedCycle]) -> tuple[Sequence[object], ...]:
+    """The parameters of `_FACTS` after the payee, without what rests."""
+    return (*_agreed_columns(later), *_columns(received.cycles), sorted(received.rows))
+
+
+def _agreed_columns(cycles: Sequence[AgreedCycle]) -> tuple[Sequence[object], ...]:
+    """Cycles with their nights as columns."""
+    roles = [item.cycle.party.role.value for item in cycles]
+    names, days, numbers = _columns(item.cycle for item in cycles)
+    return (roles, names, days, numbers, [item.night for item in cycles])

@@ -1,4 +1,4 @@
-"""What an order to pay rested on, in the tables of migration 0039: holdbacks, cover, override."""
+"""What an order to pay rested on, in the tables of migrations 0039 and 0051: holdbacks, cover, override."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from reconciliation.settlement.positions.holdbacks import Holdback, RiskLimit
 
 _NIGHTS_SHOWN: Final = 5
 _HOLDBACKS: Final = """
-SELECT role, party, owed, instructed, not_matched, not_received, at_risk, unreceived, limit_id, risk_limit
+SELECT role, party, owed, instructed, not_matched, not_received, at_risk, unreceived, limit_id, risk_limit,
+  resting, minimum, next_payout
 FROM reconciliation.settlement_holdbacks WHERE value_date = $1 ORDER BY role, party
 """
 _HOLDBACK_COLUMNS: Final[Columns] = (
@@ -27,6 +28,9 @@ _HOLDBACK_COLUMNS: Final[Columns] = (
     ("unreceived", "bigint"),
     ("limit_id", "bigint"),
     ("risk_limit", "bigint"),
+    ("resting", "bigint"),
+    ("minimum", "bigint"),
+    ("next_payout", "date"),
 )
 _KEEP_COVER: Final = """
 INSERT INTO reconciliation.settlement_covers (value_date, strict, before, after, reserve, open_nights)
@@ -119,6 +123,9 @@ async def write_holdbacks(
             item.holdback.unreceived,
             item.holdback.limit.id if item.holdback.limit else None,
             item.holdback.limit.amount if item.holdback.limit else 0,
+            item.holdback.resting,
+            item.holdback.minimum,
+            item.holdback.next_payout,
         )
         for item in holdbacks
     ]
@@ -138,6 +145,9 @@ async def read_holdbacks(connection: Connection, value_date: date) -> tuple[Paye
                 row["at_risk"],
                 row["unreceived"],
                 None if row["limit_id"] is None else RiskLimit(row["limit_id"], row["risk_limit"]),
+                row["resting"],
+                row["minimum"],
+                row["next_payout"],
             ),
         )
         for row in await connection.fetch(_HOLDBACKS, value_date)

@@ -101,7 +101,7 @@ WHERE l.role IN ('merchant', 'partner') AND l.status = 'success' AND l.currency 
       AND s.role IN ('merchant', 'partner', 'payee'))
 ORDER BY l.id
 """
-# What moved on merchants' accounts beside payments and refunds, and what partners withdrew. A debt
+# What moved on merchants' accounts beside payments and refunds, what partners withdrew, what we sweep. A debt
 # beyond the limit moves between two accounts of one party, and what settlement posts is not claimed again.
 _OTHER_POSTINGS: Final = """
 SELECT p.entry_id, p.seq, p.account, p.amount, j.business_date
@@ -109,7 +109,7 @@ FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
 JOIN public.settlement_windows AS w ON w.id = j.window_id
 WHERE w.state = 'closed' AND j.business_date <= $1
   AND (p.account LIKE 'payable:merchant:%' OR p.account LIKE 'commission_payable:merchant:%'
-    OR p.account LIKE 'withdrawal_due:%')
+    OR p.account LIKE 'withdrawal_due:%' OR p.account LIKE 'sweep_due:%')
   AND j.moment NOT IN ('delivered', 'owed_back_by_shares', 'owed_back_by_shares_reversed',
     'owed_by_merchant')
   AND NOT starts_with(j.moment, 'settlement_')
@@ -123,7 +123,8 @@ SELECT p.account, sum(p.amount)::bigint AS amount FROM public.postings AS p
 JOIN public.journal_entries AS j ON j.id = p.entry_id
 JOIN public.settlement_windows AS w ON w.id = j.window_id
 WHERE (w.state = 'closed' OR starts_with(j.moment, 'settlement_'))
-  AND split_part(p.account, ':', 1) IN ('commission_payable', 'payable', 'receivable', 'withdrawal_due')
+  AND split_part(p.account, ':', 1)
+    IN ('commission_payable', 'payable', 'receivable', 'sweep_due', 'withdrawal_due')
 GROUP BY p.account
 """
 _DEPOSITS: Final = """

@@ -1,25 +1,50 @@
-"""Withdrawals of prefunds in the table of migration 0048; its trigger sets the times."""
+"""Withdrawals of prefunds, and of our own money, in the table of migrations 0048 and 0051.
+
+A trigger sets the times.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.posting_rules import prefund_account
+from ekpay_switch.domain.ledger.settlement_postings import (
+    prefund_withdrawn_entry,
+    sweep_approved_entry,
+    sweep_cancelled_entry,
+    withdrawal_cancelled_entry,
+)
 from reconciliation.results.table_values import Connection, Row
+from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.sweep_sources import SweptMoney, source_of
 from reconciliation.settlement.positions.withdrawal_progress import PartnerInstruction
 
 _COLUMNS: Final = (
     "id, number, partner, bucket, amount, reference, asked_by, asked_at, approved_by, approved_at, "
-    "rejected_by, reject_reason, cancelled_by, cancel_reason"
+    "rejected_by, reject_reason, cancelled_by, cancel_reason, until"
 )
 _ALL: Final = f"SELECT {_COLUMNS} FROM reconciliation.withdrawals ORDER BY number"  # noqa: S608 - constants
 _LOCKED: Final = f"SELECT {_COLUMNS} FROM reconciliation.withdrawals WHERE number = $1 FOR UPDATE"  # noqa: S608 - constants
 _NEW: Final = """
-INSERT INTO reconciliation.withdrawals (id, partner, bucket, amount, reference, asked_by)
-VALUES ($1, $2, $3, $4, $5, $6) RETURNING number
+INSERT INTO reconciliation.withdrawals (id, partner, bucket, amount, reference, asked_by, until)
+VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING number
 """
 _APPROVE: Final = """
-UPDATE reconciliation.withdrawals SET approved_by = $2, approved_at = now(), entry_id = $3 WHERE id = $1
+UPDATE reconciliation.withdrawals SET approved_by = $2, approved_at = now(), entry_id = $3, cover_after = $4,
+  reserve = $5 WHERE id = $1
+"""
+# The balance now, or that of the closed windows up to a day without what was swept since, whichever is less.
+_SWEEPABLE: Final = """
+SELECT coalesce(-greatest(sum(p.amount), coalesce(sum(p.amount) FILTER (
+    WHERE (w.state <> 'open' AND j.business_date <= $2) OR starts_with(j.moment, 'sweep_')), 0)), 0)::bigint
+FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
+JOIN public.settlement_windows AS w ON w.id = j.window_id WHERE p.account = $1
+"""
+_IS_CLOSED: Final = """
+SELECT coalesce(max(business_date) FILTER (WHERE state <> 'open') >= $1
+  AND NOT bool_or(state = 'open' AND business_date <= $1), false) FROM public.settlement_windows
 """
 _REJECT: Final = """
 UPDATE reconciliation.withdrawals SET rejected_by = $2, rejected_at = now(), reject_reason = $3 WHERE id = $1
@@ -31,15 +56,16 @@ UPDATE reconciliation.withdrawals SET cancelled_by = $2, cancel_approved_by = $3
 _PREFUND: Final = "SELECT balance FROM public.accounts WHERE code = $1"
 # What is owed again counts no more; a contradiction counts until two persons have decided.
 _INSTRUCTIONS: Final = """
-SELECT i.party, i.end_to_end_id, i.amount, coalesce(e.moved, 0) AS moved
+SELECT i.role, i.party, i.end_to_end_id, i.amount, coalesce(e.moved, 0) AS moved
 FROM reconciliation.settlement_instructions AS i
 LEFT JOIN LATERAL (
   SELECT * FROM reconciliation.settlement_endings AS s
   WHERE s.end_to_end_id = i.end_to_end_id ORDER BY s.revision DESC LIMIT 1) AS e ON true
-WHERE i.role = 'partner' AND (NOT coalesce(e.is_owed_again, false) OR e.contradicts AND NOT EXISTS (
+WHERE i.role IN ('partner', 'sweep') AND (
+  NOT coalesce(e.is_owed_again, false) OR e.contradicts AND NOT EXISTS (
   SELECT FROM reconciliation.settlement_contradiction_ends AS d
   WHERE d.end_to_end_id = e.end_to_end_id AND d.revision = e.revision))
-ORDER BY i.party, i.value_date
+ORDER BY i.role, i.party, i.value_date
 """
 
 
@@ -47,7 +73,8 @@ ORDER BY i.party, i.value_date
 class Withdrawal:
     """A withdrawal of a partner's prefund; `number` is how people name it, `amount` is in paisa.
 
-    `reference` is the partner's letter, which asks for it once.
+    `reference` is the partner's letter, which asks for it once. A sweep of our own money has `until`, the
+    last day of its closed period, the recipient for a partner, and what is swept for a bucket.
     """
 
     id: UUID
@@ -64,6 +91,31 @@ class Withdrawal:
     reject_reason: str | None
     cancelled_by: str | None
     cancel_reason: str | None
+    until: date | None
+
+    @property
+    def payee(self) -> Party:
+        """Whom it is paid to."""
+        return Party(PartyRole.PARTNER if self.until is None else PartyRole.SWEEP, self.partner)
+
+    @property
+    def source(self) -> str:
+        """The account that it is taken from."""
+        if self.until is None:
+            return prefund_account(self.partner, self.bucket)
+        return source_of(SweptMoney(self.bucket))
+
+    @property
+    def approval_entry(self) -> Entry:
+        """What its approval moves."""
+        make = prefund_withdrawn_entry if self.until is None else sweep_approved_entry
+        return make(self.source, self.partner, self.amount)
+
+    @property
+    def cancellation_entry(self) -> Entry:
+        """What its cancellation moves back."""
+        make = withdrawal_cancelled_entry if self.until is None else sweep_cancelled_entry
+        return make(self.source, self.partner, self.amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +128,15 @@ class RequestedWithdrawal:
     amount: int
     reference: str
     asked_by: str
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepCover:
+    """The cover with receivables after a sweep, and the reserve that it keeps; both in paisa."""
+
+    after: int
+    reserve: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +166,24 @@ async def prefund_balance(connection: Connection, prefund: str) -> int | None:
     return balance
 
 
-async def partner_instructions(connection: Connection) -> dict[str, list[PartnerInstruction]]:
-    """The instructions to each partner that stand, in order of their value dates."""
-    instructions: dict[str, list[PartnerInstruction]] = {}
+async def sweepable_amount(connection: Connection, source: str, until: date) -> int:
+    """What of an account's closed windows up to a day still stands and is not swept, in paisa."""
+    amount: int = await connection.fetchval(_SWEEPABLE, source, until)
+    return amount
+
+
+async def is_period_closed(connection: Connection, until: date) -> bool:
+    """Whether every window up to a day is closed."""
+    closed: bool = await connection.fetchval(_IS_CLOSED, until)
+    return closed
+
+
+async def partner_instructions(connection: Connection) -> dict[Party, list[PartnerInstruction]]:
+    """The instructions to each partner or recipient of a sweep that stand, in order of their value dates."""
+    instructions: dict[Party, list[PartnerInstruction]] = {}
     for row in await connection.fetch(_INSTRUCTIONS):
         item = PartnerInstruction(row["end_to_end_id"], row["amount"], row["moved"])
-        instructions.setdefault(row["party"], []).append(item)
+        instructions.setdefault(Party(PartyRole(row["role"]), row["party"]), []).append(item)
     return instructions
 
 
@@ -121,19 +194,25 @@ async def write_withdrawal(connection: Connection, new: RequestedWithdrawal) -> 
         asyncpg.UniqueViolationError: the partner's letter of this reference has asked for one already.
         asyncpg.CheckViolationError: the person is not of finance.
     """
-    values = (new.id, new.partner, new.bucket, new.amount, new.reference, new.asked_by)
+    values = (new.id, new.partner, new.bucket, new.amount, new.reference, new.asked_by, new.until)
     return int(await connection.fetchval(_NEW, *values))
 
 
 async def write_approval(
-    connection: Connection, withdrawal_id: UUID, approved_by: str, entry_id: UUID
+    connection: Connection,
+    withdrawal_id: UUID,
+    approved_by: str,
+    entry_id: UUID,
+    cover: SweepCover | None = None,
 ) -> None:
-    """Approve a withdrawal by its entry, which stands.
+    """Approve a withdrawal by its entry, which stands; a sweep with the cover that it leaves.
 
     Raises:
-        asyncpg.CheckViolationError: these are not two persons of finance, or the entry moves something else.
+        asyncpg.CheckViolationError: these are not two persons of finance, or the entry moves something else,
+            or more than the closed period of a sweep has left.
     """
-    await connection.execute(_APPROVE, withdrawal_id, approved_by, entry_id)
+    figures = (cover.after, cover.reserve) if cover else (None, None)
+    await connection.execute(_APPROVE, withdrawal_id, approved_by, entry_id, *figures)
 
 
 async def write_rejection(connection: Connection, withdrawal_id: UUID, rejected_by: str, reason: str) -> None:

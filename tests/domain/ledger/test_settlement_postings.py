@@ -14,6 +14,8 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     settlement_paid_entry,
     settlement_reinstated_entry,
     settlement_rejected_entry,
+    sweep_approved_entry,
+    sweep_cancelled_entry,
     unidentified_booked_entry,
     unidentified_reopened_entry,
     unidentified_settled_entry,
@@ -124,6 +126,18 @@ def test_a_cancelled_withdrawal_puts_back_what_it_took(amount: int) -> None:
     back = withdrawal_cancelled_entry("prefund:bank1:postpaid", "bank1", amount)
     assert back.moment == "withdrawal_cancelled"
     assert lines(back) == {account: -moved for account, moved in lines(taken).items()}
+
+
+@given(amounts)
+def test_a_cancelled_sweep_puts_back_what_it_took(amount: int) -> None:
+    swept = sweep_approved_entry("vat_payable", "treasury", amount)
+    assert (swept.moment, lines(swept)) == (
+        "sweep_approved",
+        {"vat_payable": amount, "sweep_due:treasury": -amount},
+    )
+    back = sweep_cancelled_entry("vat_payable", "treasury", amount)
+    assert back.moment == "sweep_cancelled"
+    assert lines(back) == {account: -moved for account, moved in lines(swept).items()}
 
 
 @given(signed.filter(bool), signed.filter(bool))

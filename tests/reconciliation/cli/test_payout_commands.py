@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from reconciliation.cli.settle_commands import app
-from tests.reconciliation.settlement.payout_desk import cool
+from tests.reconciliation.settlement.payout_desk import cool, date_books
+from tests.reconciliation.settlement.sample_lines import SUN
 from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage
 
 Typed = Callable[..., Any]
@@ -52,6 +53,25 @@ async def test_a_withdrawal_from_the_letter_to_its_cancellation(typed: Typed, st
     (row,) = json.loads((await typed("withdrawals", "list", "--json")).output)
     assert (row["state"], row["amount_paisa"], row["reason"]) == ("cancelled", 125_050, "they need it")
     assert "letter 1" not in (await typed("withdrawals", "list", "--open")).output
+
+
+async def test_a_sweep_from_the_return_to_its_cancellation(typed: Typed, stage: Stage) -> None:
+    await stage.hold({"vat_payable": 125_050, "settlement_bank": 125_050})
+    await stage.run(SUN)
+    await date_books(stage, SUN)
+    words = ("vat", "--until", "2026-04-05", "--reference", "return 4", "--by", MAKER)
+    asked = await typed("sweep", "ask", *words)
+    assert asked.output == "Sweep 1 of 1250.50 taka waits: ekpay settle sweep approve 1 --by NAME\n"
+    refused = await typed("sweep", "approve", "1", "--by", MAKER)
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    approved = await typed("sweep", "approve", "1", "--by", CHECKER)
+    assert approved.output == "1250.50 taka are due to sweep:treasury (return 4).\n"
+    assert "sweep:treasury" in (await typed("withdrawals", "list", "--open")).output
+    two = ("--by", MAKER, "--approved-by", CHECKER)
+    back = await typed("withdrawals", "cancel", "1", "--reason", "paid by hand", *two)
+    assert back.output == "1250.50 taka are back in vat_payable.\n"
+    (row,) = json.loads((await typed("withdrawals", "list", "--json")).output)
+    assert (row["role"], row["partner"], row["until"]) == ("sweep", "treasury", "2026-04-05")
 
 
 async def test_a_refusal_is_one_line_and_changes_nothing(typed: Typed) -> None:

@@ -76,6 +76,9 @@ def test_an_account_says_whose_it_is() -> None:
     a_bank = Party(PartyRole.PARTNER, "a_bank")
     assert accounts_of(a_bank) == ("withdrawal_due:a_bank",)
     assert owner_of("withdrawal_due:a_bank") == a_bank
+    treasury = Party(PartyRole.SWEEP, "treasury")
+    assert accounts_of(treasury) == ("sweep_due:treasury",)
+    assert owner_of("sweep_due:treasury") == treasury
     assert accounts_of(Party(PartyRole.OURS, "ours")) == ()
     assert (owed_on_account("receivable:bkash", 5), owed_on_account("payable:bkash", 5)) == (-5, 5)
 
