@@ -100,6 +100,14 @@ class Calendar(BaseModel):
             day = self.on_or_after(day + _ONE_DAY)
         return day
 
+    def business_day_before(self, day: date, count: int = 1) -> date:
+        """The business day that is the `count`-th before `day`; `day` itself for 0."""
+        for _ in range(count):
+            day -= _ONE_DAY
+            while not self.is_business_day(day):
+                day -= _ONE_DAY
+        return day
+
     def age(self, first_seen: date, night: date) -> int:
         """The business days after `first_seen` up to and including `night`."""
         days = (night - first_seen).days

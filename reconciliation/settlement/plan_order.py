@@ -5,8 +5,7 @@ Nothing is written. A preview shows this plan, and `settle_value_date` carries t
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import Final
+from datetime import date
 
 from reconciliation.errors import SettlementError
 from reconciliation.results.paid_payouts import settled_payouts
@@ -40,8 +39,6 @@ from reconciliation.settlement.store.settlement_sheets import read_instructions
 from reconciliation.unidentified.item_store import standing_debits
 
 Balances = Mapping[str, int]
-# How many days of the calendar one business day of a hold may take, holidays included.
-_DAYS_OF_HOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +149,7 @@ async def later_cycles(work: SettlementWork, value_date: date) -> list[AgreedCyc
 async def _resting_cycles(work: SettlementWork, value_date: date) -> list[AgreedCycle]:
     """What is agreed of payees and owed on a value date, and rests on it."""
     terms, cycles = work.setting.registry.payouts.terms, work.setting.cycles
-    earlier = timedelta(days=_DAYS_OF_HOLD * terms.longest_hold)
+    earlier = value_date - cycles.calendar.business_day_before(value_date, terms.longest_hold)
     resting = []
     for item in await late_cycles(work.connection, value_date, earlier) if earlier else ():
         owed_on = cycles.value_date(item.cycle, item.night)

@@ -6,7 +6,7 @@ Filling the column rewrites both tables under a lock; a table of breaks is small
 from alembic import op
 
 revision = "0052"
-down_revision = "0049"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 
