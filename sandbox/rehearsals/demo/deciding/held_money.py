@@ -1,6 +1,7 @@
 """Money that a connector holds for its risk: a payer pays, and two persons take what is held."""
 
 import asyncio
+from collections.abc import Collection
 from uuid import UUID
 
 from sandbox.billers.desco.wire import taka
@@ -23,8 +24,13 @@ _UNPAID_SEEN = 50
 _POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 90.0
 
 
-async def take_held_money(desk: FinanceDesk, stage: Stage, biller: BillerAdminClient) -> PlayedDoor:
+async def take_held_money(
+    desk: FinanceDesk, stage: Stage, biller: BillerAdminClient, known_bills: Collection[str]
+) -> PlayedDoor:
     """The connector's risk desk releases by telephone what it holds: the bill is paid with it.
+
+    It is none of the bills that payments of the day are about: one that its biller has as unpaid may be in
+    review here.
 
     Raises:
         NothingWaitsError: nothing is held, or the bill is not paid after all.
@@ -35,7 +41,10 @@ async def take_held_money(desk: FinanceDesk, stage: Stage, biller: BillerAdminCl
         ApiClient(stage.setting.switch_address, shop.key) as client,
     ):
         key = new_key()
-        bill = (await biller.payables(_UNPAID_SEEN))[-1]
+        unpaid = [bill for bill in await biller.payables(_UNPAID_SEEN) if bill.target not in known_bills]
+        if not unpaid:
+            raise NothingWaitsError(f"{biller.name} has no unpaid bill that nobody has tried to pay")
+        bill = unpaid[-1]
         parameters = by_own_names(biller.parameters, bill.named[0])
         order = ApiOrder(bill.biller, parameters, bill.amount_paisa, page.url(key), SSLCOMMERZ)
         payment = (await client.create(order, key)).payment
