@@ -118,6 +118,7 @@ async def approve(case: DisputeCase, by: str) -> None:
 
 async def _carry_out(case: DisputeCase, event: DisputeEvent, persons: StepPersons) -> None:
     proposed, stands = proposed_of(case.row), case.row["refund_id"]
+    assert persons.actor is not None, "two persons decide it"
     assert persons.approved_by is not None, "two persons decide it"
     step = await _money_step(case, event)
     changes: dict[str, object] = {**NO_PROPOSAL}
