@@ -16,7 +16,7 @@ _WORDS: Final[Mapping[ChargebackRowOutcome, str]] = MappingProxyType(
             f"a further round of dispute {{number}} is open, answer due on {{due}}; {_HELD}"
         ),
         ChargebackRowOutcome.IS_MONEY_OF_DISPUTE: f"dispute {{number}} waits for this amount; {_HELD}",
-        ChargebackRowOutcome.KNOWN: "dispute {number} has it",
+        ChargebackRowOutcome.KNOWN: "dispute {number} has it: ekpay disputes show {number}",
         ChargebackRowOutcome.NO_PAYMENT: (
             "{connector} collected nothing as {collected}: ask which payment is meant, or claim the money"
         ),

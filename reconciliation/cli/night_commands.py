@@ -187,7 +187,12 @@ def _run(finance: Finance, night: date, *, as_json: bool) -> None:
         _show(
             night_status,
             as_json=as_json,
-            complaints=[outcome.report_failure for outcome in outcomes if outcome.report_failure],
+            complaints=[
+                failure
+                for outcome in outcomes
+                for failure in (outcome.dispute_failure, outcome.report_failure)
+                if failure
+            ],
         )
 
 
@@ -259,6 +264,9 @@ def _report_outcomes(outcomes: "Sequence[NightOutcome]", night: date) -> None:
     for outcome in outcomes:
         for answer in outcome.chargebacks:
             complain(chargeback_wording(answer))
+        if outcome.dispute_failure:
+            reason = outcome.dispute_failure
+            complain(f"{outcome.run.night} is committed, but run it again to open disputes: {reason}")
         if outcome.report_failure:
             reason = outcome.report_failure
             complain(f"{outcome.run.night} is committed, but not every report could be left: {reason}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import polars as pl
+from asyncpg import PostgresError
 
 from ekpay_switch.ports.disputes import ChargebackRowAnswer
 from ekpay_switch.ports.finance import Finance
@@ -84,14 +85,16 @@ class NightOutcome:
     """The result of a night; `is_new` is false where its run existed already and nothing was new.
 
     `waiting` are names of files that are still in the inbox, `chargebacks` what became of the chargeback rows
-    that our books do not have. `report_failure` says why reports are missing,
-    `mirror_failure` why lines have no mirror yet, which makes a check slower; the commit stands all the same.
+    that our books do not have. `dispute_failure` says why not each of them was passed on, `report_failure`
+    why reports are missing, `mirror_failure` why lines have no mirror yet, which makes a check slower; the
+    commit stands all the same.
     """
 
     run: RunRecord
     is_new: bool
     waiting: tuple[str, ...] = ()
     chargebacks: tuple[ChargebackRowAnswer, ...] = ()
+    dispute_failure: str = ""
     reports: tuple[Path, ...] = ()
     report_failure: str = ""
     mirror_failure: str = ""
@@ -170,11 +173,15 @@ async def _run_night(work: _NightWork, night: date) -> NightOutcome:
 async def _after_commit(work: _NightWork, outcome: NightOutcome) -> NightOutcome:
     """Open the disputes of a committed run, mirror its lines, write its reports; the run stands in any case.
 
-    Why lines were not mirrored, or reports not written, is returned.
+    Why disputes were not opened, lines not mirrored or reports not written is returned.
     """
     watch, night = work.context.watch, outcome.run.night
     watch(night, NightStep.DISPUTE)
-    chargebacks = await _record_chargebacks(work, outcome.run)
+    chargebacks, dispute_failure = tuple[ChargebackRowAnswer, ...](), ""
+    try:
+        chargebacks = await _record_chargebacks(work, outcome.run)
+    except PostgresError as problem:
+        dispute_failure = str(problem)
 
     watch(night, NightStep.MIRROR)
     mirror_failure = await mirror_windows(work.connection, work.finance, work.rules.layouts, night)
@@ -185,6 +192,7 @@ async def _after_commit(work: _NightWork, outcome: NightOutcome) -> NightOutcome
     return replace(
         outcome,
         chargebacks=chargebacks,
+        dispute_failure=dispute_failure,
         reports=reports,
         report_failure=report_failure,
         mirror_failure=mirror_failure,

@@ -131,9 +131,13 @@ class FakeChargebackRows:
     """Remembers the chargeback rows that it was told, each outside any transaction."""
 
     told: list[ChargebackRow] = field(default_factory=list)
+    failures: int = 0
 
     async def record(self, connection: Connection, row: ChargebackRow) -> ChargebackRowAnswer:
         assert not connection.is_in_transaction()
+        if self.failures:
+            self.failures -= 1
+            raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
         is_known = row.name in {earlier.name for earlier in self.told}
         self.told.append(row)
         outcome = ChargebackRowOutcome.KNOWN if is_known else ChargebackRowOutcome.OPENED

@@ -86,6 +86,19 @@ async def test_a_night_that_died_after_its_commit_is_made_up_for_by_the_next(fun
     assert funds.chargeback_rows.told == [ROW]
 
 
+async def test_a_dispute_that_could_not_be_opened_is_said_and_opened_by_the_same_night_again(
+    funds: NightStage,
+) -> None:
+    await funds.full_night(SUN)
+    funds.chargeback_rows.failures = 1
+    ran = await funds.send(BKASH, [TAKEN], MON).full_night(MON)
+    assert (ran.run.seq, ran.chargebacks) == (2, ())
+    assert "lock timeout" in ran.dispute_failure
+    again = await funds.night(MON)
+    assert (again.is_new, again.dispute_failure) == (False, "")
+    assert set(funds.chargeback_rows.told) == {ROW}
+
+
 @pytest.mark.parametrize(
     ("row", "diagnosis"),
     [
