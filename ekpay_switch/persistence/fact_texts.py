@@ -11,9 +11,10 @@ from ekpay_switch.security.card_numbers import mask_card_values
 # number of that kind may pass for a card's by chance, and is worth nothing masked.
 EXACT_FACTS = frozenset(
     {
-        RECEIPT, FINAL_RECEIPT, "bank_transaction", "bill_number", "further", "meter_no", "order_no",
-        "payment_id", "provider_reference", "provider_refund", "provider_transaction", "reference", "rrn",
-        "scroll_number", "their_reference", "transaction", "transaction_id", "unproven", "val_id",
+        RECEIPT, FINAL_RECEIPT, "bank_transaction", "bill_number", "further", "meter_no", "movement",
+        "order_no", "payment_id", "provider_reference", "provider_refund", "provider_transaction",
+        "reference", "rrn", "scroll_number", "their_reference", "transaction", "transaction_id", "unproven",
+        "val_id",
     }
 )  # fmt: skip
 

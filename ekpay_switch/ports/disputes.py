@@ -7,12 +7,16 @@ claim is proposed by one person and approved by another, who sees the same.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+from ekpay_switch.domain.disputes.chargeback_rows import ChargebackRowOutcome
 from ekpay_switch.domain.disputes.dispute import DisputeEvent, DisputeState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import UNNAMED, Burden
+
+# An asyncpg connection; the driver does not type its methods.
+Connection = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,10 @@ class EvidenceFile:
 
 @dataclass(frozen=True, slots=True)
 class DisputeStep:
-    """One step of a dispute; `approved_by` is empty where it took one person."""
+    """One step of a dispute; `approved_by` is empty where it took one person, `actor` where it took none.
+
+    A settlement file opens a round without a person.
+    """
 
     at: datetime
     round: int
@@ -75,7 +82,8 @@ class DisputeStep:
 class DisputeView:
     """A dispute as people see it; instants are UTC, `refund_id` is the chargeback of its money, if any.
 
-    `proposed_event` waits for a second person; what it says is in `proposed`.
+    `opened_by` is a person, or the settlement file whose row has opened it. `proposed_event` waits for a
+    second person; what it says is in `proposed`.
     """
 
     id: int
@@ -94,6 +102,43 @@ class DisputeView:
     proposed_event: DisputeEvent | None = None
     proposed_by: str = ""
     proposed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargebackRow:
+    """A row of a connector's settlement file that takes money back for a dispute.
+
+    `name` is the connector's own name of the movement, `collected` our reference of the collection or the
+    connector's transaction. `amount` is above zero, `answer_due_on` a Dhaka date by the connector's rule.
+    """
+
+    connector_id: str
+    name: str
+    collected: str
+    amount: Money
+    file: str
+    answer_due_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class ChargebackRowAnswer:
+    """What became of a row; `dispute_id` is the dispute that has it or stands against it, if any."""
+
+    row: ChargebackRow
+    outcome: ChargebackRowOutcome
+    dispute_id: int | None = None
+
+
+class ChargebackRows(Protocol):
+    """Passes chargeback rows of settlement files to the desk of disputes; no money moves by it."""
+
+    async def record(self, connection: Connection, row: ChargebackRow) -> ChargebackRowAnswer:
+        """Open the dispute of a row, or a round of a dispute that was won; one transaction of its own.
+
+        A row whose name a dispute or a chargeback has already changes nothing, so a repeated night and a file
+        that is stated again open nothing twice. What cannot be disputed changes nothing either.
+        """
+        ...
 
 
 class Disputes(Protocol):
@@ -158,7 +203,8 @@ class Disputes(Protocol):
 
         Raises:
             DisputeTargetError: nothing of this payment, or no so much, was collected by that movement.
-            OtherDisputeError: the connector's name is that of another dispute, or of a round that has ended.
+            OtherDisputeError: the connector's name is that of another dispute, or of a round that has ended,
+                or a row of a settlement file has opened the dispute of this money under its own name.
         """
         ...
 

@@ -19,6 +19,7 @@ from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.settlement_postings import payable_changes
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.ports.disputes import ChargebackRows
 
 # An asyncpg connection; the driver does not type its methods.
 Connection = Any
@@ -360,6 +361,11 @@ class Finance(Protocol):
     @property
     def evidence(self) -> FileEvidence:
         """See `FileEvidence`."""
+        ...
+
+    @property
+    def chargeback_rows(self) -> ChargebackRows:
+        """See `ChargebackRows`."""
         ...
 
     @property

@@ -47,7 +47,7 @@ class BreakCode(StrEnum):
 
 
 class DifferenceCause(StrEnum):
-    """Possible causes of a difference of amounts, in the order in which they are tried."""
+    """Possible causes of a difference of amounts, in the order tried, and what a chargeback row is."""
 
     FEE_AND_VAT = "fee_and_vat"
     FEE = "fee"
@@ -61,6 +61,10 @@ class DifferenceCause(StrEnum):
     MISSING_CYCLE = "missing_cycle"
     ROUND_TAKA = "round_taka"
     UNEXPLAINED = "unexplained"
+    CHARGEBACK = "chargeback"
+    CHARGEBACK_OF_NO_PAYMENT = "chargeback_of_no_payment"
+    CHARGEBACK_IN_OTHER_CURRENCY = "chargeback_in_other_currency"
+    CHARGEBACK_BEYOND_PAYMENT = "chargeback_beyond_payment"
 
 
 Exposure = Literal["none", "amount", "difference", "file_total", "open_total"]

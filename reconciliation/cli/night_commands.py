@@ -18,6 +18,7 @@ from rich.progress import Progress
 from ekpay_switch.cli.terminal import complain, dhaka, show_json, show_table, taka
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.ports.finance import Connection, Finance
+from reconciliation.cli.chargeback_wording import chargeback_wording
 from reconciliation.cli.night_option import typed_night
 from reconciliation.cli.progress_bar import counting_bar
 from reconciliation.errors import ReconciliationError, ReportError
@@ -186,7 +187,12 @@ def _run(finance: Finance, night: date, *, as_json: bool) -> None:
         _show(
             night_status,
             as_json=as_json,
-            complaints=[outcome.report_failure for outcome in outcomes if outcome.report_failure],
+            complaints=[
+                failure
+                for outcome in outcomes
+                for failure in (outcome.dispute_failure, outcome.report_failure)
+                if failure
+            ],
         )
 
 
@@ -256,6 +262,11 @@ def _report_outcomes(outcomes: "Sequence[NightOutcome]", night: date) -> None:
     if not last.is_new:
         complain(f"nothing is new: run {last.run.seq} of {last.run.night} stands")
     for outcome in outcomes:
+        for answer in outcome.chargebacks:
+            complain(chargeback_wording(answer))
+        if outcome.dispute_failure:
+            reason = outcome.dispute_failure
+            complain(f"{outcome.run.night} is committed, but run it again to open disputes: {reason}")
         if outcome.report_failure:
             reason = outcome.report_failure
             complain(f"{outcome.run.night} is committed, but not every report could be left: {reason}")

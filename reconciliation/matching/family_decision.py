@@ -1,12 +1,12 @@
 """The decision about a family: its findings and the fate of each row."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.codes import BreakCode, DifferenceCause
 from reconciliation.breaks.diagnosis import ComparedAmounts
 from reconciliation.breaks.findings import BreakFinding, FindingKey
-from reconciliation.canonical_row import TAKES_BACK
+from reconciliation.canonical_row import BROKEN, TAKES_BACK
 from reconciliation.matching.reference_keys import STRANGER
 from reconciliation.matching.row_family import Family, PoolRow, RowIdentity
 
@@ -42,10 +42,12 @@ class FamilyDecision:
         *,
         ours: PoolRow | None = None,
         surplus: int = 0,
+        diagnosis: DifferenceCause | None = None,
     ) -> None:
         """Raise a finding about a row, beside the row of ours that it was compared with.
 
-        `surplus` is what several rows of theirs come to beyond our books.
+        `surplus` is what several rows of theirs come to beyond our books. `diagnosis` is what it is where no
+        difference of amounts tells.
         """
         compared = None if ours is None else _compared(ours, row)
         self.findings.append(
@@ -59,9 +61,23 @@ class FamilyDecision:
                 passes=tuple(self.passes),
                 compared=compared,
                 refunds=tuple(back.amount for back in family.side(TAKES_BACK).ours),
+                diagnosis=diagnosis,
                 rows=(row.raw_hash,) if row.raw_hash else (),
             )
         )
+
+    def raise_duplicate(self, family: Family, row: PoolRow, candidates: Sequence[PoolRow]) -> None:
+        """Raise that a row of theirs says what an earlier one of the candidates has said, and settle it."""
+        earlier = candidates[: candidates.index(row)]
+        same_file = any(previous.origin == row.origin and previous.says == row.says for previous in earlier)
+        self.note_refused_pass(1, "another row with the same words stands for the payment")
+        self.raise_finding(BreakCode.DUP_IN_FILE if same_file else BreakCode.DUP_ACROSS_FILES, family, row)
+        self.settle([row], BROKEN)
+
+    def append(self, later: "FamilyDecision") -> None:
+        """Add what was decided apart about further rows of the same family."""
+        self.findings += later.findings
+        self.fates |= later.fates
 
 
 def _compared(ours: PoolRow, theirs: PoolRow) -> ComparedAmounts:

@@ -11,7 +11,6 @@ from reconciliation.breaks.codes import BreakCode
 from reconciliation.canonical_row import (
     BRINGS,
     BROKEN,
-    CHARGEBACK,
     MATCHED,
     OPEN,
     QUIET,
@@ -20,6 +19,7 @@ from reconciliation.canonical_row import (
 )
 from reconciliation.matching.due_windows import DUE, NOT_DUE
 from reconciliation.matching.family_amounts import compare_amounts
+from reconciliation.matching.family_chargebacks import judge_chargebacks
 from reconciliation.matching.family_decision import FamilyDecision
 from reconciliation.matching.row_family import NO_ROWS, DirectionRows, Family, PoolRow
 
@@ -27,13 +27,11 @@ from reconciliation.matching.row_family import NO_ROWS, DirectionRows, Family, P
 def judge_family(family: Family) -> FamilyDecision:
     """Decide about one family."""
     decision = FamilyDecision()
+    chargebacks = FamilyDecision()
+    family = judge_chargebacks(family, chargebacks)
     netted = _judge_side(family, BRINGS, decision, netted=False)
     _judge_side(family, TAKES_BACK, decision, netted=netted)
-    for row in family.side(CHARGEBACK).theirs:
-        # Never netted with a refund: a second outflow is a loss (case 19).
-        decision.note_refused_pass(1, "a chargeback is no event of ours")
-        decision.raise_finding(BreakCode.FILE_ONLY, family, row, reason="chargeback")
-        decision.settle([row], BROKEN)
+    decision.append(chargebacks)
     return decision
 
 
@@ -144,7 +142,7 @@ def _their_movement(
     distinct: dict[tuple[object, ...], PoolRow] = {}
     for row in candidates:
         if row.says in distinct:
-            _surplus(family, row, candidates, decision)
+            decision.raise_duplicate(family, row, candidates)
         else:
             distinct[row.says] = row
     first, *contradicting = distinct.values()
@@ -174,14 +172,6 @@ def _surplus_amount(ours: Sequence[PoolRow], theirs: Sequence[PoolRow]) -> int:
     """What rows of theirs come to beyond what our books have of them, in gross."""
     booked = sum(row.amount for row in ours if row.has_succeeded)
     return sum(row.amount for row in theirs if row.has_succeeded) - booked
-
-
-def _surplus(family: Family, row: PoolRow, candidates: Sequence[PoolRow], decision: FamilyDecision) -> None:
-    earlier = candidates[: candidates.index(row)]
-    same_file = any(previous.origin == row.origin and previous.says == row.says for previous in earlier)
-    decision.note_refused_pass(1, "another row with the same words stands for the payment")
-    decision.raise_finding(BreakCode.DUP_IN_FILE if same_file else BreakCode.DUP_ACROSS_FILES, family, row)
-    decision.settle([row], BROKEN)
 
 
 def _ours_is_missing(family: Family, theirs: Sequence[PoolRow], decision: FamilyDecision) -> bool:

@@ -8,7 +8,17 @@ each figure can be traced to its rows (reconciliation.md 3.8).
 
 import polars as pl
 
-from reconciliation.canonical_row import BRINGS, FAMILY, FILE, KEY, LEDGER, MATCHED, SUCCESS, TAKES_BACK
+from reconciliation.canonical_row import (
+    BRINGS,
+    CHARGEBACK,
+    FAMILY,
+    FILE,
+    KEY,
+    LEDGER,
+    MATCHED,
+    SUCCESS,
+    TAKES_BACK,
+)
 
 CURRENCY = "BDT"
 # The columns that positions are computed from, beside those that name a row.
@@ -18,7 +28,9 @@ COLUMNS = (*KEY, "source", "status", "gross", "fee", "vat", "net", "currency", "
 def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:
     """For each matched family: their net that moved, and our gross, fees and net of the same movements."""
     # Lazy throughout: of many rows, only what each step needs is ever copied.
-    matched = rows.lazy().filter(pl.col("verdict") == MATCHED)
+    # Our line of a chargeback is money that went back.
+    direction = pl.col("direction").replace(CHARGEBACK, TAKES_BACK)
+    matched = rows.lazy().filter(pl.col("verdict") == MATCHED).with_columns(direction)
     theirs = matched.filter(
         (pl.col("source") == FILE) & (pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY)
     )

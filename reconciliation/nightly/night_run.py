@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import polars as pl
+from asyncpg import PostgresError
 
+from ekpay_switch.ports.disputes import ChargebackRowAnswer
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.calendar import read_calendar
@@ -23,6 +25,7 @@ from reconciliation.engine.row_store import RowStore
 from reconciliation.errors import NightError, ReportError
 from reconciliation.intake.ledger_rows import read_new_lines
 from reconciliation.nightly.break_changes import changes_of
+from reconciliation.nightly.chargeback_disputes import record_chargebacks
 from reconciliation.nightly.commit_run import RunCommit, commit_run, known_breaks
 from reconciliation.nightly.inbox import Inbox, TakenFile
 from reconciliation.nightly.judge_run import RunInputs, RunJudge, RunLocations
@@ -52,6 +55,7 @@ class NightStep(StrEnum):
     JUDGE = "judging and proving"
     COMMIT = "committing"
     CLEAR = "clearing the inbox"
+    DISPUTE = "opening disputes"
     MIRROR = "mirroring frozen lines"
     REPORT = "leaving reports"
     DONE = "done"
@@ -80,13 +84,17 @@ class NightContext:
 class NightOutcome:
     """The result of a night; `is_new` is false where its run existed already and nothing was new.
 
-    `waiting` are names of files that are still in the inbox. `report_failure` says why reports are missing,
-    `mirror_failure` why lines have no mirror yet, which makes a check slower; the commit stands all the same.
+    `waiting` are names of files that are still in the inbox, `chargebacks` what became of the chargeback rows
+    that our books do not have. `dispute_failure` says why not each of them was passed on, `report_failure`
+    why reports are missing, `mirror_failure` why lines have no mirror yet, which makes a check slower; the
+    commit stands all the same.
     """
 
     run: RunRecord
     is_new: bool
     waiting: tuple[str, ...] = ()
+    chargebacks: tuple[ChargebackRowAnswer, ...] = ()
+    dispute_failure: str = ""
     reports: tuple[Path, ...] = ()
     report_failure: str = ""
     mirror_failure: str = ""
@@ -129,6 +137,9 @@ async def _run_night(work: _NightWork, night: date) -> NightOutcome:
     watch(night, NightStep.READ)
     before = await read_state(connection, folders.rows)
     _check_rows(before, folders)
+    if before.run is not None:
+        # One that was killed after its commit may not have opened its disputes.
+        await _record_chargebacks(work, before.run)
     inbox.remove_committed(before.seq)
 
     watch(night, NightStep.TAKE)
@@ -138,7 +149,7 @@ async def _run_night(work: _NightWork, night: date) -> NightOutcome:
     inputs = await _read_inputs(connection, finance, night, before, taken_files)
     if before.run is not None and before.run.night == night and inputs.is_empty:
         standing = NightOutcome(before.run, is_new=False, waiting=_names(inbox))
-        return await _with_mirrors_and_reports(work, standing)
+        return await _after_commit(work, standing)
 
     watch(night, NightStep.JUDGE)
     work.rules.write(folders.rules)
@@ -156,19 +167,40 @@ async def _run_night(work: _NightWork, night: date) -> NightOutcome:
 
     watch(night, NightStep.CLEAR)
     inbox.remove_committed(run.seq)
-    return await _with_mirrors_and_reports(work, NightOutcome(run, is_new=True, waiting=_names(inbox)))
+    return await _after_commit(work, NightOutcome(run, is_new=True, waiting=_names(inbox)))
 
 
-async def _with_mirrors_and_reports(work: _NightWork, outcome: NightOutcome) -> NightOutcome:
-    """Mirror the lines of a committed run and write its reports; a failure undoes nothing and is returned."""
+async def _after_commit(work: _NightWork, outcome: NightOutcome) -> NightOutcome:
+    """Open the disputes of a committed run, mirror its lines, write its reports; the run stands in any case.
+
+    Why disputes were not opened, lines not mirrored or reports not written is returned.
+    """
     watch, night = work.context.watch, outcome.run.night
+    watch(night, NightStep.DISPUTE)
+    chargebacks, dispute_failure = tuple[ChargebackRowAnswer, ...](), ""
+    try:
+        chargebacks = await _record_chargebacks(work, outcome.run)
+    except PostgresError as problem:
+        dispute_failure = str(problem)
+
     watch(night, NightStep.MIRROR)
     mirror_failure = await mirror_windows(work.connection, work.finance, work.rules.layouts, night)
 
     watch(night, NightStep.REPORT)
     reports, report_failure = await _reports(work.connection, outcome.run, work.folders, work.context.report)
     watch(night, NightStep.DONE)
-    return replace(outcome, reports=reports, report_failure=report_failure, mirror_failure=mirror_failure)
+    return replace(
+        outcome,
+        chargebacks=chargebacks,
+        dispute_failure=dispute_failure,
+        reports=reports,
+        report_failure=report_failure,
+        mirror_failure=mirror_failure,
+    )
+
+
+async def _record_chargebacks(work: _NightWork, run: RunRecord) -> tuple[ChargebackRowAnswer, ...]:
+    return await record_chargebacks(work.connection, work.finance, run, work.folders.rows, work.rules.layouts)
 
 
 @asynccontextmanager

@@ -30,6 +30,8 @@ TABLES: frozenset[Container] = frozenset({"text", "workbook", "iso8583", "ach", 
 _PARSED_MAX = 256
 # Below a taka: more is a difference, not a rounding.
 _ROUNDING_MAX = 99
+# Where nobody has agreed how long a chargeback may wait for our answer, soon is safe.
+_ANSWER_DAYS, _ANSWER_DAYS_MAX = 3, 120
 _FIXED_CELLS: Mapping[Container, tuple[str, ...]] = {"ach": ACH_CELLS, "beftn": ACH_CELLS}
 
 
@@ -183,6 +185,8 @@ class Layout(_Strict):
     charge: int = 0
     # So many paisa may gross less fee and VAT be off net in one row, since each of them is rounded by itself.
     rounding: int = Field(default=0, ge=0, le=_ROUNDING_MAX)
+    # By so many days after the day of its file a chargeback must be answered, by the institution's rule.
+    chargeback_answer_days: int = Field(default=_ANSWER_DAYS, ge=0, le=_ANSWER_DAYS_MAX)
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> "Layout":

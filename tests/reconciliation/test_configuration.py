@@ -136,6 +136,13 @@ def test_every_institution_has_a_layout_and_times() -> None:
     assert isinstance(CALENDAR, Calendar)
 
 
+def test_whoever_has_chargeback_rows_says_by_when_they_are_answered() -> None:
+    layouts = read_layouts(CONFIG / "statements").values()
+    told = [one for one in layouts if one.events and "chargeback" in one.events.words.values()]
+    assert {one.institution for one in told} == {"bkash", "brac_bank", "ebl", "mutual_trust"}
+    assert all("chargeback_answer_days" in one.model_fields_set for one in told)
+
+
 @pytest.mark.parametrize(
     ("found", "instead"),
     [
@@ -148,6 +155,8 @@ def test_every_institution_has_a_layout_and_times() -> None:
         ('version = "1"', 'version = "1"\nif = "x > 1"'),
         ("basis_points = 150", 'basis_points = "1.5 %"'),
         ('Refund = "back"', 'Refund = "maybe"'),
+        ("chargeback_answer_days = 7", "chargeback_answer_days = -1"),
+        ("chargeback_answer_days = 7", "chargeback_answer_days = 121"),
     ],
 )
 def test_a_layout_that_cannot_be_meant_is_refused(tmp_path: Path, found: str, instead: str) -> None:

@@ -12,7 +12,6 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.persistence.disputes.rows import UnknownDisputeError
 from ekpay_switch.ports.disputes import DisputeProposal, Disputes, DisputeStep, DisputeView, NewDispute
-from ekpay_switch.security.card_numbers import mask_card_numbers
 
 
 class NoticeRefusedError(SwitchError):
@@ -85,7 +84,7 @@ def _opened_wording(dispute: DisputeView) -> str:
 def _known_wording(dispute: DisputeView, steps: Sequence[DisputeStep], notice: Notice) -> str:
     """That a notice is recorded already, and an end in which round; empty where it is new."""
     event = DisputeEvent(notice.event)
-    rounds = [step.round for step in steps if step.event is event and _says(notice, step.facts)]
+    rounds = [step.round for step in steps if step.event is event and _is_same_notice(notice, step.facts)]
     if not rounds and not _is_present(dispute, notice, event):
         return ""
     wording = f"{event.replace('_', ' ')} is known"
@@ -95,10 +94,10 @@ def _known_wording(dispute: DisputeView, steps: Sequence[DisputeStep], notice: N
     return f"{wording} (round {max(rounds)}); {hint}"
 
 
-def _says(notice: Notice, facts: Mapping[str, str]) -> bool:
-    """Whether these facts of a step or a proposal are those of the notice; stored without card numbers."""
+def _is_same_notice(notice: Notice, facts: Mapping[str, str]) -> bool:
+    """Whether these facts of a step or a proposal are those of the notice."""
     if notice.movement:
-        return facts.get("movement") == mask_card_numbers(notice.movement)
+        return facts.get("movement") == notice.movement
     is_due = notice.due is None or facts.get("answer_due_on") == notice.due.isoformat()
     return is_due and facts.get("word") == notice.word
 
@@ -116,7 +115,7 @@ async def _record(desk: Disputes, dispute: DisputeView, notice: Notice, burden_o
         assert notice.due is not None, "the notice was read"
         await desk.request_evidence(dispute.id, notice.due, notice.word, by)
         return f"evidence is due on {notice.due.isoformat()}"
-    if dispute.proposed_event is not event or not _says(notice, dispute.proposed):
+    if dispute.proposed_event is not event or not _is_same_notice(notice, dispute.proposed):
         proposal = DisputeProposal(event, notice.word, notice.movement, burden=await burden_of(dispute))
         await desk.propose(dispute.id, proposal, by)
     return f"{event.replace('_', ' ')} waits for approval"

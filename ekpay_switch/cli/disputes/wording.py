@@ -48,7 +48,8 @@ def dispute_lines(
 
 
 def _step_line(step: DisputeStep) -> str:
-    persons = step.actor if not step.approved_by else f"{step.actor} and {step.approved_by}"
+    actor = step.actor or "a settlement file"
+    persons = actor if not step.approved_by else f"{actor} and {step.approved_by}"
     said = facts_wording(step.facts)
     return f"  {dhaka(step.at)} round {step.round} {step.event.replace('_', ' ')} by {persons}: {said}"
 

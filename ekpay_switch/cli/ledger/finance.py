@@ -17,10 +17,12 @@ from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.bank_lines import BankLineRows
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
+from ekpay_switch.persistence.disputes.chargeback_rows import DisputedChargebackRows
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.persistence.parties.staff import Role, Staff, may_decide
 from ekpay_switch.ports import finance as finance_ports
+from ekpay_switch.ports.disputes import ChargebackRows
 from ekpay_switch.ports.finance import Connection
 from ekpay_switch.settings import Settings, read_settings
 
@@ -84,6 +86,11 @@ class OpenedFinance:
     def evidence(self) -> finance_ports.FileEvidence:
         """The statements of files, as evidence for the payments that wait for it."""
         return FileEvidenceStore()
+
+    @property
+    def chargeback_rows(self) -> ChargebackRows:
+        """The chargeback rows of settlement files, as disputes."""
+        return DisputedChargebackRows()
 
     @property
     def movements(self) -> finance_ports.LiveMovements:

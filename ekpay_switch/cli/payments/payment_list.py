@@ -83,7 +83,7 @@ def list_(
     )  # fmt: skip
     if reference is None:
         selection = _bounded(selection)
-    found = open_session().run(lambda engine: _found(engine, selection, reference))
+    found = open_session().run(lambda engine: _find_payments(engine, selection, reference))
     if as_json:
         show_json([found.for_programs(line) for line in found.payments])
     elif as_csv:
@@ -121,7 +121,9 @@ class FoundPayments:
         return fields if self.names is None else fields | {"found_as": self.names[line["id"]]}
 
 
-async def _found(engine: AsyncEngine, selection: PaymentFilter, reference: str | None) -> FoundPayments:
+async def _find_payments(
+    engine: AsyncEngine, selection: PaymentFilter, reference: str | None
+) -> FoundPayments:
     names = None
     if reference is not None:
         async with engine.connect() as connection:

@@ -12,7 +12,8 @@ from ekpay_switch.domain.disputes.dispute import (
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundKind, RefundState
 
 STEPS = """
-SELECT d.id, d.state, d.round, d.steps, d.amount, d.attempt_id = r.attempt_id AS is_of_try, r.kind,
+SELECT d.id, num_nonnulls(d.opened_by, d.opened_from) AS openers, d.state, d.round, d.steps, d.amount,
+  d.attempt_id = r.attempt_id AS is_of_try, r.kind,
   r.state AS refund_state, r.amount AS refund_amount, t.collected,
   (SELECT c.refund_id FROM dispute_history AS c WHERE c.dispute_id = d.id
     AND c.event = 'money_held' ORDER BY c.seq DESC LIMIT 1) AS last_refund_id, d.refund_id,
@@ -88,8 +89,14 @@ def step_fault(row: Row) -> str | None:
 
 
 def _person_fault(row: Row, events: list[str]) -> str | None:
+    if row["openers"] != 1:
+        return "neither one person nor one file has opened it"
     for event, actor, approver in zip(events, row["actors"] or [], row["approvers"] or [], strict=True):
-        if (event in TWO_PERSON_EVENTS) != (approver is not None) or approver == actor:
+        # A settlement file opens a round without a person.
+        if actor is None and event != DisputeEvent.ROUND_OPENED:
+            return f"nobody says that it was {event}"
+        is_by_two = approver is not None and approver != actor
+        if is_by_two != (event in TWO_PERSON_EVENTS) or (approver is not None and not is_by_two):
             return f"two persons do not say that it was {event}"
     return None
 

@@ -8,14 +8,15 @@ from uuid import UUID
 
 import asyncpg
 
-from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, dispute_subject
+from ekpay_switch.domain.disputes.chargeback_rows import dispute_of_row
 from ekpay_switch.domain.disputes.dispute import DisputeEvent, DisputeState
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.disputes import proposals
+from ekpay_switch.persistence.disputes.chargeback_rows import read_collection
 from ekpay_switch.persistence.disputes.money import MovementTakenError
 from ekpay_switch.persistence.disputes.rows import (
+    NEW_DISPUTE,
     READ_LAST,
     READ_LIST,
     READ_NAMED,
@@ -24,8 +25,11 @@ from ekpay_switch.persistence.disputes.rows import (
     StepContent,
     StepPersons,
     UnknownDisputeError,
+    dated,
     lock_case,
     move_dispute,
+    open_next_round,
+    raise_notified,
     read_files,
     read_steps,
     read_view,
@@ -44,11 +48,6 @@ from ekpay_switch.persistence.short_transactions import Connection, ShortTransac
 from ekpay_switch.ports.disputes import DisputeProposal, DisputeStep, DisputeView, EvidenceFile, NewDispute
 from ekpay_switch.security.card_numbers import mask_card_numbers
 
-NEW_DISPUTE = """
-INSERT INTO disputes (payment_id, attempt_id, connector_id, name, amount, currency, reason, answer_due_on,
-  opened_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id
-"""
 NEW_FILE = """
 INSERT INTO dispute_files (dispute_id, sha256, round, name, content, added_by) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING
@@ -172,10 +171,7 @@ class PostgresDisputes:
             following = case.row["round"] + 1
             if number != following:
                 raise WrongRoundError(f"round: the next round of dispute {dispute_id} is {following}")
-            changes = {"round": following, "answer_due_on": answer_due_on}
-            content = StepContent(_dated(case, word, answer_due_on), case.row["refund_id"], changes)
-            await move_dispute(case, DisputeEvent.ROUND_OPENED, StepPersons(by), content)
-            await _raise_notified(case.connection, await read_view(case.connection, dispute_id))
+            await open_next_round(case, StepPersons(by), {"word": word}, answer_due_on)
 
         await self._work_on(dispute_id, _open_round)
 
@@ -183,7 +179,7 @@ class PostgresDisputes:
         """See `ports.disputes.Disputes`."""
 
         async def _request(case: DisputeCase) -> None:
-            facts, changes = _dated(case, word, answer_due_on), {"answer_due_on": answer_due_on}
+            facts, changes = dated(case, {"word": word}, answer_due_on), {"answer_due_on": answer_due_on}
             content = StepContent(facts, changes=changes)
             await move_dispute(case, DisputeEvent.EVIDENCE_REQUESTED, StepPersons(by), content)
 
@@ -265,12 +261,18 @@ async def _open(connection: Connection, new: NewDispute, by: str, target: Refund
     collected = Money(try_row["collected"], payment["currency"])
     if new.amount.currency != collected.currency or new.amount > collected:
         raise DisputeTargetError(f"amount: {collected} were collected, and no more")
+    of_row = dispute_of_row(new.amount, await read_collection(connection, payment, try_row))
+    if of_row is not None:
+        raise OtherDisputeError(
+            f"name: dispute {of_row.id} has this money, which a row of a settlement file has opened;"
+            f" what {new.name} says of it is recorded there: ekpay disputes show {of_row.id}"
+        )
     dispute_id = await connection.fetchval(
         NEW_DISPUTE, new.payment_id, target.attempt_id, target.connector_id, new.name, new.amount.minor,
-        new.amount.currency, mask_card_numbers(new.reason), new.answer_due_on, by,
+        new.amount.currency, mask_card_numbers(new.reason), new.answer_due_on, by, None,
     )  # fmt: skip
     view = await read_view(connection, dispute_id)
-    await _raise_notified(connection, view)
+    await raise_notified(connection, view)
     return view
 
 
@@ -288,12 +290,6 @@ def _same_or_raise(
     )
 
 
-def _dated(case: DisputeCase, word: str, answer_due_on: date) -> dict[str, str]:
-    """The facts of a step that sets a deadline; with the one before, which a file may tell again."""
-    due = {"answer_due_on": answer_due_on, "answer_was_due_on": case.row["answer_due_on"]}
-    return {"word": word, **{name: day.isoformat() for name, day in due.items()}}
-
-
 def _require_evidence(content: bytes) -> None:
     """Raise EvidenceError unless this can be kept as evidence."""
     if not 0 < len(content) <= FILE_BYTES_MAX:
@@ -304,11 +300,3 @@ def _require_evidence(content: bytes) -> None:
         return
     if mask_card_numbers(shown) != shown:
         raise EvidenceError("file: it shows a card number; black it out, and add it then")
-
-
-async def _raise_notified(connection: Connection, view: DisputeView) -> None:
-    facts = {"dispute": view.name, "answer_due_on": view.answer_due_on.isoformat()}
-    raised = RaisedAlarm(
-        Alarm.DISPUTE_NOTIFIED, dispute_subject(view.id), view.payment_id, view.amount.minor, facts
-    )
-    await raise_alarms(connection, [raised])

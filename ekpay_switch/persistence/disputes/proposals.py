@@ -42,10 +42,10 @@ async def propose(case: DisputeCase, proposal: DisputeProposal, by: str) -> None
         HeldMoneyError: the money is recorded already, or is held where the claim is settled.
         MovementTakenError: the movement belongs to another dispute or refund.
     """
-    said = _said(proposal)
+    facts = _proposal_facts(proposal)
     if case.row["proposed_event"] is not None:
         is_repeat = (case.row["proposed_event"], case.row["proposed_by"]) == (proposal.event, by)
-        if is_repeat and proposed_of(case.row) == said:
+        if is_repeat and proposed_of(case.row) == facts:
             return
         raise DisputeProposalError(
             f"event: {case.row['proposed_event']} waits already:"
@@ -59,13 +59,13 @@ async def propose(case: DisputeCase, proposal: DisputeProposal, by: str) -> None
         "proposed_by": by,
         "proposed_at": case.payment["now"],
         "proposed_after": case.row["steps"],
-        "proposed": facts_as_json(said),
+        "proposed": facts_as_json(facts),
     }
     await update_row(case.connection, "disputes", {"id": case.row["id"]}, waiting)
 
 
-def _said(proposal: DisputeProposal) -> dict[str, str]:
-    """What the proposal says, without what is empty.
+def _proposal_facts(proposal: DisputeProposal) -> dict[str, str]:
+    """What the proposal says, by name, without what is empty.
 
     Raises:
         DisputeProposalError: a field is missing; it names the field.
@@ -84,8 +84,8 @@ def _said(proposal: DisputeProposal) -> dict[str, str]:
         "consent": burden.consent,
         "biller_takes_back": "yes" if burden.biller_takes_back else "",
     }
-    said = {**needed, **(borne if proposal.event is DisputeEvent.MONEY_HELD else {})}
-    return {name: value.strip() for name, value in said.items() if value.strip()}
+    facts = {**needed, **(borne if proposal.event is DisputeEvent.MONEY_HELD else {})}
+    return {name: value.strip() for name, value in facts.items() if value.strip()}
 
 
 async def approve(case: DisputeCase, by: str) -> None:
@@ -117,14 +117,15 @@ async def approve(case: DisputeCase, by: str) -> None:
 
 
 async def _carry_out(case: DisputeCase, event: DisputeEvent, persons: StepPersons) -> None:
-    said, stands = proposed_of(case.row), case.row["refund_id"]
+    proposed, stands = proposed_of(case.row), case.row["refund_id"]
+    assert persons.actor is not None, "two persons decide it"
     assert persons.approved_by is not None, "two persons decide it"
     step = await _money_step(case, event)
     changes: dict[str, object] = {**NO_PROPOSAL}
     chargeback_id = stands
     if event is DisputeEvent.MONEY_HELD:
         chargeback_id = await record_held_money(
-            case, step, said["movement"], burden_of(said), (persons.actor, persons.approved_by)
+            case, step, proposed["movement"], burden_of(proposed), (persons.actor, persons.approved_by)
         )
         changes["refund_id"] = chargeback_id
     else:
@@ -132,8 +133,8 @@ async def _carry_out(case: DisputeCase, event: DisputeEvent, persons: StepPerson
     if event is DisputeEvent.WON:
         changes["refund_id"] = None
     if event is DisputeEvent.SETTLED_OTHERWISE:
-        changes["settlement"] = said["settlement"]
-    facts: Mapping[str, str] = {**said, "money": str(step)}
+        changes["settlement"] = proposed["settlement"]
+    facts: Mapping[str, str] = {**proposed, "money": str(step)}
     await move_dispute(case, event, persons, StepContent(facts, chargeback_id, changes))
 
 

@@ -5,12 +5,15 @@ The order is that of `refunds.rows`: books, payment, try with its running totals
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, dispute_subject
 from ekpay_switch.domain.disputes.dispute import DisputeEvent, DisputeState, dispute_after
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.persistence.payment_rows import from_json, update_row
 from ekpay_switch.persistence.refunds.rows import RefundTarget, Row, lock_target
@@ -19,6 +22,11 @@ from ekpay_switch.ports.disputes import DisputeStep, DisputeView, EvidenceFile
 
 READ = "SELECT * FROM disputes WHERE id = $1"
 LOCK = f"{READ} FOR UPDATE"
+NEW_DISPUTE = """
+INSERT INTO disputes (payment_id, attempt_id, connector_id, name, amount, currency, reason, answer_due_on,
+  opened_by, opened_from)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id
+"""
 READ_LAST = "SELECT * FROM disputes ORDER BY id DESC LIMIT 1"
 READ_LIST = "SELECT * FROM disputes WHERE state = ANY($1) ORDER BY answer_due_on, id LIMIT $2"
 READ_NAMED = "SELECT * FROM disputes WHERE connector_id = $1 AND name = $2"
@@ -61,9 +69,12 @@ class DisputeCase:
 
 @dataclass(frozen=True, slots=True)
 class StepPersons:
-    """Who says that a step happened, and who has approved it; None where it takes one person."""
+    """Who says that a step happened, and who has approved it; None where it takes one person.
 
-    actor: str
+    Nobody says it where a settlement file has opened a round.
+    """
+
+    actor: str | None
     approved_by: str | None = None
 
 
@@ -105,6 +116,35 @@ async def move_dispute(
     await update_row(case.connection, "disputes", {"id": case.row["id"]}, changed)
 
 
+async def open_next_round(
+    case: DisputeCase, persons: StepPersons, facts: Mapping[str, str], answer_due_on: date
+) -> None:
+    """Begin the next round of a dispute by another deadline, and raise its alarm.
+
+    Raises:
+        IllegalTransitionError: it is open or settled.
+    """
+    changes = {"round": case.row["round"] + 1, "answer_due_on": answer_due_on}
+    content = StepContent(dated(case, facts, answer_due_on), case.row["refund_id"], changes)
+    await move_dispute(case, DisputeEvent.ROUND_OPENED, persons, content)
+    await raise_notified(case.connection, await read_view(case.connection, case.row["id"]))
+
+
+def dated(case: DisputeCase, facts: Mapping[str, str], answer_due_on: date) -> dict[str, str]:
+    """The facts of a step that sets a deadline; with the one before, which a file may tell again."""
+    due = {"answer_due_on": answer_due_on, "answer_was_due_on": case.row["answer_due_on"]}
+    return {**facts, **{name: day.isoformat() for name, day in due.items()}}
+
+
+async def raise_notified(connection: Connection, view: DisputeView) -> None:
+    """Raise the alarm that a dispute, or a further round of it, waits for our answer."""
+    facts = {"dispute": view.name, "answer_due_on": view.answer_due_on.isoformat()}
+    raised = RaisedAlarm(
+        Alarm.DISPUTE_NOTIFIED, dispute_subject(view.id), view.payment_id, view.amount.minor, facts
+    )
+    await raise_alarms(connection, [raised])
+
+
 async def read_view(connection: Connection, dispute_id: int) -> DisputeView:
     """One dispute.
 
@@ -132,7 +172,7 @@ def view_of(row: Row) -> DisputeView:
         answer_due_on=row["answer_due_on"],
         refund_id=row["refund_id"],
         settlement=row["settlement"] or "",
-        opened_by=row["opened_by"],
+        opened_by=row["opened_by"] or row["opened_from"],
         opened_at=row["opened_at"],
         proposed_event=None if event is None else DisputeEvent(event),
         proposed_by=row["proposed_by"] or "",
@@ -156,7 +196,7 @@ def _step_of(row: Mapping[str, Any]) -> DisputeStep:
         round=row["round"],
         event=DisputeEvent(row["event"]),
         state=DisputeState(row["to_state"]),
-        actor=row["actor"],
+        actor=row["actor"] or "",
         approved_by=row["approved_by"] or "",
         facts=from_json(row["facts"]),
     )

@@ -51,7 +51,8 @@ disputes = Table(
     Column("refund_id", Uuid, ForeignKey("refunds.id"), unique=True),
     Column("settlement", Text),  # what settled its claim in another way
     Column("steps", Integer, nullable=False, server_default=text("0")),  # the number of history rows
-    Column("opened_by", Text, ForeignKey("staff.name"), nullable=False),
+    Column("opened_by", Text, ForeignKey("staff.name")),
+    Column("opened_from", Text),  # the settlement file whose row has opened it, where no person did
     instant("opened_at", server_default=func.now()),
     instant("updated_at", server_default=func.now()),
     # What waits for a second person.
@@ -62,6 +63,7 @@ disputes = Table(
     Column("proposed", JSONB),
     UniqueConstraint("connector_id", "name"),
     CheckConstraint("name <> ''", name="name"),
+    CheckConstraint("num_nonnulls(opened_by, opened_from) = 1", name="opened"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("round > 0", name="round"),
     CheckConstraint(one_of("state", DisputeState), name="state"),
@@ -95,7 +97,7 @@ dispute_history = Table(
     Column("from_state", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("to_state", Text, nullable=False),
-    Column("actor", Text, ForeignKey("staff.name"), nullable=False),
+    Column("actor", Text, ForeignKey("staff.name")),  # nobody where a settlement file opens a round
     Column("approved_by", Text, ForeignKey("staff.name")),
     Column("refund_id", Uuid, ForeignKey("refunds.id"), index=True),  # the chargeback that the step is about
     Column("facts", JSONB, nullable=False),
@@ -103,6 +105,7 @@ dispute_history = Table(
     CheckConstraint(_legal_steps(), name="legal_step"),
     CheckConstraint(f"(event IN ({_TWO_PERSONS})) = (approved_by IS NOT NULL)", name="approval"),
     CheckConstraint("approved_by <> actor", name="two_persons"),
+    CheckConstraint("actor IS NOT NULL OR event = 'round_opened'", name="actor"),
     CheckConstraint("event <> 'money_held' OR refund_id IS NOT NULL", name="movement"),
     info=APPEND_ONLY,
 )

@@ -15,6 +15,8 @@ from tests.persistence.disputes.dispute_setup import AGREES, ASKS, COLLECTED, DU
 from tests.persistence.refunds.refund_setup import UNDOABLE
 
 FIRST_DUE, SECOND_DUE, LATER = date(2026, 12, 9), date(2026, 12, 15), date(2026, 12, 20)
+# Two references of a connector that pass for card numbers, with the same first six and last four digits.
+CARD_LIKE, CARD_LIKE_TOO = "4111111111111111", "4111110000091111"
 EVIDENCE, WON, LOST = "evidence_requested", "won", "lost"
 
 
@@ -87,6 +89,27 @@ async def test_a_file_says_nothing_new_of_a_dispute_that_has_ended(room: Dispute
     await read(room, [notice(event, "mail of 30 December")])
     assert (await stands(room))[0].proposed_event == event
     await room.desk.reject(ended[0].id, "a test", AGREES)
+
+
+async def test_a_reference_that_passes_for_a_card_number_is_kept_and_known_by_all_its_digits(
+    room: DisputeRoom,
+) -> None:
+    paid = await room.completed()
+    lines = (notified(paid.order.reference), notice("money_held", f"card {CARD_LIKE}", movement=CARD_LIKE))
+    await read(room, lines)
+    waiting = await stands(room)
+    assert waiting[0].proposed["movement"] == CARD_LIKE
+    assert waiting[0].proposed["word"] == "card 411111******1111"
+    view = await room.desk.approve(waiting[0].id, AGREES)
+    assert view.refund_id is not None
+    assert (await room.office.row(view.refund_id))["provider_refund"] == CARD_LIKE
+    held = await stands(room)
+    assert held[1][-1].facts["movement"] == CARD_LIKE
+    assert "is known" in (await read(room, lines))[1]
+    assert await stands(room) == held
+    # Shown masked, both are one number; it is another movement, of which the dispute has one at most.
+    with pytest.raises(NoticeRefusedError, match="the money of this dispute is recorded already"):
+        await read(room, [notice("money_held", movement=CARD_LIKE_TOO)])
 
 
 async def test_a_notice_with_other_content_is_refused(room: DisputeRoom) -> None:

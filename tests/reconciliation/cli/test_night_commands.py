@@ -231,5 +231,6 @@ def test_rules_are_kept_once_under_their_digest(stage: NightStage, tmp_path: Pat
 
 def test_steps_are_told_in_their_order() -> None:
     assert [step.name for step in night.NightStep] == [
-        "CLOSE", "READ", "TAKE", "LINES", "JUDGE", "COMMIT", "CLEAR", "MIRROR", "REPORT", "DONE",
+        "CLOSE", "READ", "TAKE", "LINES", "JUDGE", "COMMIT", "CLEAR", "DISPUTE", "MIRROR", "REPORT",
+        "DONE",
     ]  # fmt: skip

@@ -11,10 +11,12 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
+from ekpay_switch.domain.disputes.chargeback_rows import ChargebackRowOutcome
 from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.bank_lines import BankLineRows
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
 from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.ports.disputes import ChargebackRow, ChargebackRowAnswer
 from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
@@ -125,6 +127,24 @@ class FakeEvidence:
 
 
 @dataclass
+class FakeChargebackRows:
+    """Remembers the chargeback rows that it was told, each outside any transaction."""
+
+    told: list[ChargebackRow] = field(default_factory=list)
+    failures: int = 0
+
+    async def record(self, connection: Connection, row: ChargebackRow) -> ChargebackRowAnswer:
+        assert not connection.is_in_transaction()
+        if self.failures:
+            self.failures -= 1
+            raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
+        is_known = row.name in {earlier.name for earlier in self.told}
+        self.told.append(row)
+        outcome = ChargebackRowOutcome.KNOWN if is_known else ChargebackRowOutcome.OPENED
+        return ChargebackRowAnswer(row, outcome, 1)
+
+
+@dataclass
 class FakeBooks:
     """Says what stands on accounts; nights of this stage post nothing."""
 
@@ -151,6 +171,7 @@ class NightStage:
     absent: set[LogicalKey] = field(default_factory=set)
     lines: list[Line] = field(default_factory=list)
     evidence: FakeEvidence = field(default_factory=FakeEvidence)
+    chargeback_rows: FakeChargebackRows = field(default_factory=FakeChargebackRows)
     balances: dict[str, int] = field(default_factory=dict)
     is_rehearsal: bool = False
     _written: set[LogicalKey] = field(default_factory=set)
@@ -173,6 +194,7 @@ class NightStage:
             absent=set(self.absent),
             lines=list(self.lines),
             evidence=FakeEvidence(list(self.evidence.told)),
+            chargeback_rows=FakeChargebackRows(list(self.chargeback_rows.told)),
             _written=set(self._written),
             _closing=dict(self._closing),
         )

@@ -11,9 +11,11 @@ from ekpay_switch.persistence.alarms.wing import WingAlarms
 from ekpay_switch.persistence.audit.run import run as audit
 from ekpay_switch.persistence.bank_lines import BankLineRows
 from ekpay_switch.persistence.collections.live_movements import LiveMovementRows
+from ekpay_switch.persistence.disputes.chargeback_rows import DisputedChargebackRows
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
+from ekpay_switch.ports.disputes import ChargebackRows
 from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
@@ -105,6 +107,10 @@ class FinanceOnTrial:
     @property
     def evidence(self) -> FileEvidence:
         return self.waker
+
+    @property
+    def chargeback_rows(self) -> ChargebackRows:
+        return DisputedChargebackRows()
 
     @property
     def movements(self) -> LiveMovements:
