@@ -9,7 +9,7 @@ Going back is refused once a file has opened a dispute or a round.
 from alembic import op
 
 revision = "0050"
-down_revision = "0048"
+down_revision = "0049"
 branch_labels = None
 depends_on = None
 

@@ -10,7 +10,7 @@ Going back is refused while a holdback rests on terms, or a sweep or a line or a
 from alembic import op
 
 revision = "0051"
-down_revision = "0049"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
