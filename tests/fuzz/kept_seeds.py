@@ -8,47 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 KEPT: Final[Mapping[str, Sequence[int]]] = {
-    "camt052": (
-        34,
-        42,
-        123,
-        185,
-    ),
-    "camt053 several": (159,),
-    "camt054": (
-        83,
-        154,
-        157,
-    ),
-    "camt054 details": (
-        1,
-        5,
-    ),
-    "jalalabad_gas": (77,),
-    "merchants import": (
-        143,
-        159,
-    ),
-    "mt940 several": (
-        35,
-        132,
-        230,
-    ),
-    "nagad": (
-        7,
-        46,
-        123,
-    ),
-    "settle answer pacs.002": (
-        75,
-        83,
-        168,
-    ),
-    "settle answer pain.002": (
-        156,
-        195,
-    ),
+    "camt052": (42, 75, 123),
+    "camt054": (83, 154, 157),
+    "camt054 details": (1, 4),
+    "disputes read": (60,),
+    "merchants import": (143, 159),
+    "mt940 several": (35, 132),
+    "nagad": (7, 46, 123),
+    "nagad of a spreadsheet": (62, 73),
+    "settle answer pacs.002": (75, 83, 168),
+    "settle answer pain.002": (156,),
     "settle batch": (77,),
+    "sonali_spg": (120,),
     "sslcommerz": (189,),
     "upay large": (82,),
 }

@@ -14,6 +14,7 @@ from reconciliation.statement.formats.file_limits import FileLimits
 from reconciliation.statement.isolated_reader import IsolatedReader
 from tests.fuzz.fed_files import FedFile, fed_files
 from tests.fuzz.mutations.byte_mutations import change_encoding, spoil_bytes
+from tests.fuzz.mutations.cell_texts import STEPS
 from tests.fuzz.mutations.delimited_mutations import spoil_cells
 from tests.fuzz.mutations.frame_mutations import spoil_messages
 from tests.fuzz.mutations.line_mutations import spoil_lines
@@ -114,7 +115,7 @@ class Target:
         if random.randrange(4):
             return random.choice(self._builders)(random, self.sample.content)
         content = self.sample.content
-        for _ in range(random.randint(1, 4)):
+        for _ in range(random.choice(STEPS)):
             content = spoil_bytes(random, content)
         return change_encoding(random, content) if random.randrange(20) == 0 else content
 

@@ -62,6 +62,10 @@ TEXTS: Final = (*NUMBERS, *_DATES, *_WORDS)
 _BANGLA: Final = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 
 
+# How many changes a file gets: mostly one, since the first that a reader refuses hides all others.
+STEPS: Final = (1, 1, 1, 1, 2, 3)
+
+
 def random_text(random: Random, text: str) -> str:
     """Another text for a cell: one that nobody writes, or the cell's own a little changed."""
     place = random.randrange(len(text) + 1)

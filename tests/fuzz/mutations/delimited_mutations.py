@@ -4,13 +4,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from tests.fuzz.mutations.cell_texts import random_text
+from tests.fuzz.mutations.cell_texts import STEPS, random_text
 
 Rows = list[list[str]]
 
 
 def _cell(random: Random, rows: Rows) -> None:
-    row = random.choice(rows)
+    """Another text in a cell, which is seldom one of the heading or of a line that is empty."""
+    below = [row for row in rows[1:] if len(row) > 1]
+    row = random.choice(below if below and random.randrange(6) else rows)
     place = random.randrange(len(row))
     row[place] = random_text(random, row[place])
 
@@ -74,7 +76,7 @@ def spoil_cells(random: Random, content: bytes, delimiter: str, encoding: str = 
     text = content.decode(encoding, errors="replace")
     end = "\r\n" if "\r\n" in text else "\n"
     rows = [line.split(delimiter) for line in text.split(end)]
-    for _ in range(random.randint(1, 3)):
+    for _ in range(random.choice(STEPS)):
         random.choice(_STEPS)(random, rows)
     if random.randrange(10) == 0:
         delimiter = random.choice(",;|^\t:")

@@ -6,6 +6,7 @@ from random import Random
 from typing import Final
 
 from tests.fuzz.mutations.byte_mutations import spoil_bytes
+from tests.fuzz.mutations.cell_texts import STEPS
 from tests.reconciliation.statement.clearing_files import blocked, rdw, vbs
 
 _MANY: Final = 300
@@ -16,7 +17,7 @@ _LENGTHS: Final = (0, 1, 3, 4, 5, 65_535, 65_536, 1 << 31, (1 << 32) - 1)
 def spoil_messages(random: Random, messages: Sequence[bytes], frame: str, encoding: str) -> bytes:
     """The messages, some of them changed, in frames of which one time in six a length is wrong."""
     spoiled = list(messages)
-    for _ in range(random.randint(1, 3)):
+    for _ in range(random.choice(STEPS)):
         _spoil(random, spoiled, encoding)
     if frame == "rdw":
         spoiled = [one[:65_000] for one in spoiled]

@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 from tests.fuzz.mutations.byte_mutations import change_encoding
-from tests.fuzz.mutations.cell_texts import TEXTS, random_text
+from tests.fuzz.mutations.cell_texts import STEPS, TEXTS, random_text
 
 _MANY: Final = 300
 _BANGLA: Final = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
@@ -83,7 +83,7 @@ def spoil_lines(random: Random, content: bytes, encoding: str = "utf-8") -> byte
     text = content.decode(encoding, errors="replace")
     end = "\r\n" if "\r\n" in text else "\n"
     lines = text.split(end)
-    for _ in range(random.randint(1, 3)):
+    for _ in range(random.choice(STEPS)):
         if lines:
             random.choice(_STEPS)(random, lines)
     if random.randrange(8) == 0:

@@ -8,7 +8,7 @@ from typing import Final
 from lxml import etree
 
 from tests.fuzz.mutations.byte_mutations import spoil_bytes
-from tests.fuzz.mutations.cell_texts import NUMBERS, random_text
+from tests.fuzz.mutations.cell_texts import NUMBERS, STEPS, random_text
 
 _MANY: Final = 300
 _DEPTHS: Final = (2, 50, 300, 3_000)
@@ -140,7 +140,7 @@ def spoil_tree(random: Random, content: bytes) -> bytes:
         root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, huge_tree=True))
     except etree.XMLSyntaxError:
         return spoil_bytes(random, content)
-    for _ in range(random.randint(1, 3)):
+    for _ in range(random.choice(STEPS)):
         random.choice(_STEPS)(random, random.choice(list(root.iter(etree.Element))))
     written: bytes = etree.tostring(root)
     if random.randrange(10) == 0:
