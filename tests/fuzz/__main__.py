@@ -44,7 +44,7 @@ def main() -> int:
 
 def _show_case(kind: str, seed: int, out: Path | None) -> int:
     target = targets()[kind]
-    content = target.spoiled(seed)
+    content = target.mutation(seed)
     if out is not None:
         out.write_bytes(content)
     if isinstance(target.sample, StatementSample):

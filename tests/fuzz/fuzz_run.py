@@ -83,7 +83,7 @@ def fuzz(judge: Judge, chunk: Chunk) -> Tally:
     """Give the spoiled files of a chunk to their reader."""
     tally, target = Tally(), targets()[chunk.target]
     for seed in chunk.seeds:
-        content = target.spoiled(seed)
+        content = target.mutation(seed)
         try:
             verdict = judge.judge(target, content)
         except Exception as problem:  # noqa: BLE001 - what no property foresaw is a fault too, and goes on

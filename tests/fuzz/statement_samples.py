@@ -19,7 +19,7 @@ from sandbox.rehearsals.month.model.instants import day_of
 from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, Leg, MonthInstitution
 from sandbox.rehearsals.month.model.rows import MonthRow, RowEvent
 from tests.fuzz.mutations.frame_mutations import FRAMES
-from tests.fuzz.mutations.workbook_mutations import undated
+from tests.fuzz.mutations.workbook_mutations import without_dates
 from tests.reconciliation.institution_files import Credit, Head, stmt_sonali
 from tests.reconciliation.settlement.sample_lines import BREB, DESCO, REGISTRY, instruction
 from tests.reconciliation.statement import hostile_files as hostile
@@ -67,7 +67,7 @@ def statement_samples() -> Mapping[str, StatementSample]:
                 written[f"{institution.id} large"] = StatementSample(LAYOUTS[institution.id], content)
     # With shared texts, styles and addresses of cells, which the sandbox leaves out.
     second = hostile.nagad_row(orderId="EKF2", amount=200.5, netAmount=199)
-    book = undated(hostile.nagad_workbook(hostile.nagad_row(), second))
+    book = without_dates(hostile.nagad_workbook(hostile.nagad_row(), second))
     written["nagad of a spreadsheet"] = StatementSample(LAYOUTS["nagad"], book)
     return written | _of_banks() | dict(_of_clearing())
 

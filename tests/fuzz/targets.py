@@ -12,7 +12,6 @@ from typing import Any, Final
 from reconciliation.errors import UnreadableFileError
 from reconciliation.statement.formats.file_limits import FileLimits
 from reconciliation.statement.isolated_reader import IsolatedReader
-from tests.fuzz.fed_files import FedFile, fed_files
 from tests.fuzz.mutations.byte_mutations import change_encoding, spoil_bytes
 from tests.fuzz.mutations.cell_texts import STEPS
 from tests.fuzz.mutations.delimited_mutations import spoil_cells
@@ -20,6 +19,7 @@ from tests.fuzz.mutations.frame_mutations import spoil_messages
 from tests.fuzz.mutations.line_mutations import spoil_lines
 from tests.fuzz.mutations.tree_mutations import spoil_tree
 from tests.fuzz.mutations.workbook_mutations import spoil_workbook
+from tests.fuzz.operator_files import OperatorFile, operator_files
 from tests.fuzz.properties import reading_faults, refusal_faults
 from tests.fuzz.statement_samples import FILE_DATE, StatementSample, statement_samples
 from tests.reconciliation.statement import hostile_files as hostile
@@ -54,7 +54,7 @@ class Judge:
 
     @property
     def own_megabytes(self) -> int:
-        """The most memory that this process has had, in which fed files are read."""
+        """The most memory that this process has had, in which the files of operators are read."""
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
     def judge(self, target: "Target", content: bytes) -> Verdict:
@@ -63,7 +63,7 @@ class Judge:
         verdict = (
             self._of_statement(target.sample, content)
             if isinstance(target.sample, StatementSample)
-            else _of_fed_file(target.sample, content)
+            else _of_operator_file(target.sample, content)
         )
         self.slowest = max(self.slowest, (time.monotonic() - begun, target.name))
         too_large = [
@@ -90,13 +90,13 @@ class Judge:
             self.reader_megabytes = max(self.reader_megabytes, hostile.peak_megabytes(process))
 
 
-def _of_fed_file(fed: FedFile[Any], content: bytes) -> Verdict:
+def _of_operator_file(file: OperatorFile[Any], content: bytes) -> Verdict:
     before = time.process_time()
     try:
-        read = fed.read(content)
+        read = file.read(content)
     except (MemoryError, RecursionError, Exception) as problem:  # noqa: BLE001 - all that is no refusal is a defect
         return Verdict(is_read=False, faults=(repr(problem)[:300],))
-    faults = [] if read is None else list(fed.faults(read, content))
+    faults = [] if read is None else list(file.faults(read, content))
     if time.process_time() - before > PROCESSOR_SECONDS:
         faults.append(f"more than {PROCESSOR_SECONDS} s of the processor")
     return Verdict(read is not None, tuple(faults))
@@ -107,9 +107,9 @@ class Target:
     """One kind of file."""
 
     name: str
-    sample: StatementSample | FedFile[Any]
+    sample: StatementSample | OperatorFile[Any]
 
-    def spoiled(self, seed: int) -> bytes:
+    def mutation(self, seed: int) -> bytes:
         """A valid file spoiled at random, the same for a seed; three times in four as its format is built."""
         random = Random(f"{self.name} {seed}")  # noqa: S311 - to be the same again
         if random.randrange(4):
@@ -122,7 +122,7 @@ class Target:
     @property
     def _builders(self) -> Sequence[Callable[[Random, bytes], bytes]]:
         """The mutations that know how such a file is built."""
-        if isinstance(self.sample, FedFile):
+        if isinstance(self.sample, OperatorFile):
             return [self.sample.spoil, *([] if self.sample.spoil is spoil_tree else [spoil_lines])]
         return list(_statement_mutations(self.sample))
 
@@ -151,5 +151,5 @@ def _statement_mutations(sample: StatementSample) -> Iterator[Callable[[Random, 
 @cache
 def targets() -> Mapping[str, Target]:
     """Every target by its name."""
-    samples: dict[str, StatementSample | FedFile[Any]] = {**statement_samples(), **fed_files()}
+    samples: dict[str, StatementSample | OperatorFile[Any]] = {**statement_samples(), **operator_files()}
     return {name: Target(name, sample) for name, sample in samples.items()}

@@ -47,8 +47,8 @@ def test_one_process_survives_them_all_in_little_memory(judge: Judge) -> None:
 
 def test_a_seed_gives_the_same_file_again() -> None:
     for target in targets().values():
-        assert target.spoiled(7) == target.spoiled(7)
-        assert len({target.spoiled(seed) for seed in _SEEDS}) > len(_SEEDS) // 2
+        assert target.mutation(7) == target.mutation(7)
+        assert len({target.mutation(seed) for seed in _SEEDS}) > len(_SEEDS) // 2
 
 
 def test_every_seed_that_is_kept_is_of_a_kind_that_there_is() -> None:

@@ -11,7 +11,7 @@ from reconciliation.errors import UnreadableFileError
 from reconciliation.settlement.instructions.bank_answers import parse_report
 from reconciliation.settlement.instructions.pacs009 import check_message
 from reconciliation.statement.reader import read_file
-from tests.fuzz.fed_files import fed_files
+from tests.fuzz.operator_files import operator_files
 from tests.fuzz.statement_samples import FILE_DATE, pacs009_message, statement_samples
 from tests.reconciliation.statement import hostile_files as hostile
 
@@ -70,17 +70,17 @@ def _payees(content: bytes, folder: Path) -> object:
     ("content", "read", "words"),
     [
         (
-            fed_files()["disputes read"].content.replace(b"1689.77", b"1689,77"),
+            operator_files()["disputes read"].content.replace(b"1689.77", b"1689,77"),
             lambda content, _: read_notices(content),
             "line 2, event",
         ),
         (
-            fed_files()["disputes read"].content.replace(b"1689.77", b"1689.7O"),
+            operator_files()["disputes read"].content.replace(b"1689.77", b"1689.7O"),
             lambda content, _: read_notices(content),
             "line 2, amount",
         ),
         (
-            fed_files()["settle answer pacs.002"].content.replace(b"E2<", b"<x/>E2<"),
+            operator_files()["settle answer pacs.002"].content.replace(b"E2<", b"<x/>E2<"),
             lambda content, _: parse_report(content),
             "line 1, column OrgnlEndToEndId",
         ),
@@ -89,7 +89,11 @@ def _payees(content: bytes, folder: Path) -> object:
             lambda content, _: check_message(content),
             "IntrBkSttlmAmt",
         ),
-        (fed_files()["merchants payees import"].content.replace(b"agent,", b"x,"), _payees, "line 3, kind"),
+        (
+            operator_files()["merchants payees import"].content.replace(b"agent,", b"x,"),
+            _payees,
+            "line 3, kind",
+        ),
     ],
 )
 def test_what_persons_feed_is_refused_with_its_place(

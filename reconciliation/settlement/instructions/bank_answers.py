@@ -63,7 +63,8 @@ def parse_report(content: bytes) -> tuple[BankAnswer, ...]:
     root = tree_of(content)
     reports = [child for child in root if local_name(child) in _ROOTS]
     if len(reports) != 1:
-        raise UnreadableFileError(f"{len(reports) or 'no'} status report in the message")
+        counted = f"{len(reports)} status reports" if reports else "no status report"
+        raise UnreadableFileError(f"{counted} in the message")
     for element in root.iter(f"{{*}}{_ANSWER}"):
         if reports[0] not in element.iterancestors():
             raise UnreadableFileError("an answer outside the report", element.sourceline, _ANSWER)

@@ -16,7 +16,7 @@ _HEADER_BYTES: Final = {_LOCAL: 30, _CENTRAL: 46, _END: 22}
 _NUMBERS: Final = (0, 1, 8, 12, 14, 99, 255, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
-def undated(content: bytes) -> bytes:
+def without_dates(content: bytes) -> bytes:
     """The same workbook without the time at which it was written, so that it is the same again."""
     return _packed([(name, text) for name, text in _parts(content) if not name.startswith("docProps")])
 

@@ -31,6 +31,12 @@ def test_an_answer_beside_the_report_is_refused() -> None:
         parse_report(beside)
 
 
+def test_a_message_has_one_report() -> None:
+    report_twice = report(_ANSWER).replace(b"</FIToFIPmtStsRpt>", b"</FIToFIPmtStsRpt><FIToFIPmtStsRpt/>")
+    with pytest.raises(UnreadableFileError, match="2 status reports in the message"):
+        parse_report(report_twice)
+
+
 def test_a_name_is_not_read_up_to_an_element_inside_it() -> None:
     with pytest.raises(UnreadableFileError, match="line 3, column OrgnlEndToEndId: text and elements"):
         parse_report(report(_ANSWER.replace("E1<", "E1<x/>23<")))

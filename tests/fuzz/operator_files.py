@@ -41,7 +41,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class FedFile(Generic[_T]):
+class OperatorFile(Generic[_T]):
     """A kind of file: `read` gives what was read or None where it was refused, and raises nothing else."""
 
     content: bytes
@@ -245,29 +245,29 @@ def _spoil_csv(random: Random, content: bytes) -> bytes:
     return spoil_cells(random, content, ",")
 
 
-def fed_files() -> Mapping[str, FedFile[Any]]:
+def operator_files() -> Mapping[str, OperatorFile[Any]]:
     """Every kind by its name, which begins with the command that it is fed to."""
     return {
-        "settle answer pain.002": FedFile(
+        "settle answer pain.002": OperatorFile(
             _report("pain.002.001.10", "CstmrPmtStsRpt"), _report_of, _answer_faults, spoil_tree
         ),
-        "settle answer pacs.002": FedFile(
+        "settle answer pacs.002": OperatorFile(
             _report("pacs.002.001.10", "FIToFIPmtStsRpt"), _report_of, _answer_faults, spoil_tree
         ),
-        "settle batch": FedFile(beftn_batch(), _batch_of, _batch_faults, spoil_tree),
-        "settle message": FedFile(pacs009_message(), _message_of, _message_faults, spoil_tree),
-        "disputes read": FedFile(_notices(), _notices_of, _notice_faults, _spoil_csv),
-        "merchants import": FedFile(
+        "settle batch": OperatorFile(beftn_batch(), _batch_of, _batch_faults, spoil_tree),
+        "settle message": OperatorFile(pacs009_message(), _message_of, _message_faults, spoil_tree),
+        "disputes read": OperatorFile(_notices(), _notices_of, _notice_faults, _spoil_csv),
+        "merchants import": OperatorFile(
             _merchants(),
             lambda content: _from_a_path(content, lambda path: read_merchants(path, _KNOWN)),
             _merchant_faults,
             _spoil_csv,
         ),
-        "merchants payees import": FedFile(
+        "merchants payees import": OperatorFile(
             _payees(), lambda content: _from_a_path(content, read_payees), _payee_faults, _spoil_csv
         ),
-        "billers load": FedFile(_bill_file(), _bills_of, _bill_faults, _spoil_csv),
-        "bills fetch": FedFile(
+        "billers load": OperatorFile(_bill_file(), _bills_of, _bill_faults, _spoil_csv),
+        "bills fetch": OperatorFile(
             _list(), lambda content: _from_a_path(content, read_list), _list_faults, _spoil_csv
         ),
     }
