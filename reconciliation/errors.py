@@ -17,6 +17,7 @@ callers never see it raised.
 from typing import Final
 
 _LETTERS_MAX: Final = 400
+_COLUMN_MAX: Final = 100
 
 
 class ReconciliationError(Exception):
@@ -68,6 +69,9 @@ class UnreadableFileError(ReconciliationError):
 
         In a file of messages `unit` is `message`, and a column is a field.
         """
+        # A parser that fails before the first line says 0.
+        line = line or None
+        column = column if column is None or len(column) <= _COLUMN_MAX else f"{column[:_COLUMN_MAX]}…"
         place = "" if line is None else f"{unit} {line}"
         cell = "column" if unit == "line" else "field"
         place += "" if column is None else f"{', ' if place else ''}{cell} {column}"

@@ -24,7 +24,7 @@ from reconciliation.cli.payouts.sweep_commands import app as sweep_app
 from reconciliation.cli.payouts.withdrawal_commands import app as withdrawal_app
 from reconciliation.cli.settle_session import IMPERFECT, refusals, run_settlement, two_persons
 from reconciliation.cli.unidentified.commands import app as unidentified
-from reconciliation.errors import UnknownPartyError
+from reconciliation.errors import UnknownPartyError, UnreadableFileError
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
@@ -199,7 +199,11 @@ def answer(
 
     async def _take_in(work: "SettlementWork") -> "PostedOutcomes":
         await verify(work.setting.finance)
-        return await post_outcomes(work, answer_file)
+        try:
+            return await post_outcomes(work, answer_file)
+        except UnreadableFileError as problem:
+            problem.file = file.name
+            raise
 
     _show_outcomes(run_settlement(context, _take_in), as_json=as_json)
 

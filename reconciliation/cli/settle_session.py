@@ -10,7 +10,7 @@ import typer
 from ekpay_switch.cli.terminal import complain, passphrase
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.card_numbers import mask_card_numbers
-from reconciliation.errors import ReconciliationError, UnknownPartyError
+from reconciliation.errors import ReconciliationError, UnknownPartyError, UnreadableFileError
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
@@ -78,7 +78,8 @@ def refusals() -> Iterator[None]:
     except UnknownPartyError:
         raise  # a typing error, reported by the command with the name
     except ReconciliationError as problem:
-        complain(str(problem))
+        file = problem.file if isinstance(problem, UnreadableFileError) else ""
+        complain(f"{file}: {problem}" if file else str(problem))
         raise typer.Exit(IMPERFECT) from problem
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")

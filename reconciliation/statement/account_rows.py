@@ -48,7 +48,7 @@ def read_statements(content: bytes, layout: Layout) -> StatementRows:
         ControlTotalError: balances and entries disagree, or do not follow on each other.
     """
     statements = _messages(content, layout)
-    if len(statements) != 1 and not layout.statement.several:
+    if not statements or (len(statements) != 1 and not layout.statement.several):
         raise ControlTotalError(f"{len(statements)} account statements where one must be")
     for statement in statements:
         _check(statement, layout)

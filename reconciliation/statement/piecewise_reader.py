@@ -84,7 +84,10 @@ def _body(content: bytes, layout: Layout, text: TextLayout) -> _Body | None:
     last = len(content) if layout.trailer is None else content.rfind(b"\n", first, -len(end)) + 1
     if first >= last:
         return None
-    surrounding = (content[len(mark) : first] + content[last:]).decode().split(end.decode())
+    try:
+        surrounding = (content[len(mark) : first] + content[last:]).decode().split(end.decode())
+    except UnicodeDecodeError:
+        return None
     return _Body(content, first, last, surrounding[:-1])
 
 

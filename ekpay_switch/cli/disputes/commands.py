@@ -12,7 +12,7 @@ import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_name, visible_text
 from ekpay_switch.cli.billers.profiles import profiles_of
-from ekpay_switch.cli.disputes.notice_file import Notice, read_notices
+from ekpay_switch.cli.disputes.notice_file import Notice, NoticeFileError, read_notices
 from ekpay_switch.cli.disputes.notices import BurdenOf, NoticeRefusedError, record_notice
 from ekpay_switch.cli.disputes.options import (
     Amount,
@@ -112,7 +112,10 @@ def read_file(
     recorded, and the exit code is 1. Read again, it says what is known already. --consent or --our-loss says
     who bears what it tells as held.
     """
-    notices = read_notices(file.read_bytes())
+    try:
+        notices = read_notices(file.read_bytes())
+    except NoticeFileError as problem:
+        raise NoticeFileError([f"{file.name}: {problem}"]) from problem
 
     async def _record(opened: Session) -> bool:
         async with _open_desk(opened) as (desk, transactions):

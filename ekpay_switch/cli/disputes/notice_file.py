@@ -25,6 +25,9 @@ NEEDED: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 COLUMNS = ("dispute", "event", "collected", "amount", "due", "reason", "movement", "word")
 FILE_BYTES_MAX, LINES_MAX = 5_000_000, 5_000
+# Names are keys of tables; as long as a reference of a settlement file may be.
+NAME_MAX = 200
+_NAMES = ("dispute", "collected", "movement")
 
 
 class NoticeFileError(SwitchError):
@@ -103,6 +106,7 @@ def _wrong_cells(cells: Mapping[str, str]) -> dict[str, str]:
         if cells[name]
     }
     wrong |= {name: "visible characters only" for name in COLUMNS if not cells[name].isprintable()}
+    wrong |= {name: f"at most {NAME_MAX} letters" for name in _NAMES if len(cells[name]) > NAME_MAX}
     if "amount" in needed - wrong.keys() and _amount(cells["amount"]) is None:
         wrong["amount"] = "taka above zero with at most two decimals"
     if "due" in needed - wrong.keys() and _date(cells["due"]) is None:

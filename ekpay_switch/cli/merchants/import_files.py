@@ -33,6 +33,7 @@ UNION = re.compile(r"([a-z]{3}_[a-z]{3})_[a-z0-9]{1,21}_up")
 ID = "mer_reg_id"
 PAYEE_COLUMNS = frozenset({"code", "kind", "name"})
 FILE_BYTES_MAX, LINES_MAX = 10_000_000, 5_000
+_HEADING_MAX = 60
 KEY_COLUMNS = ("mer_reg_id", "name_en", "pass_key")
 
 
@@ -192,7 +193,9 @@ def _heading_problems(
 ) -> Iterator[CellProblem]:
     for name in sorted(set(heading)):
         if name not in allowed:
-            yield CellProblem(1, name, f"there is no such column; there are {', '.join(sorted(allowed))}")
+            heading_shown = name if len(name) <= _HEADING_MAX else f"{name[:_HEADING_MAX]}…"
+            known = ", ".join(sorted(allowed))
+            yield CellProblem(1, heading_shown, f"there is no such column; there are {known}")
         elif heading.count(name) > 1:
             yield CellProblem(1, name, "stands twice")
     for name in sorted(set(required) - set(heading)):

@@ -55,10 +55,11 @@ def import_merchants(
     every wrong cell is named and nothing is added. It takes two persons, who are both there.
     """
     known = term_choices(open_session().settings)
-    news = _report_problems(lambda: read_merchants(path, known))
+    news = _report_problems(path, lambda: read_merchants(path, known))
     numbers, merchants = [number for number, _ in news], [new for _, new in news]
     if dry_run:
         fresh = _report_problems(
+            path,
             lambda: open_session().run(lambda engine: MerchantStaffActions(engine).preview_add(merchants)),
             numbers,
         )
@@ -78,7 +79,7 @@ def import_merchants(
         await Staff(engine).verify(approved_by, approving, Role.FINANCE)
         return await MerchantStaffActions(engine).add_all(merchants, by, file.keep, approved_by)
 
-    added = _report_problems(lambda: carry_out(by, _add), numbers)
+    added = _report_problems(path, lambda: carry_out(by, _add), numbers)
     if added:
         file.finish()
     reg_ids = [key.mer_reg_id for key in added]
@@ -100,7 +101,7 @@ def import_payees(
     Payees that stand already as they are written here are left alone. Where any line is wrong, every wrong
     cell is named and nothing is registered.
     """
-    read = _report_problems(lambda: read_payees(path))
+    read = _report_problems(path, lambda: read_payees(path))
     numbers, payees = [number for number, _ in read], [payee for _, payee in read]
 
     async def _would_add(engine: AsyncEngine) -> Sequence[Payee]:
@@ -112,13 +113,13 @@ def import_payees(
     if not dry_run and not by:
         raise typer.BadParameter("name --by, or --dry-run")
     fresh = _report_problems(
-        lambda: open_session().run(_would_add) if dry_run else carry_out(by, _add), numbers
+        path, lambda: open_session().run(_would_add) if dry_run else carry_out(by, _add), numbers
     )
     codes, done = [payee.code for payee in fresh], "would be registered" if dry_run else "registered"
     _report_result(codes, len(payees) - len(codes), done, as_json=as_json)
 
 
-def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
+def _report_problems(path: Path, work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
     """The result of the work; where the file is wrong, print every problem and exit with 1."""
     try:
         return work()
@@ -131,7 +132,7 @@ def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) ->
             for column in clash.differing_fields
         ]
     for problem in problems[:_PROBLEMS_MAX]:
-        complain(str(problem))
+        complain(f"{path.name}: {problem}")
     if len(problems) > _PROBLEMS_MAX:
         complain(f"and {len(problems) - _PROBLEMS_MAX} more problems")
     complain("nothing was taken over")

@@ -69,19 +69,19 @@ def read_list(file: Path) -> list[BulkFetchRequest]:
         with file.open(encoding="utf-8-sig", newline="") as source:
             rows = csv.DictReader(source, strict=True)
             if _BILLER not in (rows.fieldnames or ()):
-                raise UnreadableListError
-            requests = [_bill_request(rows.line_num, row) for row in rows]
+                raise UnreadableListError(f"{file.name}: line 1: no column {_BILLER}")
+            requests = [_bill_request(file.name, rows.line_num, row) for row in rows]
     except (UnicodeDecodeError, csv.Error) as problem:
-        raise UnreadableListError from problem
+        raise UnreadableListError(f"{file.name}: no CSV in UTF-8: {problem}") from problem
     if len(requests) > _LINES_MAX:
-        raise UnreadableListError
+        raise UnreadableListError(f"{file.name}: more than {_LINES_MAX} lines")
     return requests
 
 
-def _bill_request(line: int, row: Mapping[str | None, str | list[str] | None]) -> BulkFetchRequest:
+def _bill_request(file: str, line: int, row: Mapping[str | None, str | list[str] | None]) -> BulkFetchRequest:
     cells = {name: text.strip() for name, text in row.items() if name and isinstance(text, str)}
     if None in row:
-        raise UnreadableListError
+        raise UnreadableListError(f"{file}: line {line}: more cells than headings")
     parameters = {name: text for name, text in cells.items() if text and name != _BILLER}
     return BulkFetchRequest(line, cells.get(_BILLER, ""), parameters)
 

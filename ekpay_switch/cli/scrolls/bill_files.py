@@ -59,14 +59,14 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
     read = read_bill_file(path.read_bytes(), profile.id, naming)
     if isinstance(read, BillFile):
         return read
-    for line in _problems(read):
+    for line in _problems(path.name, read):
         complain(line)
     raise typer.Exit(1)
 
 
-def _problems(problems: list[Problem]) -> Iterator[str]:
+def _problems(file: str, problems: list[Problem]) -> Iterator[str]:
     for problem in problems[:_PROBLEMS_MAX]:
-        yield f"line {problem.line}: {problem.description}"
+        yield f"{file}: line {problem.line}: {problem.description}"
     if len(problems) > _PROBLEMS_MAX:
         yield f"and {len(problems) - _PROBLEMS_MAX} more problems"
     yield "nothing was taken over"

@@ -1,6 +1,7 @@
 """A bank's answer to a message: pain.002 or pacs.002, every version, as one value for each instruction.
 
-An answer with an unknown code is `UNKNOWN` and not an error; only bytes that are no such message are refused.
+An answer with an unknown code is `UNKNOWN` and not an error; only bytes that are no such message are refused,
+and a message with an answer that names no instruction.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from reconciliation.settlement.instructions.xml_trees import local_name, text_at
 
 _ROOTS: Final = ("CstmrPmtStsRpt", "FIToFIPmtStsRpt")
 _GROUPS: Final = ("OrgnlGrpInfAndSts",)
+_ANSWER: Final = "TxInfAndSts"
 
 
 class AnswerKind(StrEnum):
@@ -56,13 +58,17 @@ def parse_report(content: bytes) -> tuple[BankAnswer, ...]:
     """Every answer of a status report, in its order; a state of the whole group comes first.
 
     Raises:
-        UnreadableFileError: it is no status report.
+        UnreadableFileError: it is no status report, or one with an answer that would be lost.
     """
     root = tree_of(content)
-    report = next((child for child in root if local_name(child) in _ROOTS), None)
-    if report is None:
-        raise UnreadableFileError("no status report in the message")
-    return tuple(_answers(report))
+    reports = [child for child in root if local_name(child) in _ROOTS]
+    if len(reports) != 1:
+        counted = f"{len(reports)} status reports" if reports else "no status report"
+        raise UnreadableFileError(f"{counted} in the message")
+    for element in root.iter(f"{{*}}{_ANSWER}"):
+        if reports[0] not in element.iterancestors():
+            raise UnreadableFileError("an answer outside the report", element.sourceline, _ANSWER)
+    return tuple(_answers(reports[0]))
 
 
 def _answers(report: etree._Element) -> Iterator[BankAnswer]:
@@ -74,15 +80,16 @@ def _answers(report: etree._Element) -> Iterator[BankAnswer]:
             yield BankAnswer(
                 text_at(element, "OrgnlMsgId"), "", _kind_of(text_at(element, "GrpSts")), _reason(element)
             )
-    for element in report.iter("{*}TxInfAndSts"):
+    for element in report.iter(f"{{*}}{_ANSWER}"):
         message_name = text_at(element, "OrgnlGrpInf/OrgnlMsgId") or message_id
         name = (
             text_at(element, "OrgnlEndToEndId")
             or text_at(element, "OrgnlTxId")
             or text_at(element, "OrgnlInstrId")
         )
-        if name:
-            yield BankAnswer(message_name, name, _kind_of(text_at(element, "TxSts")), _reason(element))
+        if not name:
+            raise UnreadableFileError("an answer that names no instruction", element.sourceline, _ANSWER)
+        yield BankAnswer(message_name, name, _kind_of(text_at(element, "TxSts")), _reason(element))
 
 
 def _kind_of(code: str) -> AnswerKind:

@@ -31,6 +31,7 @@ _CODES: Final = {"current": "22", "savings": "32"}
 _HASH_MODULUS: Final = 10**10
 _BANK_DIGITS: Final = 8
 _BATCH: Final = "0000001"
+_DIGITS_MAX: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,6 @@ def check_batch(content: bytes) -> BatchTotals:
 
 def _number(record: etree._Element, name: str) -> int:
     text = text_at(record, name)
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
         raise UnreadableFileError(f"{local_name(record)} has no number", line=record.sourceline, column=name)
     return int(text)

@@ -8,6 +8,7 @@ from typing import Final
 from lxml import etree
 
 from reconciliation.errors import UnreadableFileError
+from reconciliation.statement.formats.xml_text import text_of
 
 BYTES_MAX: Final = 20_000_000
 
@@ -64,9 +65,13 @@ def append_element(parent: etree._Element, path: str, text: str) -> etree._Eleme
 
 
 def text_at(element: etree._Element, path: str) -> str:
-    """The text at a path below the element, whatever its namespace; empty if there is none."""
+    """The text at a path below the element, whatever its namespace; empty if there is none.
+
+    Raises:
+        UnreadableFileError: text and elements are mixed there.
+    """
     target = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return "" if target is None else str(target.text or "").strip()
+    return "" if target is None else text_of(target)
 
 
 def local_name(element: etree._Element) -> str:

@@ -27,7 +27,7 @@ from reconciliation.statement.formats.ach_records import (
     AchFile,
     RecordFields,
 )
-from reconciliation.statement.formats.xml_text import local_name, parse_xml
+from reconciliation.statement.formats.xml_text import local_name, parse_xml, text_of
 
 RECORD: Final = 94
 BLOCK: Final = 10
@@ -63,6 +63,9 @@ _ALLOWED_AFTER: Final = {
 _NOT_TAKEN: Final = {"ADV"}
 # Fields of an entry that must be numbers, with so many digits; 0: any.
 _NUMBERS: Final = {"TransactionCode": 2, "ReceivingBank": 8, "Amount": 0}
+
+# More than any field has; a number of thousands of digits is none, and takes its time.
+_DIGITS_MAX: Final = 40
 
 Record = tuple[int, str, RecordFields]
 
@@ -137,9 +140,7 @@ def _elements(root: etree._Element) -> Iterator[Record]:
     for element in root.iter(etree.Element):
         kind = _OF_ELEMENTS.get(local_name(element))
         if kind is not None:
-            fields = {
-                local_name(child): (child.text or "").strip() for child in element.iterchildren(etree.Element)
-            }
+            fields = {local_name(child): text_of(child) for child in element.iterchildren(etree.Element)}
             yield element.sourceline or 0, kind, fields
 
 
@@ -243,10 +244,14 @@ def _compare(
 
 def _digits(fields: RecordFields, name: str) -> str:
     text = fields.get(name, "")
-    return str(int(text)) if text.isascii() and text.isdecimal() else ""
+    return str(int(text)) if _is_number(text) else ""
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX
 
 
 def _number(fields: RecordFields, name: str, digits: int, line: int) -> None:
     text = fields.get(name, "")
-    if not (text.isascii() and text.isdecimal()) or (digits and len(text) != digits):
+    if not _is_number(text) or (digits and len(text) != digits):
         raise UnreadableFileError(f"{text!r} is no number that can stand there", line=line, column=name)

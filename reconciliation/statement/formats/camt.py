@@ -14,7 +14,7 @@ from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
-from reconciliation.statement.formats.xml_text import local_name, refuse_doctype
+from reconciliation.statement.formats.xml_text import local_name, refuse_doctype, text_of
 from reconciliation.statement.values.amounts import paisa_of_decimal
 from reconciliation.statement.values.dates import DHAKA
 
@@ -23,6 +23,8 @@ _WHOLE = ("Stmt", "Rpt", "Ntfctn")
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = "CLBD"
 _YES = ("true", "1")
+# As the standard has it.
+_SEQUENCE_DIGITS = 18
 # The totals that a message may state, with the side of their entries.
 _SUMMARIES = {"TtlNtries": "", "TtlCdtNtries": "CRDT", "TtlDbtNtries": "DBIT"}
 _WORDS = {"": "amount", "CRDT": "credits", "DBIT": "debits"}
@@ -61,7 +63,14 @@ def _reports(content: bytes) -> Iterator[AccountStatement]:
     report_count = 0
     ordinal = 0
     events = etree.iterparse(
-        BytesIO(content), events=("end",), resolve_entities=False, no_network=True, load_dtd=False
+        BytesIO(content),
+        events=("end",),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        # A text ends where a comment begins.
+        remove_comments=True,
+        remove_pis=True,
     )
     for _, element in events:
         name = local_name(element)
@@ -71,6 +80,7 @@ def _reports(content: bytes) -> Iterator[AccountStatement]:
             _take_summary(gathered, element)
         elif name == "Ntry":
             ordinal += 1
+            _refuse_outside(element)
             gathered.sides.append(_text(element, "CdtDbtInd"))
             entry = _entry(element, ordinal)
             if entry is not None:
@@ -85,12 +95,19 @@ def _reports(content: bytes) -> Iterator[AccountStatement]:
         raise UnreadableFileError("no account report in the message")
 
 
+def _refuse_outside(entry: etree._Element) -> None:
+    """Refuse an entry that belongs to no account report; it would be lost, or counted for another one."""
+    parent = entry.getparent()
+    if parent is None or local_name(parent) not in _WHOLE:
+        raise UnreadableFileError("an entry outside a report", line=entry.sourceline, column="Ntry")
+
+
 def _report(element: etree._Element, gathered: _OpenReport) -> AccountStatement:
     number = _text(element, "ElctrncSeqNb") or _text(element, "LglSeqNb")
     return AccountStatement(
         identification=_text(element, "Id"),
         account=_text(element, "Acct/Id/Othr/Id") or _text(element, "Acct/Id/IBAN"),
-        sequence=int(number) if number.isdecimal() else None,
+        sequence=int(number) if number.isdecimal() and len(number) <= _SEQUENCE_DIGITS else None,
         opening=gathered.opening,
         closing=gathered.balances.get(_CLOSING),
         entries=tuple(gathered.entries),
@@ -118,7 +135,8 @@ def _checked_summary(gathered: _OpenReport) -> dict[str, str]:
         if total and is_whole and paisa_of_decimal(total) != summed:
             raise ControlTotalError(f"entries sum to {summed} paisa, the summary says {total}")
         if count and not side:
-            controls |= {"stated.rows": count}
+            # Not rows: an entry may be several of them, or none while it is not booked.
+            controls |= {"stated.entries": count, "counted.entries": str(entry_count)}
         if total and is_whole:
             controls |= {f"stated.{_WORDS[side]}": str(summed), f"counted.{_WORDS[side]}": str(summed)}
     return controls
@@ -165,8 +183,8 @@ def _entry(element: etree._Element, ordinal: int) -> StatementEntry | None:
 
 def _only_reference(element: etree._Element) -> str:
     """The reference of the payment or batch; of several details only one that they share is the entry's."""
-    batch = {_text_of(element_found) for element_found in element.iter("{*}PmtInfId")}
-    single = {_text_of(element_found) for element_found in element.iter("{*}EndToEndId")}
+    batch = {text_of(element_found) for element_found in element.iter("{*}PmtInfId")}
+    single = {text_of(element_found) for element_found in element.iter("{*}EndToEndId")}
     for references in (batch, single):
         if len(references) == 1:
             return references.pop()
@@ -230,7 +248,7 @@ def _signed(element: etree._Element, place: str) -> int:
 
 
 def _amount(element: etree._Element, place: str) -> int:
-    value = paisa_of_decimal(element.text or "")
+    value = paisa_of_decimal(text_of(element))
     if value is None or value < 0:
         raise UnreadableFileError(f"{place} has no amount in paisa", line=element.sourceline, column="Amt")
     return value
@@ -244,11 +262,11 @@ def _date(element: etree._Element, name: str) -> date | None:
         if not instant:
             return None
         moment = datetime.fromisoformat(instant)
-    except ValueError:
+        return moment.date() if moment.tzinfo is None else moment.astimezone(DHAKA).date()
+    except (ValueError, OverflowError):
         raise UnreadableFileError(
             f"{day or instant} is no date", line=element.sourceline, column=name
         ) from None
-    return moment.date() if moment.tzinfo is None else moment.astimezone(DHAKA).date()
 
 
 def _child(element: etree._Element, name: str) -> etree._Element:
@@ -260,7 +278,7 @@ def _child(element: etree._Element, name: str) -> etree._Element:
 
 def _text(element: etree._Element, path: str) -> str:
     target = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return "" if target is None else _text_of(target)
+    return "" if target is None else text_of(target)
 
 
 def _first_of(element: etree._Element, name: str) -> etree._Element | None:
@@ -269,11 +287,7 @@ def _first_of(element: etree._Element, name: str) -> etree._Element | None:
 
 def _first(element: etree._Element, name: str) -> str:
     target = _first_of(element, name)
-    return "" if target is None else _text_of(target)
-
-
-def _text_of(element: etree._Element) -> str:
-    return (element.text or "").strip()
+    return "" if target is None else text_of(target)
 
 
 def _free(element: etree._Element) -> None:

@@ -145,7 +145,7 @@ def _parsed(parts: PackedParts, name: str, receiver: SheetRows | SharedTexts) ->
             parser.Parse(chunk, False)  # noqa: FBT003 - that is how the parser is called
             yield
         parser.Parse(b"", True)  # noqa: FBT003
-    except expat.ExpatError as problem:
+    except (expat.ExpatError, LookupError, ValueError) as problem:  # the latter two: an unknown encoding
         raise UnreadableFileError(f"no well-formed XML in {name[:100]!r}: {problem}") from problem
     yield
 

@@ -44,6 +44,7 @@ class SheetRows:
         self._text: list[str] | None = None
         self._value, self._letters = "", 0
         self._phonetic = False
+        self._is_in_row, self._is_in_cell, self._has_value = False, False, False
 
     def handlers(self) -> tuple[Callable[..., None], Callable[..., None], Callable[[str], None]]:
         """What a parser calls: at the start of an element, at its end, and with text."""
@@ -61,7 +62,7 @@ class SheetRows:
             case "c":
                 self._begin_cell(attributes)
             case "v":
-                self._text = []
+                self._begin_value()
             case "t":
                 if self._type == "inlineStr" and not self._phonetic:
                     self._text = []
@@ -75,6 +76,7 @@ class SheetRows:
     def _end(self, name: str) -> None:
         match name.rpartition(":")[2] if ":" in name else name:
             case "c":
+                self._is_in_cell = False
                 if self._value:
                     self._end_cell()
             case "v" | "t":
@@ -82,6 +84,7 @@ class SheetRows:
                     self._value += "".join(self._text)
                     self._text = None
             case "row":
+                self._is_in_row = False
                 self._end_row()
             case "rPh":
                 self._phonetic = False
@@ -97,6 +100,8 @@ class SheetRows:
             raise self._refusal(f"a cell of more than {TEXT_MAX} letters")
 
     def _begin_row(self, number: str) -> None:
+        if self._is_in_row:
+            raise self._refusal(f"row {number[:20]!r} stands inside another row")
         line = self._line + 1 if not number else int(number) if _is_count(number) else 0
         if not self._line < line <= ROWS_MAX:
             raise UnreadableFileError(
@@ -105,6 +110,7 @@ class SheetRows:
             )
         self._line, self._line_text = line, str(line)
         self._cells, self._is_number, self._column = [], [], -1
+        self._is_in_row = True
 
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
         self._cells_left -= 1
@@ -112,11 +118,17 @@ class SheetRows:
             raise self._refusal(f"more than {self._cells_max} cells")
         reference = attributes.get("r")
         column = self._column + 1 if reference is None else self._column_of(reference)
-        if column <= self._column or self._line == 0:
+        if column <= self._column or self._is_in_cell or not self._is_in_row:
             raise self._refusal(f"cell {str(reference)[:20]!r} stands where no cell can follow")
         self._column = column
         self._type, self._style = attributes.get("t", "n"), attributes.get("s", "")
         self._value, self._letters, self._phonetic = "", 0, False
+        self._is_in_cell, self._has_value = True, False
+
+    def _begin_value(self) -> None:
+        if self._has_value:
+            raise self._refusal("a cell with two values")
+        self._text, self._has_value = [], True
 
     def _column_of(self, reference: str) -> int:
         """The column of an address, counted from 0; its row must be the one that it stands in."""

@@ -29,11 +29,27 @@ def parse_xml(stream: IO[bytes]) -> etree._Element:
     """
     content = stream.read()
     refuse_doctype(content)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
     try:
         return etree.fromstring(content, parser)
     except etree.XMLSyntaxError as problem:
         raise UnreadableFileError(f"no well-formed XML: {problem.msg}", line=problem.lineno) from problem
+
+
+def text_of(element: etree._Element) -> str:
+    """The text of an element, without the spaces around it; empty where it holds elements alone.
+
+    Raises:
+        UnreadableFileError: text and elements are mixed in it, so that its text would be read in part.
+    """
+    texts = (element.text, *(child.tail for child in element))
+    if len(element) and any((text or "").strip() for text in texts):
+        raise UnreadableFileError(
+            "text and elements are mixed", line=element.sourceline, column=local_name(element)
+        )
+    return (element.text or "").strip()
 
 
 def local_name(element: etree._Element) -> str:

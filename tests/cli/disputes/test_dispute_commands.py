@@ -148,3 +148,5 @@ def test_a_file_of_notices_is_recorded_once_and_its_money_waits_for_a_second_per
     assert unknown.code == 1
     assert f"line 2: dispute: bkash has told of none of the name {name}9" in unknown.err
     assert unknown.out.splitlines()[2].endswith("evidence is due on 2026-12-15")
+    told.write_text("\n".join((lines[0], f"{name},won,,,,,,")))
+    assert "notices.csv: line 2, word: missing" in ekpay(*words, **FIRST).err

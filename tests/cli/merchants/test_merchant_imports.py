@@ -145,14 +145,14 @@ def test_every_wrong_cell_is_named_and_nothing_is_taken(
     done = taken(ekpay, path, by, tmp_path / "keys.csv")
 
     assert done.code == 1
-    assert [line.removeprefix("ekpay: ") for line in done.err.splitlines()] == [
+    assert [line.removeprefix("ekpay: unions.csv: ") for line in done.err.splitlines()] == [
         "line 3, networks: at least one network, and none that is everybody's",
         "line 3, refund_limit: not taka with at most two decimals, such as 1250.50",
         "line 4, mer_reg_id: the same as in line 2",
         "line 4, name_bn: is missing",
         "line 5, mer_reg_id: not <3 letters district>_<3 letters upazila>_<union>_up in small letters",
         f"line 6, mer_reg_id: of another upazila than {upazila}",
-        "nothing was taken over",
+        "ekpay: nothing was taken over",
     ]
     assert upazila not in ekpay("merchants", "list", "--json").out
     assert not (tmp_path / "keys.csv").exists()
@@ -168,8 +168,8 @@ def test_a_merchant_that_stands_with_other_content_keeps_the_whole_file_out(
     done = taken(ekpay, path, by, tmp_path / "second.csv")
 
     assert rehearsed.code == done.code == 1
-    wrong = "ekpay: line 3, networks: stands already, and is another there\nekpay: nothing was taken over\n"
-    assert rehearsed.err == done.err == wrong
+    wrong = "ekpay: unions.csv: line 3, networks: stands already, and is another there\n"
+    assert rehearsed.err == done.err == f"{wrong}ekpay: nothing was taken over\n"
     assert f"{upazila}_sakoa_up" not in ekpay("merchants", "list", "--json").out
 
 
@@ -233,7 +233,7 @@ def test_a_file_that_cannot_be_read_says_where(
     path.write_bytes(content)
     done = ekpay("merchants", "payees", "import", "nobody", str(path), "--by", by, **WRITES)
     assert done.code == 1
-    assert f"ekpay: {why}" in done.err
+    assert f"ekpay: payees.csv: {why}" in done.err
     assert done.err.endswith("nothing was taken over\n")
 
 

@@ -58,19 +58,21 @@ def test_a_bill_that_nobody_answers_for_is_a_line_with_a_reason(ekpay: Ekpay, tm
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "bill_no\n092512345678\n",
-        "",
-        "biller,bill_no\ndesco_postpaid,1,2,3\n",
-        'biller,bill_no\ndesco_postpaid,"unfinished\n',
+        ("bill_no\n092512345678\n", "line 1: no column biller"),
+        ("", "line 1: no column biller"),
+        ("biller,bill_no\ndesco_postpaid,1,2,3\n", "line 2: more cells than headings"),
+        ('biller,bill_no\ndesco_postpaid,"unfinished\n', "no CSV in UTF-8"),
     ],
     ids=["no biller", "empty", "too many cells", "an open quote"],
 )
-def test_a_file_that_is_no_list_of_bills_is_refused_whole(ekpay: Ekpay, tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_list_of_bills_is_refused_whole(
+    ekpay: Ekpay, tmp_path: Path, text: str, why: str
+) -> None:
     done = ekpay("bills", "fetch", _file(tmp_path, text))
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("ekpay: The file is no list of bills")
+    assert done.err.startswith(f"ekpay: bills.csv: {why}")
 
 
 def test_a_list_in_another_encoding_is_refused(tmp_path: Path) -> None:

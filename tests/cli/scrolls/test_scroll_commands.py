@@ -121,8 +121,8 @@ def test_every_problem_is_named_by_its_line_without_what_stands_there(ekpay: Ekp
     done = load(ekpay, tmp_path, written(GOOD | {"amount": "485,5", "due_on": "17 March"}))
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines() == [
-        "ekpay: line 3: due_on: no date as YYYY-MM-DD",
-        "ekpay: line 3: amount: no taka with two decimals",
+        "ekpay: bills.csv: line 3: due_on: no date as YYYY-MM-DD",
+        "ekpay: bills.csv: line 3: amount: no taka with two decimals",
         "ekpay: nothing was taken over",
     ]
 

@@ -154,7 +154,9 @@ async def test_a_banks_answer_is_taken_in(typed: Typed, stage: Stage, tmp_path: 
     assert "rejected" in found.output
     assert "1 instructions and 0 credits moved on" in found.output
     file.write_bytes(b"<Document/>")
-    assert (await typed("answer", str(file), *TWO_PERSONS)).exit_code == 1
+    refused = await typed("answer", str(file), *TWO_PERSONS)
+    assert refused.exit_code == 1
+    assert "answer.xml: no status report in the message" in refused.output
 
 
 async def test_what_a_bank_rejected_and_executed_is_red_until_two_persons_decide(

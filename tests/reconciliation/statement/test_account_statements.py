@@ -169,7 +169,7 @@ SUMMED = report("Ntfctn", SUMMARY + CREDIT + booked("11.50", "DBIT"))
 def test_the_sums_of_each_side_are_kept() -> None:
     controls = reading(SUMMED, "camt054").controls
     assert {name: text for name, text in controls.items() if name.startswith("stated.")} == {
-        "stated.rows": "2",
+        "stated.entries": "2",
         "stated.amount": "151150",
         "stated.credits": "150000",
         "stated.debits": "1150",
@@ -352,3 +352,9 @@ def test_a_field_that_is_none_is_refused_with_its_line(found: str, instead: str,
 def test_a_layout_of_statements_names_its_account(container: str) -> None:
     with pytest.raises(ValidationError, match=r"statement\.account"):
         layout(container, account="")
+
+
+def test_a_file_that_may_have_several_statements_has_one_at_least() -> None:
+    for content in (b"x:20:S1\n", b":201E5:20:S1\n", b"{1:}\n:25:A1 :20:"):
+        with pytest.raises(ControlTotalError, match="0 account statements where one must be"):
+            reading(content, "mt940", several=True)

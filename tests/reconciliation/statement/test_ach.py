@@ -16,35 +16,16 @@ from reconciliation.statement.reader import read_file
 from tests.reconciliation.settlement.sample_lines import BREB, DESCO, REGISTRY, instruction
 from tests.reconciliation.statement.clearing_files import FILLER, Ach, ach_lines
 from tests.reconciliation.statement.clearing_files import ach as ach_file
+from tests.reconciliation.statement.clearing_layouts import ACH_LAYOUT, ach_layout
 
 SUN = date(2026, 4, 5)
 PAID, TAKEN = Ach(), Ach("27", "99226002", 30_000, "EKF2", 2)
 RETURNED = Ach("21", "99426004", 5_000, "EKF3", 3, reason="R03")
 FILE = ach_file([PAID, TAKEN], [RETURNED])
-LAYOUT = """
-institution = "beftn_in"
-code = "BEFTN"
-version = "1"
-kind = "delivery"
-container = "ach"
-extension = "ach"
-amounts = { unit = "paisa", signed_by_event = ["gross"] }
-time = { columns = ["EffectiveEntryDate"], form = "date", pattern = "%y%m%d" }
-status = { columns = ["ReturnReason"], words = { "" = "success" }, otherwise = "failed" }
-fields = { ours = "IndividualId", theirs = "TraceNumber", gross = "Amount" }
-[events]
-by = "word"
-columns = ["TransactionCode"]
-words = { 22 = "payment", 32 = "payment", 21 = "payment", 27 = "back" }
-"""
-
-
-def layout(container: str = "ach") -> Layout:
-    return Layout.model_validate({**tomllib.loads(LAYOUT), "container": container})
 
 
 def test_entries_and_returns_become_rows() -> None:
-    told = read_file(FILE, layout(), "beftn_in_x", SUN)
+    told = read_file(FILE, ach_layout(), "beftn_in_x", SUN)
     assert told.rows.select("ours", "theirs", "direction", "status", "gross").rows() == [
         ("EKF1", "990260000000001", BRINGS, SUCCESS, 100_000),
         ("EKF2", "990260000000002", TAKES_BACK, SUCCESS, -30_000),
@@ -56,7 +37,7 @@ def test_entries_and_returns_become_rows() -> None:
 
 
 def test_what_was_stated_and_counted_is_told() -> None:
-    controls = read_file(FILE, layout(), "beftn_in_x", SUN).controls
+    controls = read_file(FILE, ach_layout(), "beftn_in_x", SUN).controls
     told = {name: controls[f"stated.{name}"] for name in ("records", "hash", "debits", "credits", "batches")}
     assert told == {
         "records": "4",
@@ -179,7 +160,7 @@ def test_the_batch_that_settlement_writes_is_read_with_the_same_totals() -> None
     assert read_.controls["stated.records"] == str(totals.records)
     assert read_.controls["stated.hash"] == str(totals.hash_total)
     assert read_.controls["stated.credits"] == str(totals.amount)
-    rows = read_file(EFT, layout("beftn"), "beftn_in_x", SUN).rows
+    rows = read_file(EFT, ach_layout("beftn"), "beftn_in_x", SUN).rows
     assert sorted(rows["gross"]) == [10_000_000, 12_345_605]
     assert set(rows["theirs"]) == {"990260000000001", "990260000000002"}
 
@@ -202,6 +183,33 @@ def test_a_broken_batch_of_xml_is_refused(content: bytes, said: str) -> None:
 
 def test_cells_of_a_clearing_record_are_fixed() -> None:
     with pytest.raises(ValueError, match="are fixed"):
-        Layout.model_validate({**tomllib.loads(LAYOUT), "row": {"columns": ["Amount"]}})
+        Layout.model_validate({**tomllib.loads(ACH_LAYOUT), "row": {"columns": ["Amount"]}})
     with pytest.raises(ValueError, match="no column of the row: Sum"):
-        Layout.model_validate(tomllib.loads(LAYOUT.replace('"Amount"', '"Sum"')))
+        Layout.model_validate(tomllib.loads(ACH_LAYOUT.replace('"Amount"', '"Sum"')))
+
+
+def test_a_field_of_xml_is_not_read_up_to_an_element_inside_it() -> None:
+    batch = beftn.batch([instruction(DESCO, 10_000_000)], REGISTRY.debtor, datetime(2026, 4, 5, tzinfo=UTC))
+    with pytest.raises(UnreadableFileError, match=r"column IndividualId: text and elements"):
+        ach.read_xml(batch.replace(b"<IndividualId>", b"<IndividualId>EK<x/>", 1))
+    commented = batch.replace(b"<IndividualId>", b"<IndividualId>EK<!-- x -->", 1)
+    (entry,) = ach.read_xml(commented).batches[0].entries
+    assert entry.fields["IndividualId"].startswith("EK" + instruction(DESCO, 10_000_000).end_to_end_id[:3])
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "0" * 5_000 + "1", "9" * 41])
+@pytest.mark.parametrize(
+    "field",
+    ["Amount", "ReceivingBank", "EntryHash", "TotalCreditAmount", "EntryAddendaCount", "BatchCount"],
+)
+def test_a_number_of_thousands_of_digits_refuses_the_file(field: str, digits: str) -> None:
+    batch = beftn.batch([instruction(DESCO, 10_000_000)], REGISTRY.debtor, datetime(2026, 4, 5, tzinfo=UTC))
+    head, tag, rest = batch.partition(f"<{field}>".encode())
+    wrong = head + tag + digits.encode() + rest[rest.index(b"<") :]
+    with pytest.raises(UnreadableFileError) as caught:
+        ach.read_xml(wrong)
+    assert caught.value.column == field
+    assert len(str(caught.value)) < 600
+    if field != "BatchCount":
+        with pytest.raises(UnreadableFileError):
+            beftn.check_batch(wrong)

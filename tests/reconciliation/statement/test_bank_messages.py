@@ -170,3 +170,68 @@ def test_the_interim_report_is_read_too() -> None:
     (statement,) = mt940.read(mt942)
     assert [entry.amount for entry in statement.entries] == [500]
     assert (statement.opening, statement.closing) == (None, None)
+
+
+@pytest.mark.parametrize("inside", ["1<x/>500.00", "<x/>1500.00", "1500.00<x>1</x>"])
+def test_an_amount_is_not_read_up_to_an_element_inside_it(inside: str) -> None:
+    mixed = SAMPLE.replace(b">1500.00<", f">{inside}<".encode(), 1)
+    with pytest.raises(UnreadableFileError, match=r"line 1, column Amt: (text and elements|entry 1 has no)"):
+        camt.read(mixed)
+
+
+def test_a_reference_is_not_read_up_to_an_element_inside_it() -> None:
+    mixed = SAMPLE.replace(b"BKASH20260405<", b"BKASH<x/>20260405<")
+    with pytest.raises(UnreadableFileError, match="line 1, column EndToEndId: text and elements"):
+        camt.read(mixed)
+
+
+@pytest.mark.parametrize("inside", ["<!-- x -->", "<?x y?>", "<!-- x --><!-- y -->"])
+def test_a_comment_inside_an_amount_takes_nothing_from_it(inside: str) -> None:
+    for place in (b"00.00<", b".00<", b"0<"):
+        split = SAMPLE.replace(b">15" + b"00.00<", b">1500.00<".replace(place, inside.encode() + place), 1)
+        (statement,) = camt.read(split)
+        assert [entry.amount for entry in statement.entries] == [150_000, -2_000]
+
+
+def test_an_entry_outside_a_statement_is_not_lost() -> None:
+    entry = SAMPLE[SAMPLE.index(b"<Ntry>") : SAMPLE.index(b"</Ntry>") + 7]
+    for place in (b"</BkToCstmrStmt>", b"</Document>"):
+        with pytest.raises(UnreadableFileError, match="line 1, column Ntry: an entry outside"):
+            camt.read(SAMPLE.replace(place, entry + place))
+
+
+def test_an_entry_inside_an_entry_is_refused() -> None:
+    entry = SAMPLE[SAMPLE.index(b"<Ntry>") : SAMPLE.index(b"</Ntry>") + 7]
+    with pytest.raises(UnreadableFileError, match="line 1, column Ntry: an entry outside"):
+        camt.read(SAMPLE.replace(b"<NtryDtls>", entry + b"<NtryDtls>", 1))
+
+
+@pytest.mark.parametrize(
+    "balance",
+    [":60F:C261231BDT1000,00", ":62F:C261231BDT2199,50"],
+)
+@pytest.mark.parametrize("digits", ["1,0,0", "১২৩৪,৫০", "1000,0,", "²,00"])
+def test_a_balance_that_is_no_number_is_refused(balance: str, digits: str) -> None:
+    with pytest.raises(UnreadableFileError):
+        check_balances(mt940.read(MT940.replace(balance, balance[:15] + digits)))
+
+
+@pytest.mark.parametrize(
+    "instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:00-14:00", "x", "2026-02-30T"]
+)
+def test_an_instant_that_no_calendar_has_is_refused(instant: str) -> None:
+    wrong = SAMPLE.replace(b"<BookgDt><Dt>2026-04-05</Dt>", f"<BookgDt><DtTm>{instant}</DtTm>".encode(), 1)
+    with pytest.raises(UnreadableFileError, match=f"line 1, column BookgDt: {re.escape(instant)} is no date"):
+        camt.read(wrong)
+
+
+def test_a_number_of_a_statement_with_thousands_of_digits_is_none() -> None:
+    wrong = SAMPLE.replace(b"<ElctrncSeqNb>1<", b"<ElctrncSeqNb>" + b"9" * 5_000 + b"<")
+    assert camt.read(wrong)[0].sequence is None
+
+
+def test_a_count_of_thousands_of_digits_refuses_an_interim_report() -> None:
+    mt942 = f":20:S\n:25:A\n:28C:1/1\n:34F:BDT0,\n:90C:{'9' * 5_000}BDT5,00\n-\n"
+    with pytest.raises(UnreadableFileError) as caught:
+        mt940.read(mt942)
+    assert len(str(caught.value)) < 600

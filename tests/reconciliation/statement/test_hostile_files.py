@@ -63,6 +63,15 @@ def test_an_address_is_never_taken_as_a_size(address: str, line: int, words: str
         (b'<row r="2"', b'<row r="x"', "stands behind row 1"),
         (b't="s"><v>10</v>', b't="s"><v>99</v>', "no shared text '99'"),
         (b't="s"><v>10</v>', b't="s"><v>-1</v>', "no shared text '-1'"),
+        (b'<row r="2"', b'<row r="2"><row r="3"/></row><row r="2"', "row '3' stands inside another row"),
+        (b'<c r="B2"', b'<row r="3"></row><c r="B2"', "row '3' stands inside another row"),
+        (
+            b"</row></sheetData>",
+            b'</row><c r="K2"><v>1</v></c></sheetData>',
+            "stands where no cell can follow",
+        ),
+        (b'<c r="B2"', b'<c r="B2"><c r="C2"><v>1</v></c></c><c r="D2"', "stands where no cell can follow"),
+        (b"<v>10</v>", b"<v>1</v><v>0</v>", "a cell with two values"),
         (b"<sheetData>", b"<sheetData", "no well-formed XML"),
         (b"<worksheet", b'<!DOCTYPE w [<!ENTITY a "b">]><worksheet', "document type"),
     ],
@@ -135,3 +144,21 @@ def test_amounts_that_are_too_much_together_are_refused() -> None:
 )
 def test_what_is_no_workbook_is_refused(spoil: Callable[[bytes], bytes]) -> None:
     assert "no workbook that can be read" in str(refusal("nagad", spoil(BOOK)))
+
+
+@pytest.mark.parametrize("encoding", ["x", "UTF-7", "IBM500"])
+def test_a_sheet_in_an_encoding_that_nobody_knows_is_refused(encoding: str) -> None:
+    sheet = hostile.sheet_of(BOOK).partition(b"?>")[2]
+    declared = f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + sheet
+    with pytest.raises(UnreadableFileError):
+        reading("nagad", hostile.with_part(BOOK, {hostile.SHEET: declared}))
+
+
+def test_a_refusal_is_short_whatever_the_column_is_called() -> None:
+    headings = b"x" * 50_000 + b",b\r\n"
+    assert len(str(refusal("bkash", headings))) < 600
+
+
+def test_a_file_that_ends_before_its_first_line_has_no_line() -> None:
+    assert refusal("stmt_sonali", b"").line is None or refusal("stmt_sonali", b"").line == 1
+    assert UnreadableFileError("no XML", line=0).line is None

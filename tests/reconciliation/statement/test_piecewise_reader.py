@@ -227,3 +227,15 @@ def test_digests_of_single_lines_are_those_of_the_whole_file(
     for ordinals in ([], [1], [9], [2, 3, 7], list(range(1, 10))):
         wanted = rows.filter(pl.col("ordinal").is_in(ordinals))["raw_hash"].to_list()
         assert hashes.hashes_at(BytesIO(content), used, ordinals).to_list() == wanted
+
+
+@pytest.mark.parametrize("place", ["headings", "trailer"])
+def test_letters_that_are_none_beside_the_body_refuse_the_file_with_their_place(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [UPAY, *['T1,R1,wallet,2026-04-05 10:00:00,"1,234.50",0.50,1234.00,success'] * 3, "TOTAL,3"]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    wrong = b"\xef" + content if place == "headings" else content[:-3] + b"\xef" + content[-2:]
+    by_lines, pieces = both(wrong, layout("upay"), monkeypatch)
+    assert by_lines == pieces
+    assert f"byte {wrong.index(0xEF)} is not utf-8" in str(by_lines)

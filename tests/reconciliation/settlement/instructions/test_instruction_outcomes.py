@@ -191,7 +191,6 @@ TRANSFERS = (
     "<TxInfAndSts><OrgnlTxId>E2</OrgnlTxId><TxSts>ACSC</TxSts>"
     "<StsRsnInf><Rsn><Prtry>SETL</Prtry></Rsn></StsRsnInf></TxInfAndSts>"
     "<TxInfAndSts><OrgnlInstrId>E3</OrgnlInstrId><TxSts>NEWS</TxSts></TxInfAndSts>"
-    "<TxInfAndSts><TxSts>ACSC</TxSts></TxInfAndSts>"
 )
 GROUP = f"<OrgnlGrpInfAndSts><OrgnlMsgId>{MESSAGE}</OrgnlMsgId>"
 
