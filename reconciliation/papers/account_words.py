@@ -16,6 +16,7 @@ ACCOUNT_WORDS: Mapping[str, BilingualText] = {
     "commission_payable": BilingualText("commission owed", "দেয় কমিশন"),
     "clearing": BilingualText("instructed, not booked by the bank", "নির্দেশিত, ব্যাংকে এখনো লেখা হয়নি"),
     "withdrawal_due": BilingualText("withdrawn, due to a partner", "অংশীদারকে দেয় উত্তোলন"),
+    "own_funds": BilingualText("paid in by our owners", "মালিকদের দেওয়া মূলধন"),
     "receivable": BilingualText("owed to us", "আমাদের পাওনা"),
     "disputed": BilingualText("held back in disputes", "বিরোধে আটকা টাকা"),
     "settlement_bank": BilingualText("our settlement bank", "আমাদের নিষ্পত্তি ব্যাংক হিসাব"),

@@ -46,6 +46,7 @@ CHART = MappingProxyType(
         "commission_payable": AccountKind.LIABILITY,
         "clearing": AccountKind.LIABILITY,
         "withdrawal_due": AccountKind.LIABILITY,
+        "own_funds": AccountKind.LIABILITY,
         "receivable": AccountKind.ASSET,
         "disputed": AccountKind.ASSET,
         "settlement_bank": AccountKind.ASSET,
