@@ -89,6 +89,11 @@ class DayEvidence:
             contradictions += provider.comparison.contradictions
         return DemoCauses(contradictions, self.payers.experience.payments, self.standing_breaks)
 
+    @property
+    def tried_bills(self) -> frozenset[str]:
+        """The number of every bill that a payment of ours names."""
+        return frozenset(line["bill_number"] for line in self.exported if line["bill_number"])
+
     def review_at(self, biller: str) -> Row:
         """A payment from a prefund in review because its biller says another amount.
 
@@ -137,7 +142,9 @@ async def open_doors(
         of_the_day, of_the_wire, held = await asyncio.gather(
             _decide_day(desk, evidence),
             _decide_waiting(desk, waiting),
-            take_held_money(desk, stage, billers.admin_clients[DescoAdminClient.biller]),
+            take_held_money(
+                desk, stage, billers.admin_clients[DescoAdminClient.biller], evidence.tried_bills
+            ),
         )
     alarms = await _left_alarms(desk, evidence.causes())
     return DoorsOutcome([*of_the_wire, held, *of_the_day], alarms, time.monotonic() - began_at)

@@ -1,6 +1,7 @@
 """Money that a connector holds for its risk: a payer pays, and two persons take what is held."""
 
 import asyncio
+from collections.abc import Collection
 from uuid import UUID
 
 from sandbox.billers.desco.wire import taka
@@ -11,20 +12,22 @@ from sandbox.callers.payer.payer import Payer, pay
 from sandbox.kit.provider.magic_numbers import Payers
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.providers.sslcommerz.institutions import OWN_KINDS, SSLCOMMERZ
-from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, by_own_names
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, Payable, by_own_names
 from sandbox.rehearsals.demo.deciding.finance_desk import DecisionRequest, FinanceDesk, NothingWaitsError
 from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor, decided
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.rest_shop import create_shop
 
 _RISKY = "risky"
-# One that nobody has set a fault for.
-_UNPAID_SEEN = 50
 _POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 90.0
 
 
-async def take_held_money(desk: FinanceDesk, stage: Stage, biller: BillerAdminClient) -> PlayedDoor:
+async def take_held_money(
+    desk: FinanceDesk, stage: Stage, biller: BillerAdminClient, tried_bills: Collection[str]
+) -> PlayedDoor:
     """The connector's risk desk releases by telephone what it holds: the bill is paid with it.
+
+    No payment has tried the bill: one of `tried_bills` may wait for people, or have a fault set for it.
 
     Raises:
         NothingWaitsError: nothing is held, or the bill is not paid after all.
@@ -35,7 +38,7 @@ async def take_held_money(desk: FinanceDesk, stage: Stage, biller: BillerAdminCl
         ApiClient(stage.setting.switch_address, shop.key) as client,
     ):
         key = new_key()
-        bill = (await biller.payables(_UNPAID_SEEN))[-1]
+        bill = await _untried_bill(biller, tried_bills)
         parameters = by_own_names(biller.parameters, bill.named[0])
         order = ApiOrder(bill.biller, parameters, bill.amount_paisa, page.url(key), SSLCOMMERZ)
         payment = (await client.create(order, key)).payment
@@ -51,6 +54,13 @@ async def take_held_money(desk: FinanceDesk, stage: Stage, biller: BillerAdminCl
         await _until_paid(client, payment)
     waited = f"payment {payment_id}, {taka(payment.total)} taka: {SSLCOMMERZ} holds its money for its risk"
     return PlayedDoor("money that a connector holds", waited, [act, "The bill was paid with it."])
+
+
+async def _untried_bill(biller: BillerAdminClient, tried_bills: Collection[str]) -> Payable:
+    for bill in await biller.payables(len(tried_bills) + 1):
+        if bill.target not in tried_bills:
+            return bill
+    raise NothingWaitsError(f"{biller.name} has no unpaid bill that nobody has tried")
 
 
 def _risky_payer() -> str:
