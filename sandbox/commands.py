@@ -36,6 +36,7 @@ from sandbox.registry import (
     read_ports,
     serve_together,
 )
+from sandbox.rehearsals.day.bank_command import bank
 from sandbox.rehearsals.day.commands import statements
 from sandbox.rehearsals.demo.collecting.single_collection import SingleCollectionRequest as CollectWish
 from sandbox.rehearsals.demo.collecting.single_collection import collect_once
@@ -60,6 +61,7 @@ app.command()(proxy_commands.proxy)
 app.command()(payer_commands.payer)
 app.command()(month)
 app.command()(statements)
+app.command()(bank)
 app.command()(ekshop_commands.ekshop)
 app.command()(ekshop_commands.shop_order)
 app.command()(ekshop_day)

@@ -79,6 +79,7 @@ async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
     assert names_in(tmp_path) == ["outcome.json"]
     assert_that_every_provider_was_paid(payers)
     assert_that_the_night_found_what_was_wrong(told["night"])
+    assert_that_payees_were_paid_to_the_paisa(told["night"]["payouts"])
     assert_that_people_decided_what_waits(told["doors"])
 
 
@@ -97,6 +98,20 @@ def assert_that_the_night_found_what_was_wrong(night: dict[str, Any]) -> None:
     assert len(night["nights"]) >= 4
     assert night["files"] > 200
     assert night["reports"]
+
+
+def assert_that_payees_were_paid_to_the_paisa(payouts: dict[str, Any]) -> None:
+    """The bank was odd in each of its ways, and what came in has left by its own book, or is held."""
+    assert payouts["faults"] == []
+    for line in (payouts, *payouts["payees"]):
+        assert line["came_paisa"] == line["paid_paisa"] + line["held_paisa"]
+    assert payouts["paid_paisa"] > payouts["held_paisa"] >= 0
+    assert all(line["why"] for line in payouts["payees"] if line["held_paisa"])
+    assert [len(payouts[fate]) for fate in ("rejected", "returned", "late")] == [1, 1, 1]
+    assert payouts["orders"][0]["payees"] > len(payouts["payees"]) // 2
+    assert len(payouts["orders"]) >= 3
+    assert payouts["bank_paisa"] == payouts["statement_paisa"]
+    assert (payouts["cover_paisa"] >= 0, payouts["unidentified_lines"]) == (True, 0)
 
 
 def assert_that_every_provider_was_paid(payers: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """The statements of the banks on whose accounts connectors pay (docs/protocols/reconciliation-month.md).
 
 Each connector pays all its files of one payout date in one credit, less the charge of the bank. The credit is
-the amount of the correct file, even if an error was injected into that file.
+the amount of the correct file, even if an error was injected into that file. What persons and our
+instructions move on our own account stands on its statement too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from sandbox.rehearsals.day.bank_transfers import OWN_BANK, noted_transfers
 from sandbox.rehearsals.day.injected_errors import InjectedError, InjectionRequest, NothingToInjectError
 from sandbox.rehearsals.day.institutions import BANKS, INSTITUTIONS
+from sandbox.rehearsals.day.payout_bank import bank_reference, movements_of
 from sandbox.rehearsals.day.plan import file_key
 from sandbox.rehearsals.day.state import DayState, DepositedFile
 from sandbox.rehearsals.month.files.bank_statements import WRITERS, Entry, Statement
@@ -91,12 +93,15 @@ class BankAccounts:
                 yield Entry(paisa - charge, charge, batch, self._name(bank))
 
     def _transfers(self, bank: MonthInstitution, day: int) -> Iterator[Entry]:
-        """What persons have moved through our account since the last statement."""
+        """What persons and our instructions have moved on our account since the last statement."""
         if bank.id != OWN_BANK:
             return
         before = self.state.statements.get(bank.id)
-        for transfer in noted_transfers(self.state_folder, None if before is None else before[2], day):
+        after = None if before is None else before[2]
+        for transfer in noted_transfers(self.state_folder, after, day):
             yield Entry(transfer.paisa, 0, "", transfer.reference)
+        for payout, paisa in movements_of(self.state_folder, after, day):
+            yield Entry(paisa, 0, payout.reference, bank_reference(payout, paisa))
 
     def _inject_errors(
         self, bank: MonthInstitution, day: int, entries: list[Entry], requests: Sequence[InjectionRequest]

@@ -16,6 +16,7 @@ from sandbox.kit.tcp_ports import free_port, is_port_free
 from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
 from sandbox.rehearsals.day.injected_errors import NothingToInjectError
 from sandbox.rehearsals.day.movement_queries import InstitutionUnavailableError
+from sandbox.rehearsals.day.payment_files import MalformedPaymentFileError
 from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
 from sandbox.rehearsals.demo.deciding.finance_desk import NothingWaitsError
@@ -69,7 +70,7 @@ EXPECTED_ERRORS = (
     PartiesUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError,
     NoBillsLeftError, UnlistedBillersError,
     NothingToInjectError, NothingWaitsError, UnknownSectionError,
-    NotReadyError, SwitchSilentError, CommandFailedError, CommandMissingError,
+    MalformedPaymentFileError, NotReadyError, SwitchSilentError, CommandFailedError, CommandMissingError,
 )  # fmt: skip
 
 

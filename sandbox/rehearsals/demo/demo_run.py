@@ -40,6 +40,7 @@ from sandbox.rehearsals.demo.paying import notification_endpoint as mailbox
 from sandbox.rehearsals.demo.paying.load import DemoBillers, PartnerLoad
 from sandbox.rehearsals.demo.paying.network_faults import NetworkFaults
 from sandbox.rehearsals.demo.paying.notification_endpoint import NotificationEndpoint
+from sandbox.rehearsals.demo.paying.own_capital import pay_in_capital
 from sandbox.rehearsals.demo.paying.partner import PartnerSide
 from sandbox.rehearsals.demo.paying.partner_prefunds import fill_prefunds
 from sandbox.rehearsals.demo.paying.script import PartnerOrder, PartnerPlan, Scene, write_script
@@ -272,6 +273,7 @@ async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: i
     )
     topped_up = await fill_prefunds(stage.tool, billers.admin_clients, parties, scenes)
     deposits = await fill_deposits(stage.tool, parties)
+    await pay_in_capital(stage.tool, parties, sum(deposits.values()))
     orders = write_payer_script(payer_plan, collected)
     return _Opening(parties, scenes, orders, providers, missing, topped_up, dead_token, deposits)
 

@@ -84,13 +84,13 @@ class EkpayCommand:
         """
         return json.loads(await self.run(*arguments, **secrets))
 
-    async def read_answer(self, *arguments: str) -> tuple[bool, Any]:
+    async def read_answer(self, *arguments: str, **secrets: str) -> tuple[bool, Any]:
         """Run a command that prints JSON and answers with its exit code too: whether it was 0, and the value.
 
         Raises:
             CommandFailedError: it printed no JSON.
         """
-        code, output, complaint = await self._run_to_end(arguments, {})
+        code, output, complaint = await self._run_to_end(arguments, secrets)
         try:
             return code == 0, json.loads(output)
         except ValueError:

@@ -89,8 +89,9 @@ class DayEvidence:
             contradictions += provider.comparison.contradictions
         return DemoCauses(contradictions, self.payers.experience.payments, self.standing_breaks)
 
-    def bill_numbers(self) -> frozenset[str]:
-        """The number of every bill that a payment is about."""
+    @property
+    def tried_bills(self) -> frozenset[str]:
+        """The number of every bill that a payment of ours names."""
         return frozenset(line["bill_number"] for line in self.exported if line["bill_number"])
 
     def review_at(self, biller: str) -> Row:
@@ -142,7 +143,7 @@ async def open_doors(
             _decide_day(desk, evidence),
             _decide_waiting(desk, waiting),
             take_held_money(
-                desk, stage, billers.admin_clients[DescoAdminClient.biller], evidence.bill_numbers()
+                desk, stage, billers.admin_clients[DescoAdminClient.biller], evidence.tried_bills
             ),
         )
     alarms = await _left_alarms(desk, evidence.causes())

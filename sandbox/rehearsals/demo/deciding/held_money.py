@@ -12,25 +12,22 @@ from sandbox.callers.payer.payer import Payer, pay
 from sandbox.kit.provider.magic_numbers import Payers
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.providers.sslcommerz.institutions import OWN_KINDS, SSLCOMMERZ
-from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, by_own_names
+from sandbox.rehearsals.demo.admin_clients.admin_client import BillerAdminClient, Payable, by_own_names
 from sandbox.rehearsals.demo.deciding.finance_desk import DecisionRequest, FinanceDesk, NothingWaitsError
 from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor, decided
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.rest_shop import create_shop
 
 _RISKY = "risky"
-# One that nobody has set a fault for.
-_UNPAID_SEEN = 50
 _POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 90.0
 
 
 async def take_held_money(
-    desk: FinanceDesk, stage: Stage, biller: BillerAdminClient, known_bills: Collection[str]
+    desk: FinanceDesk, stage: Stage, biller: BillerAdminClient, tried_bills: Collection[str]
 ) -> PlayedDoor:
     """The connector's risk desk releases by telephone what it holds: the bill is paid with it.
 
-    It is none of the bills that payments of the day are about: one that its biller has as unpaid may be in
-    review here.
+    No payment has tried the bill: one of `tried_bills` may wait for people, or have a fault set for it.
 
     Raises:
         NothingWaitsError: nothing is held, or the bill is not paid after all.
@@ -41,10 +38,7 @@ async def take_held_money(
         ApiClient(stage.setting.switch_address, shop.key) as client,
     ):
         key = new_key()
-        unpaid = [bill for bill in await biller.payables(_UNPAID_SEEN) if bill.target not in known_bills]
-        if not unpaid:
-            raise NothingWaitsError(f"{biller.name} has no unpaid bill that nobody has tried to pay")
-        bill = unpaid[-1]
+        bill = await _untried_bill(biller, tried_bills)
         parameters = by_own_names(biller.parameters, bill.named[0])
         order = ApiOrder(bill.biller, parameters, bill.amount_paisa, page.url(key), SSLCOMMERZ)
         payment = (await client.create(order, key)).payment
@@ -60,6 +54,13 @@ async def take_held_money(
         await _until_paid(client, payment)
     waited = f"payment {payment_id}, {taka(payment.total)} taka: {SSLCOMMERZ} holds its money for its risk"
     return PlayedDoor("money that a connector holds", waited, [act, "The bill was paid with it."])
+
+
+async def _untried_bill(biller: BillerAdminClient, tried_bills: Collection[str]) -> Payable:
+    for bill in await biller.payables(len(tried_bills) + 1):
+        if bill.target not in tried_bills:
+            return bill
+    raise NothingWaitsError(f"{biller.name} has no unpaid bill that nobody has tried")
 
 
 def _risky_payer() -> str:

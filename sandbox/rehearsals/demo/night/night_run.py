@@ -18,9 +18,12 @@ from typing import Any
 from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.registry import InstitutionName
 from sandbox.rehearsals.day.bank_statements import payout_ends
-from sandbox.rehearsals.day.bank_transfers import state_folder
+from sandbox.rehearsals.day.bank_transfers import OWN_BANK, state_folder
 from sandbox.rehearsals.day.file_writer import Night, deposit_files
 from sandbox.rehearsals.day.injected_errors import InjectedError, InjectionRequest
+from sandbox.rehearsals.day.payout_bank import Fate
+from sandbox.rehearsals.demo.payouts.payout_desk import PayoutDesk, has_statement
+from sandbox.rehearsals.demo.payouts.payout_outcome import PayoutOutcome, payout_outcome
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.parties import Parties, Person, add_staff_member
@@ -84,6 +87,7 @@ class NightOutcome:
     closed: Sequence[date]
     waiting: Sequence[str]
     standing: Mapping[str, int]
+    payouts: PayoutOutcome
     positions: int = 0
     position_sum_paisa: int = 0
     cover_paisa: int = 0
@@ -92,9 +96,15 @@ class NightOutcome:
 
     @property
     def is_explained(self) -> bool:
-        """Whether all injected errors were found, there were enough of them, and no break is unexplained."""
+        """Whether all injected errors were found, no break is unexplained, and all payouts are proven."""
         is_whole = len({error.code for error in self.injected}) >= _CODES_MIN
-        return is_whole and not self.missed and not self.unexplained and self.position_sum_paisa == 0
+        return (
+            is_whole
+            and not self.missed
+            and not self.unexplained
+            and self.position_sum_paisa == 0
+            and self.payouts.is_proven
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +117,22 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Explanations:
-    """What explains breaks that nobody injected: reviews, and the references of `unpaid` tries."""
+    """What explains breaks that nobody injected: reviews, the references of `unpaid` tries, payouts.
+
+    `payouts` says what our bank has done with an instruction, by its reference.
+    """
 
     reviews: Sequence[Review]
     unpaid: frozenset[str]
+    payouts: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, item: _Row) -> str:
         """Why a break is right; empty where nothing explains it."""
         review = next((review for review in self.reviews if item["reference"] in review.names), None)
         if review is not None:
             return f"payment {review.payment} is in review"
+        if item["institution"] == OWN_BANK and item["reference"] in self.payouts:
+            return f"our bank's order is {self.payouts[item['reference']]}"
         is_answered = item["code"] == "UNKNOWN_OPEN" and item["state"] == "closed"
         if is_answered and item["reference"] in self.unpaid:
             return "its page was open at the cut-off and brought no money"
@@ -140,7 +156,7 @@ class _Nights:
     def tool(self) -> EkpayCommand:
         return self.stage.tool
 
-    async def deposit_files(self, night: date, requests: Sequence[InjectionRequest] = ()) -> None:
+    async def deposit_files(self, night: date, requests: Sequence[InjectionRequest]) -> None:
         """Deposit the files of every institution in the inbox."""
         home_folder = self.stage.setting.home_folder
         inbox = home_folder / "reconciliation" / "inbox"
@@ -155,6 +171,11 @@ class _Nights:
     async def run(self, night: date) -> None:
         """Reconcile a night; the exit code, which reports open breaks in most nights, is ignored."""
         await self.tool.read_answer("reconcile", "run", "--night", f"{night}", "--early", "--json")
+
+    async def end(self, night: date, requests: Sequence[InjectionRequest] = ()) -> None:
+        """Let the files of a night arrive, with the requested errors, and reconcile it."""
+        await self.deposit_files(night, requests)
+        await self.run(night)
 
     async def breaks(self, *states: str) -> list[_Row]:
         """The breaks in these states."""
@@ -218,6 +239,7 @@ async def run_nights(
     Raises:
         CommandFailedError: a command of the switch failed.
         InstitutionUnavailableError: a simulator does not answer.
+        MalformedPaymentFileError: the bank cannot read what we instruct.
         NothingToInjectError: the bank has no credit that could be short.
     """
     began_at, ended_on = time.monotonic(), dhaka_day(utc_now())
@@ -228,36 +250,48 @@ async def run_nights(
         seed,
         dict.fromkeys(institutions_of(exported), began_on),
     )
+    desk = PayoutDesk(stage, nights.staff[0], nights.staff[1], seed)
     days = _dates(began_on, ended_on)
     for day in days:
         with steps.step(f"ending {day}: statements of every institution, and the night"):
-            await nights.deposit_files(day, INJECTION_REQUESTS if day == ended_on else ())
-            await nights.run(day)
+            await nights.end(day, INJECTION_REQUESTS if day == ended_on else ())
             await nights.process_open_breaks()
             await nights.close(day)
-    first_payout = _first_payout(ended_on)
     later_nights = _dates(ended_on + timedelta(days=1), date_of(payout_ends(day_number(ended_on))))
+    await _end_later_nights(nights, desk, later_nights, steps)
+    with steps.step("paying out by two persons, until the bank has nothing of ours left to do"):
+        await desk.pay_out(later_nights[-1], nights.end)
+    with steps.step("settling, and comparing the breaks found with the injected errors"):
+        dates = (*days, *later_nights, *desk.nights)
+        return await _night_outcome(nights, desk, dates, exported, began_at)
+
+
+async def _end_later_nights(
+    nights: _Nights, desk: PayoutDesk, later_nights: Sequence[date], steps: ProgressSteps
+) -> None:
+    """The nights without payments; what their statements have is booked, also what connectors have paid."""
+    first_payout = _first_payout(later_nights[0] - timedelta(days=1))
     with steps.step(
         "the nights after it, until all files have arrived and are paid", total=len(later_nights)
     ) as step:
         for night in later_nights:
-            await nights.deposit_files(night, PAYOUT_INJECTION_REQUESTS if night == first_payout else ())
-            await nights.run(night)
+            await nights.end(night, PAYOUT_INJECTION_REQUESTS if night == first_payout else ())
+            if has_statement(night):
+                await desk.book_credits()
             step.advance()
-    with steps.step("settling, and comparing the breaks found with the injected errors"):
-        return await _night_outcome(nights, (*days, *later_nights), exported, began_at)
 
 
 async def _night_outcome(
-    nights: _Nights, dates: Sequence[date], exported: Sequence[_Row], began_at: float
+    nights: _Nights, desk: PayoutDesk, dates: Sequence[date], exported: Sequence[_Row], began_at: float
 ) -> NightOutcome:
     breaks, sheet, (_, cover) = await asyncio.gather(
         nights.breaks(*_STATES),
         nights.tool.read("settle", "positions", "--json"),
-        # The connectors' debts do not count as cover, so the result is negative on the evening of the day.
         nights.tool.read_answer("settle", "cover", "--json"),
     )
-    known = Explanations(tuple(reviews_of(exported)), frozenset(_unpaid_tries(exported)))
+    payouts = await payout_outcome(desk, sheet, cover, breaks, dates[0])
+    odd = {each.reference: each.fate for each in payouts.payouts if each.fate != Fate.PAID}
+    known = Explanations(tuple(reviews_of(exported)), frozenset(_unpaid_tries(exported)), odd)
     explained, missed, unexplained = _classified_breaks(nights.injected, breaks, known)
     return NightOutcome(
         nights=dates,
@@ -274,6 +308,7 @@ async def _night_outcome(
             for item in breaks
             if item["state"] in _STANDING and _break_text(item) not in unexplained
         ),
+        payouts=payouts,
         positions=len(sheet["positions"]),
         position_sum_paisa=sheet["sum"],
         cover_paisa=cover["strict"],

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from sandbox.billers.desco.wire import taka
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
+from sandbox.rehearsals.demo.payouts.report import payouts_json, show_payouts
 
 _LINES_MAX = 20
 
@@ -28,6 +29,7 @@ def night_json(night: NightOutcome) -> Mapping[str, object]:
         "positions": night.positions,
         "position_sum_paisa": night.position_sum_paisa,
         "cover_paisa": night.cover_paisa,
+        "payouts": payouts_json(night.payouts),
         "reports": [f"{path}" for path in night.reports],
         "seconds": round(night.seconds, 1),
     }
@@ -44,6 +46,7 @@ def show_night(night: NightOutcome, screen: Console) -> None:
         screen.print(f"UNEXPLAINED {line}", style="bold red")
     for line in night.decided:
         screen.print(f"Decided by two persons: {line}.")
+    show_payouts(night.payouts, screen)
     days = ", ".join(f"{day}" for day in night.closed)
     screen.print(
         f"{night.files} files and statements in {len(night.nights)} nights; closed by two persons: {days}. "

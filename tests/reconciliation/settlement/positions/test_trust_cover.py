@@ -36,6 +36,14 @@ def test_both_lines_with_the_accounts_behind_them() -> None:
     assert (found.deposits, found.shortfall, found.is_bank_negative) == ({"v": 800}, 0, False)
 
 
+def test_what_our_owners_have_paid_in_covers_what_belongs_to_others() -> None:
+    balances = {"settlement_bank": 300, "prefund:b:postpaid": 250, "own_funds": 100, "biller_deposit:u": 50}
+    assert (cover_of(balances).strict, cover_of(balances).owed_by_account) == (
+        50,
+        {"prefund:b:postpaid": 250},
+    )
+
+
 def test_a_negative_bank_account_is_said_as_such_with_what_to_book_first() -> None:
     found = cover_of({"settlement_bank": -150, "receivable:c": 200})
     assert (found.is_bank_negative, found.shortfall) == (True, 150)

@@ -43,6 +43,8 @@ from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.month.model.answer_key import Code as MonthCode
 from tests.sandbox.callers.client.stub_rest_v1 import PAYMENT, PAYMENT_ID, REFUND
+from tests.sandbox.rehearsals.demo.payouts.sample_payouts import BANK
+from tests.sandbox.rehearsals.demo.payouts.sample_payouts import OUTCOME as PAID
 
 # As much as must have gone wrong in files, and was found again.
 SEEDED = [InjectedError(code, "bkash", code.value, 0) for code in list(MonthCode)[:8]]
@@ -332,7 +334,7 @@ def proof_of(payers: PayerOutcome) -> DemoOutcome:
         comparison=Comparison([], []),
         audit=CLEAN,
         payers=payers,
-        night=NightOutcome([], 0, SEEDED, [], [], [], [], [], [], {}),
+        night=NightOutcome([], 0, SEEDED, [], [], [], [], [], [], {}, PAID),
         doors=DoorsOutcome(OPENED, []),
     )
 
@@ -350,6 +352,15 @@ def ended(outcome: DemoOutcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> 
     app.command()(commands.demo)
     result = CliRunner().invoke(app, ["--keep"])
     return result.exit_code, result.stdout
+
+
+async def test_a_day_whose_payouts_differ_by_a_paisa_ends_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = proof_of(await proven())
+    paid = replace(PAID, bank=replace(BANK, statement_paisa=BANK.statement_paisa + 1))
+    code, said = ended(replace(whole, night=replace(whole.night, payouts=paid)), monkeypatch, tmp_path)
+    assert (code, "UNPROVEN PAYOUT" in said, "NOT PROVEN" in said) == (1, True, True)
 
 
 async def test_a_day_that_is_explained_ends_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The payouts of a demo: two persons instruct the bank, and all books are compared."""
