@@ -116,7 +116,9 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
                 stage, opening.parties, proof.exported, steps, began_on=began_on, seed=plan.seed
             )
             with steps.step("deciding by two persons what waits, and explaining every open alarm"):
-                evidence = DayEvidence(proof.exported, proof.comparison, proof.payers, night.standing)
+                evidence = DayEvidence(
+                    proof.exported, proof.comparison, proof.payers, night.standing, night.payouts.unagreed
+                )
                 doors = await open_doors(stage, billers, opening.parties, evidence)
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")

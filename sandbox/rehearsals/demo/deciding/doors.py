@@ -75,19 +75,22 @@ class DoorsOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DayEvidence:
-    """What the day and its nights have found: our exported payments, contradictions, standing breaks."""
+    """What the day and its nights have found: exported payments, contradictions, breaks, unagreed payouts."""
 
     exported: Sequence[Row]
     comparison: Comparison
     payers: PayerOutcome
     standing_breaks: Mapping[str, int]
+    unagreed: Mapping[str, tuple[str, int]]
 
     def causes(self) -> DemoCauses:
         """What has made the day's alarms."""
         contradictions = [*self.comparison.contradictions]
         for provider in self.payers.providers:
             contradictions += provider.comparison.contradictions
-        return DemoCauses(contradictions, self.payers.experience.payments, self.standing_breaks)
+        return DemoCauses(
+            contradictions, self.payers.experience.payments, self.standing_breaks, self.unagreed
+        )
 
     @property
     def tried_bills(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from sandbox.rehearsals.demo.comparison.biller_books import Disagreement
 _OF_REVIEWS = frozenset({"amount_echo_mismatch", "collected_mismatch", "payment_in_review"})
 _OF_REFUNDS = frozenset({"refund_needs_a_person", "unexpected_money"})
 _OF_HOSTS = frozenset({"late_approval", "reversal_not_known", "reversal_not_confirmed"})
+_ENTRY = "entry "
 _HOST_COURSES = ("host_", "reversal_")
 # What the provider told was more than it moved, so it refuses to give that back.
 _REFUSED_GIVE_BACKS = frozenset({CollectionCourse.OTHER_AMOUNT, CollectionCourse.OTHER_CURRENCY})
@@ -37,6 +38,7 @@ class DemoCauses:
     """What the demo has done on purpose: contradictions that the books show, the courses of payers, breaks.
 
     `standing_breaks` counts, by institution, what the nights leave standing and the demo can explain.
+    `unagreed` is what connectors have paid out beyond what is agreed: connector and paisa by ledger entry.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class DemoCauses:
         contradictions: Iterable[Disagreement],
         payments: Mapping[str, CollectedPayment],
         standing_breaks: Mapping[str, int],
+        unagreed: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
         self._contradictions = {plain_id(each.subject): each.problem for each in contradictions}
         self._payments = {plain_id(name): collected for name, collected in payments.items()}
         self._standing_breaks = standing_breaks
+        self._unagreed = unagreed or {}
 
     def open_alarms(self, listed: Iterable[Mapping[str, Any]]) -> Sequence[OpenAlarm]:
         """The alarms of `ekpay alarms list --json`, each with its cause."""
@@ -56,7 +60,14 @@ class DemoCauses:
     def _cause_of(self, line: Mapping[str, Any]) -> str:
         if line["kind"] == "breaks_open":
             return self._breaks_cause(line["subject"].removeprefix("breaks "), line["facts"]["breaks"])
+        if line["kind"] == "money_in_suspense" and line["subject"].startswith(_ENTRY):
+            return self._suspense_cause(line["subject"].removeprefix(_ENTRY), line["amount"])
         return self._cause(line["kind"], line["payment_id"] or "")
+
+    def _suspense_cause(self, entry: str, paisa: int) -> str:
+        """An alarm about another amount than the payout has put there is not explained."""
+        connector, unagreed = self._unagreed.get(entry, ("", 0))
+        return f"{connector} has paid out more than is agreed with it" if unagreed == paisa and paisa else ""
 
     def _breaks_cause(self, institution: str, count: str) -> str:
         """An alarm that counts another number of breaks than the demo has caused is not explained."""

@@ -14,6 +14,7 @@ from sandbox.kit.biller.taka_text import paisa_of
 Row = Mapping[str, Any]
 
 _SETTLEMENT = "settlement_"
+_PAYOUT = "payout_received"
 _MERCHANT = "merchant"
 _UNDER_WAY = frozenset({"waiting", "missing"})
 _PAYEE_PARTS = 3
@@ -109,6 +110,17 @@ def reasons_of(sheet: Row, breaks: Iterable[Row]) -> Mapping[str, str]:
         if row["reason"]:
             reasons[f"{row['role']}:{row['party']}"] = row["reason"].replace("_", " ")
     return reasons
+
+
+def unagreed_payouts(ledger: Iterable[Row]) -> Mapping[str, tuple[str, int]]:
+    """What connectors have paid out beyond what is agreed: connector and paisa by the entry in suspense."""
+    found: dict[str, tuple[str, int]] = {}
+    for row in ledger:
+        kind, _, connector = row["account"].partition(":")
+        paisa = taka_paisa(row["credit"])
+        if kind == "suspense" and row["moment"] == _PAYOUT and paisa:
+            found[row["entry_id"]] = (connector, paisa)
+    return found
 
 
 def taka_paisa(text: str) -> int:

@@ -3,13 +3,19 @@
 import csv
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.rehearsals.day.payout_bank import ODD_FATES, BookedPayout, Fate
-from sandbox.rehearsals.demo.payouts.payee_books import PayeeLine, Row, payee_lines, reasons_of
+from sandbox.rehearsals.demo.payouts.payee_books import (
+    PayeeLine,
+    Row,
+    payee_lines,
+    reasons_of,
+    unagreed_payouts,
+)
 from sandbox.rehearsals.demo.payouts.payout_desk import PaidOrder, PayoutDesk
 from sandbox.rehearsals.month.model.days import day_number
 
@@ -31,12 +37,16 @@ class BankFigures:
 
 @dataclass(frozen=True, slots=True)
 class PayoutOutcome:
-    """What two persons instructed, what the bank made of it, and a line for each payee."""
+    """What two persons instructed, what the bank made of it, and a line for each payee.
+
+    `unagreed` is what connectors have paid out beyond what is agreed: connector and paisa by ledger entry.
+    """
 
     orders: Sequence[PaidOrder]
     payouts: Sequence[BookedPayout]
     payees: Sequence[PayeeLine]
     bank: BankFigures
+    unagreed: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def faults(self) -> Sequence[str]:
@@ -116,14 +126,15 @@ async def payout_outcome(
     assert setting.config is not None, "a demo has a configuration of its own"
     paid = desk.bank.paid_paisa(day_number(desk.nights[-1]))
     accounts, reasons = payees_by_account(setting.config / "settlement.toml"), reasons_of(sheet, breaks)
-    lines = payee_lines(read_ledger(folder), accounts, paid, desk.instructions, reasons)
+    ledger = read_ledger(folder)
+    lines = payee_lines(ledger, accounts, paid, desk.instructions, reasons)
     figures = BankFigures(
         cover["bank"],
         cover["bank_by_statement"],
         min(cover["strict"], cover["strict_by_statement"]),
         len(unidentified),
     )
-    return PayoutOutcome(desk.orders, desk.bank.payouts(), lines, figures)
+    return PayoutOutcome(desk.orders, desk.bank.payouts(), lines, figures, unagreed_payouts(ledger))
 
 
 def read_ledger(folder: Path) -> Sequence[Row]:

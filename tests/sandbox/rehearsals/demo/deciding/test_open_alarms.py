@@ -54,6 +54,18 @@ def test_a_refund_by_hand_is_explained_by_its_connector_or_its_course(
     assert bool(_cause(causes, _alarm("refund_needs_a_person"))) is is_explained
 
 
+@pytest.mark.parametrize(
+    ("entry", "paisa", "is_explained"),
+    [("e1", 500, True), ("e1", 501, False), ("e2", 500, False), ("e2", 0, False)],
+)
+def test_money_in_suspense_is_explained_by_a_payout_of_this_amount(
+    entry: str, paisa: int, *, is_explained: bool
+) -> None:
+    alarm = _alarm("money_in_suspense", None) | {"subject": f"entry {entry}", "amount": paisa}
+    cause = _cause(DemoCauses([], {}, {}, {"e1": ("bkash", 500)}), alarm)
+    assert cause == ("bkash has paid out more than is agreed with it" if is_explained else "")
+
+
 def test_a_host_is_explained_by_what_was_done_to_it() -> None:
     assert _cause(DemoCauses([], _paid(CollectionCourse.HOST_LATE), {}), _alarm("late_approval")) == (
         "nagad: host heard after the reversal"

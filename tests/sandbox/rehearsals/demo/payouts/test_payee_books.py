@@ -10,6 +10,7 @@ from sandbox.rehearsals.demo.payouts.payee_books import (
     payee_of,
     reasons_of,
     taka_paisa,
+    unagreed_payouts,
 )
 
 ACCOUNTS = {"991": "biller:desco", "992": "merchant:shop"}
@@ -18,7 +19,7 @@ REASONS = {"biller:desco": "not received", "merchant:shop": "below minimum"}
 CAME, INSTRUCTED = 10_050, 8_050
 
 
-def row(account: str, moment: str, paisa: int) -> Mapping[str, str]:
+def row(account: str, moment: str, paisa: int) -> dict[str, str]:
     """A row of the general ledger; above zero it is a credit."""
     taka = f"{abs(paisa) // 100}.{abs(paisa) % 100:02d}"
     return {
@@ -119,6 +120,13 @@ def test_a_sheet_and_its_breaks_say_why_money_is_held() -> None:
         "biller:c": "below minimum",
         "biller:d": "a break stands: AMOUNT R1",
     }
+
+
+def test_what_a_payout_puts_into_suspense_is_found_by_its_entry() -> None:
+    put = row("suspense:bkash", "payout_received", 500) | {"entry_id": "e1"}
+    taken = row("suspense:bkash", "payout_received", -500) | {"entry_id": "e2"}
+    by_hand = row("suspense:bkash", "journal", 500) | {"entry_id": "e3"}
+    assert unagreed_payouts([put, taken, by_hand, *LEDGER]) == {"e1": ("bkash", 500)}
 
 
 @pytest.mark.parametrize(("text", "paisa"), [("", 0), ("0.01", 1), ("-12.30", -1_230)])
