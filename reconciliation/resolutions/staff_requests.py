@@ -97,15 +97,18 @@ async def waiting_proposals(finance: Finance) -> list[WaitingProposal]:
         await connection.close()
 
 
-async def ids_of(finance: Finance, table: str, texts: Sequence[str]) -> list[UUID]:
-    """The ids of each `break` or `resolution` that somebody has typed, each once, in that order.
+async def ids_of(finance: Finance, table: str, texts: Sequence[str]) -> dict[UUID, str]:
+    """The id of each `break` or `resolution` that somebody has typed, with what was typed first for it.
 
     Raises:
         UnknownIdError: a text names none of them, or several.
     """
     connection = await finance.connect()
     try:
-        return list(dict.fromkeys([await id_by_name(connection, table, text) for text in texts]))
+        typed: dict[UUID, str] = {}
+        for text in texts:
+            typed.setdefault(await id_by_name(connection, table, text), text)
+        return typed
     finally:
         await connection.close()
 

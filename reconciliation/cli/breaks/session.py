@@ -85,10 +85,10 @@ async def act_on_each(
     from reconciliation.resolutions.staff_requests import ids_of  # noqa: PLC0415 - heavy
 
     refused = 0
-    for found in await ids_of(finance, table, names):
+    for found, name in (await ids_of(finance, table, names)).items():
         try:
             await act(found)
         except ReconciliationError as problem:
-            complain(str(problem) if len(names) == 1 else f"{table} {found}: {problem}")
+            complain(str(problem) if len(names) == 1 else f"{table} {name}: {problem}")
             refused += 1
     return refused
