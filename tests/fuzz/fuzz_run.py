@@ -143,7 +143,7 @@ def _result(future: Future[Tally], chunk: Chunk) -> Tally:
 def report(tally: Tally, seconds: float) -> list[str]:
     """The lines that say what came of a run."""
     read = f"{tally.read} read, {tally.refused} refused, {len(tally.failures)} failures"
-    memory = f"{tally.reader_megabytes} MB in the reader's process, {tally.own_megabytes} MB in ours"
+    memory = f"{tally.reader_megabytes} MB in the reader's process, {tally.own_megabytes} MB more in ours"
     slowest = f"the slowest file, of {tally.slowest[1]}, took {tally.slowest[0]:.1f} s"
     lines = [f"{tally.files} spoiled files of {len(targets())} kinds: {read}"]
     lines.append(f"memory at most {memory}; {slowest}")

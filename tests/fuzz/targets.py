@@ -47,6 +47,8 @@ class Judge:
         self._reader = IsolatedReader(LIMITS, folder)
         self.reader_megabytes = 0
         self.slowest = (0.0, "")
+        # What this process did before, such as other tests, is not the reading of files.
+        self._megabytes_before = _peak_megabytes()
 
     def close(self) -> None:
         """End the reader's process."""
@@ -54,8 +56,8 @@ class Judge:
 
     @property
     def own_megabytes(self) -> int:
-        """The most memory that this process has had, in which the files of operators are read."""
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        """By how much the most memory of this process has grown, in which the files of operators are read."""
+        return _peak_megabytes() - self._megabytes_before
 
     def judge(self, target: "Target", content: bytes) -> Verdict:
         """Read a file, and measure how long it takes by the clock and in how much memory."""
@@ -88,6 +90,10 @@ class Judge:
     def _measure(self) -> None:
         for process in hostile.reading_processes():
             self.reader_megabytes = max(self.reader_megabytes, hostile.peak_megabytes(process))
+
+
+def _peak_megabytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _of_operator_file(file: OperatorFile[Any], content: bytes) -> Verdict:

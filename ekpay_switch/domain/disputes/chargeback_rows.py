@@ -25,14 +25,6 @@ class ChargebackRowOutcome(StrEnum):
     NAME_TAKEN = "name_taken"  # its name is that of a dispute of other money, or of another amount
 
 
-NEW_OUTCOMES = (ChargebackRowOutcome.OPENED, ChargebackRowOutcome.ROUND_OPENED)
-# No dispute has the row: it stays a break until a person acts.
-REFUSED_OUTCOMES = (
-    ChargebackRowOutcome.NO_PAYMENT,
-    ChargebackRowOutcome.OTHER_CURRENCY,
-    ChargebackRowOutcome.BEYOND_PAYMENT,
-    ChargebackRowOutcome.NAME_TAKEN,
-)
 _STANDING = (*OPEN, *AGAINST_US)
 
 
@@ -69,7 +61,7 @@ class DisputedCollection:
     disputes: Sequence[StandingDispute]
 
     @property
-    def left(self) -> Money:
+    def disputable_amount(self) -> Money:
         """What can still be taken, in paisa, without what disputes wait for."""
         awaited = sum(dispute.amount for dispute in self.disputes if dispute.awaits_money)
         taken = self.charged_back.minor + awaited
@@ -81,7 +73,7 @@ def dispute_of_row(amount: Money, collection: DisputedCollection) -> StandingDis
 
     So it is where the amount is the same and no so much is left for a second dispute.
     """
-    if amount <= collection.left:
+    if amount <= collection.disputable_amount:
         return None
     alike = (dispute for dispute in collection.disputes if dispute.amount == amount.minor)
     return next((dispute for dispute in alike if dispute.is_from_file and dispute.is_standing), None)
@@ -101,7 +93,7 @@ def chargeback_row_outcome(
     for dispute in alike:
         if dispute.awaits_money:
             return ChargebackRowOutcome.IS_MONEY_OF_DISPUTE, dispute
-    if amount > collection.left:
+    if amount > collection.disputable_amount:
         return ChargebackRowOutcome.BEYOND_PAYMENT, None
     for dispute in reversed(alike):
         if dispute.state is DisputeState.WON:

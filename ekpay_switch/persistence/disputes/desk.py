@@ -25,7 +25,7 @@ from ekpay_switch.persistence.disputes.rows import (
     StepContent,
     StepPersons,
     UnknownDisputeError,
-    dated,
+    deadline_facts,
     lock_case,
     move_dispute,
     open_next_round,
@@ -179,7 +179,10 @@ class PostgresDisputes:
         """See `ports.disputes.Disputes`."""
 
         async def _request(case: DisputeCase) -> None:
-            facts, changes = dated(case, {"word": word}, answer_due_on), {"answer_due_on": answer_due_on}
+            facts, changes = (
+                deadline_facts(case, {"word": word}, answer_due_on),
+                {"answer_due_on": answer_due_on},
+            )
             content = StepContent(facts, changes=changes)
             await move_dispute(case, DisputeEvent.EVIDENCE_REQUESTED, StepPersons(by), content)
 

@@ -125,12 +125,12 @@ async def open_next_round(
         IllegalTransitionError: it is open or settled.
     """
     changes = {"round": case.row["round"] + 1, "answer_due_on": answer_due_on}
-    content = StepContent(dated(case, facts, answer_due_on), case.row["refund_id"], changes)
+    content = StepContent(deadline_facts(case, facts, answer_due_on), case.row["refund_id"], changes)
     await move_dispute(case, DisputeEvent.ROUND_OPENED, persons, content)
     await raise_notified(case.connection, await read_view(case.connection, case.row["id"]))
 
 
-def dated(case: DisputeCase, facts: Mapping[str, str], answer_due_on: date) -> dict[str, str]:
+def deadline_facts(case: DisputeCase, facts: Mapping[str, str], answer_due_on: date) -> dict[str, str]:
     """The facts of a step that sets a deadline; with the one before, which a file may tell again."""
     due = {"answer_due_on": answer_due_on, "answer_was_due_on": case.row["answer_due_on"]}
     return {**facts, **{name: day.isoformat() for name, day in due.items()}}
