@@ -46,7 +46,7 @@ def _of_breaks(
     standing: Sequence[BreakRecord], ids_with_note: Collection[UUID], now: date, closing: ClosingRules
 ) -> Iterator[str]:
     for record in standing:
-        name = f"{record.code} {record.institution} {record.reference}"
+        name = f"break {record.short_number}, {record.code} {record.institution} {record.reference},"
         code = BreakCode(record.code)
         if closing.proposals and record.state is BreakState.PROPOSED:
             yield f"{name} has a proposal that nobody has checked"

@@ -250,7 +250,7 @@ async def test_a_day_is_closed_and_listed(scene: Scene, type_in: Type) -> None:
     words = ("close", "2026-11-02", "--by", MAKER, "--approved-by", CHECKER)
     code, _, err = await type_in(*words)
     assert code == 1
-    assert "FILE_MISSING bkash R1 is open without a note" in err
+    assert "FILE_MISSING bkash R1, is open without a note" in err
     await scene.desk.note(break_id, "a holiday", MAKER)
     code, out, _ = await type_in(*words)
     assert code == 0
