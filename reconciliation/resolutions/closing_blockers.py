@@ -1,7 +1,6 @@
 """The reasons, in words, why a night cannot be closed, by the rules in config/resolutions.toml."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from ekpay_switch.ports.finance import Connection
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar
 from reconciliation.resolutions.break_lookup import newest_night
+from reconciliation.resolutions.decision_store import resolutions_of_many
 from reconciliation.resolutions.resolution_actions import ClosingRules, ResolutionRules
 from reconciliation.results.break_results import read_breaks
 from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
@@ -28,8 +28,11 @@ async def blockers(
     standing = await read_breaks(connection, break_filter, run.night, calendar)
     rows = await connection.fetch(_WITH_NOTE, [record.id for record in standing])
     ids_with_note = {UUID(str(row["break_id"])) for row in rows}
+    decisions = await resolutions_of_many(connection, [record.id for record in standing])
+    ids_in_hand = {decision.break_id for decision in decisions if decision.stands}
     now = await newest_night(connection)
-    return [*_of_the_run(run, rules.closing), *_of_breaks(standing, ids_with_note, now, rules.closing)]
+    overdue = [record.id for record in standing if record.deadline < now and record.id not in ids_in_hand]
+    return [*_of_the_run(run, rules.closing), *_of_breaks(standing, ids_with_note, overdue, rules.closing)]
 
 
 def _of_the_run(run: RunRecord, closing: ClosingRules) -> Iterator[str]:
@@ -43,8 +46,12 @@ def _of_the_run(run: RunRecord, closing: ClosingRules) -> Iterator[str]:
 
 
 def _of_breaks(
-    standing: Sequence[BreakRecord], ids_with_note: Collection[UUID], now: date, closing: ClosingRules
+    standing: Sequence[BreakRecord],
+    ids_with_note: Collection[UUID],
+    overdue: Collection[UUID],
+    closing: ClosingRules,
 ) -> Iterator[str]:
+    """What of the standing breaks speaks against it; `overdue` is past its deadline and in nobody's hand."""
     for record in standing:
         name = f"break {record.short_number}, {record.code} {record.institution} {record.reference},"
         code = BreakCode(record.code)
@@ -54,5 +61,5 @@ def _of_breaks(
             yield f"{name} is open"
         elif code in closing.unnoted and record.id not in ids_with_note:
             yield f"{name} is open without a note"
-        elif code in closing.overdue and record.deadline < now:
+        elif code in closing.overdue and record.id in overdue:
             yield f"{name} is open past its deadline of {record.deadline}"

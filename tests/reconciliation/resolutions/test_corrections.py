@@ -274,6 +274,21 @@ async def test_a_later_break_does_not_block_an_earlier_day(scene: Scene) -> None
         await closed(scene, LATER)
 
 
+async def test_a_claim_that_the_institution_has_not_answered_does_not_block(scene: Scene) -> None:
+    break_id = await scene.found("WE_SUCCESS_THEY_FAILED", deadline=date(2026, 11, 1))
+    with pytest.raises(UnfitError, match="past its deadline"):
+        await closed(scene)
+    claim = await scene.decided(break_id, ResolutionAction.CLAIM)
+    assert await scene.state(break_id) is BreakState.OPEN
+    assert (await closed(scene)).figures["standing"] == {"WE_SUCCESS_THEY_FAILED": 1}
+    # Nobody deals with it once the claim is taken back.
+    await scene.next_run(LATER)
+    reversal = await scene.propose(break_id, ResolutionAction.CLAIM, reverses=claim.id)
+    await scene.check(reversal)
+    with pytest.raises(UnfitError, match="past its deadline"):
+        await closed(scene, LATER)
+
+
 async def test_a_proposal_that_waits_blocks(scene: Scene) -> None:
     one = await scene.propose(await scene.found("LEDGER_ONLY"))
     with pytest.raises(UnfitError, match="nobody has checked"):
