@@ -12,7 +12,7 @@ from enum import Enum
 from sandbox.kit.institution.seeded_values import INVENTED_NAMES, Draws, invented_name, share_half_up
 
 FIRST_NORMAL_ACCOUNT = 10_000_000
-MAGIC_RANGE_LENGTH = 1_000
+MAGIC_RANGE_LENGTH = 10_000
 BILL_NUMBER_LENGTH = 12
 ACCOUNT_LENGTH = 8
 
@@ -90,7 +90,7 @@ def stamps_for(paid_paisa: int) -> int:
 
 
 class DescoAccounts:
-    """All accounts of one simulator: the normal ones and nine magic ranges of 1,000 each.
+    """All accounts of one simulator: the normal ones and nine magic ranges of 10,000 each.
 
     The same seed, number of accounts and opening day give the same bills for ever, so bill
     numbers stay valid when the process is restarted in another month.
