@@ -22,7 +22,12 @@ from reconciliation.cli.payouts.limit_commands import limit, limits
 from reconciliation.cli.payouts.order_basis import basis_facts, show_basis, show_unreceived
 from reconciliation.cli.payouts.sweep_commands import app as sweep_app
 from reconciliation.cli.payouts.withdrawal_commands import app as withdrawal_app
-from reconciliation.cli.settle_session import IMPERFECT, refusals, run_settlement, two_persons
+from reconciliation.cli.refusals import refusals
+from reconciliation.cli.settle_session import (
+    IMPERFECT,
+    run_settlement,
+    two_persons,
+)
 from reconciliation.cli.unidentified.commands import app as unidentified
 from reconciliation.errors import UnknownPartyError, UnreadableFileError
 

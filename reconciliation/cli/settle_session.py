@@ -1,16 +1,16 @@
 """What the commands of `ekpay settle` have in common: persons, refusals and the work over the newest run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, passphrase
+from ekpay_switch.cli.terminal import passphrase
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.card_numbers import mask_card_numbers
-from reconciliation.errors import ReconciliationError, UnknownPartyError, UnreadableFileError
+from reconciliation.cli.refusals import refusals
+from reconciliation.errors import UnknownPartyError
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
@@ -30,7 +30,8 @@ def run_settlement(context: typer.Context, work: "Callable[[SettlementWork], Awa
         async with open_work(read_setting(context.obj)) as opened_work:
             return await work(opened_work)
 
-    with refusals():
+    # A party that nobody is was typed wrongly; the command says so.
+    with refusals(through=(UnknownPartyError,)):
         return asyncio.run(_at_work())
 
 
@@ -68,19 +69,3 @@ def visible_text(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise typer.BadParameter("visible characters, please")
     return mask_card_numbers(text.strip())
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what the wing refuses into one line and exit code 1."""
-    try:
-        yield
-    except UnknownPartyError:
-        raise  # a typing error, reported by the command with the name
-    except ReconciliationError as problem:
-        file = problem.file if isinstance(problem, UnreadableFileError) else ""
-        complain(f"{file}: {problem}" if file else str(problem))
-        raise typer.Exit(IMPERFECT) from problem
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(IMPERFECT) from problem

@@ -89,7 +89,7 @@ class IsolatedReader:
             "rows": str(rows_path),
         }
         try:
-            return self._taken(self._answer(request), rows_path)
+            return self._reading_of(self._answer(request), rows_path)
         except _TooLongError as problem:
             raise UnreadableFileError(
                 f"it takes more than {self._limits.processor_seconds} s of the processor, or"
@@ -137,7 +137,7 @@ class IsolatedReader:
             self._process = None
 
     @staticmethod
-    def _taken(answer: Mapping[str, Any], rows_path: Path) -> Reading:
+    def _reading_of(answer: Mapping[str, Any], rows_path: Path) -> Reading:
         if "refusal" in answer:
             refusal = dict(answer["refusal"])
             raise _REFUSALS[refusal.pop("code")](**refusal)

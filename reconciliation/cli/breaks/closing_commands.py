@@ -17,10 +17,10 @@ from reconciliation.cli.breaks.session import (
     AsJson,
     By,
     person_name,
-    refusals,
     run_finance,
 )
 from reconciliation.cli.night_option import typed_night
+from reconciliation.cli.refusals import refusals
 
 Night = Annotated[
     date | None,

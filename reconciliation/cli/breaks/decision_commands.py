@@ -20,10 +20,10 @@ from reconciliation.cli.breaks.session import (
     ResolutionName,
     ResolutionNames,
     act_on_each,
-    refusals,
     refuse_unknown,
     run_finance,
 )
+from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -14,9 +14,15 @@ import typer
 from ekpay_switch.cli.terminal import show_json
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from reconciliation.cli.breaks.session import AsJson, BreakName, refusals, refuse_unknown, run_finance
+from reconciliation.cli.breaks.session import (
+    AsJson,
+    BreakName,
+    refuse_unknown,
+    run_finance,
+)
 from reconciliation.cli.night_option import typed_night
 from reconciliation.cli.option_sets import takes_options
+from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from reconciliation.resolutions.staff_requests import BreakHistory

@@ -4,8 +4,7 @@ Heavy things are imported when a command runs; `ekpay --help` loads this module 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -13,6 +12,7 @@ import typer
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.card_numbers import mask_card_numbers
+from reconciliation.cli.refusals import refusals
 from reconciliation.errors import ReconciliationError
 from reconciliation.similar_names import unknown_name_wording
 
@@ -42,19 +42,6 @@ ResolutionNames = Annotated[
 By = Annotated[str, typer.Option(callback=person_name, metavar="NAME", help="Who you are, of the staff.")]
 Reason = Annotated[str, typer.Option(callback=mask_card_numbers, help="Why; it is kept for good.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: amounts in whole paisa.")]
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what the wing refuses into one line and exit code 1."""
-    try:
-        yield
-    except ReconciliationError as problem:
-        complain(str(problem))
-        raise typer.Exit(FAILED) from problem
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(FAILED) from problem
 
 
 def run_finance(work: Callable[[Finance], Coroutine[Any, Any, Result]], context: typer.Context) -> Result:

@@ -10,7 +10,12 @@ import typer
 
 from ekpay_switch.cli.terminal import complain, taka
 from reconciliation.cli.money_tables import show_fitting
-from reconciliation.cli.papers.paper_options import FAILED, business_date, refusals, show_files
+from reconciliation.cli.papers.paper_options import (
+    FAILED,
+    business_date,
+    show_files,
+)
+from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from reconciliation.papers.bank_items import BankReconciliation

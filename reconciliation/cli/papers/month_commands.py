@@ -7,7 +7,12 @@ import typer
 
 from ekpay_switch.cli.terminal import passphrase
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.cli.papers.paper_options import FAILED, chosen_period, refusals, run_in_snapshot
+from reconciliation.cli.papers.paper_options import (
+    FAILED,
+    chosen_period,
+    run_in_snapshot,
+)
+from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from reconciliation.resolutions.closed_months import ClosedMonth

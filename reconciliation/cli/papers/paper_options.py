@@ -1,17 +1,17 @@
 """What commands of papers have in common: the period, the snapshot, and the list of the files left."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, screen, show_table
+from ekpay_switch.cli.terminal import screen, show_table
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.ports.finance import Connection, Finance
+from reconciliation.cli.refusals import refusals
 from reconciliation.errors import ReconciliationError
 
 if TYPE_CHECKING:
@@ -72,19 +72,6 @@ def run_in_snapshot(context: typer.Context, work: Callable[[Connection], Awaitab
 
     with refusals(), screen().status("reading …"):
         return asyncio.run(_read())
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """A refusal of the wing, or an extra that is not installed, is one line and exit code 1."""
-    try:
-        yield
-    except ReconciliationError as problem:
-        complain(str(problem))
-        raise typer.Exit(FAILED) from problem
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(FAILED) from problem
 
 
 def show_files(out: Path, paths: Sequence[Path]) -> None:

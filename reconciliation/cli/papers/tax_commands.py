@@ -12,7 +12,12 @@ from ekpay_switch.cli.terminal import complain, passphrase, taka
 from ekpay_switch.ports.finance import Connection, Finance
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.month_commands import WhichMonth
-from reconciliation.cli.papers.paper_options import chosen_period, refusals, run_in_snapshot, show_files
+from reconciliation.cli.papers.paper_options import (
+    chosen_period,
+    run_in_snapshot,
+    show_files,
+)
+from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from reconciliation.papers.period import Period

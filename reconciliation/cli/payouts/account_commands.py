@@ -9,7 +9,13 @@ from ekpay_switch.cli.terminal import dhaka, show_json
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.masking import mask_account
 from reconciliation.cli.money_tables import show_fitting
-from reconciliation.cli.settle_session import APPROVER, ASKER, act_alone, refusals, visible_text
+from reconciliation.cli.refusals import refusals
+from reconciliation.cli.settle_session import (
+    APPROVER,
+    ASKER,
+    act_alone,
+    visible_text,
+)
 
 if TYPE_CHECKING:
     from reconciliation.settlement.store.account_changes import AccountChange

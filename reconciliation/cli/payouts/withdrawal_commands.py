@@ -14,7 +14,14 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.money_tables import show_fitting
-from reconciliation.cli.settle_session import APPROVER, ASKER, act_alone, refusals, two_persons, visible_text
+from reconciliation.cli.refusals import refusals
+from reconciliation.cli.settle_session import (
+    APPROVER,
+    ASKER,
+    act_alone,
+    two_persons,
+    visible_text,
+)
 
 if TYPE_CHECKING:
     from reconciliation.settlement.positions.withdrawal_progress import Progress

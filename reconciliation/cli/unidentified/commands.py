@@ -13,7 +13,12 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.security.card_numbers import mask_card_numbers
 from reconciliation.cli.money_tables import show_fitting
-from reconciliation.cli.settle_session import APPROVER, ASKER, refusals, run_settlement
+from reconciliation.cli.refusals import refusals
+from reconciliation.cli.settle_session import (
+    APPROVER,
+    ASKER,
+    run_settlement,
+)
 
 if TYPE_CHECKING:
     from reconciliation.settlement.current_state import SettlementWork
