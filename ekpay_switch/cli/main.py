@@ -2,87 +2,129 @@
 
 import errno
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pkgutil import resolve_name
+from typing import Annotated
 
-import asyncpg
 import typer
-from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from ekpay_switch.cli.operations.plugin_commands import add_plugin_commands, installed_apps
+from ekpay_switch.cli.command_table import CORE, FINANCE, GROUPS, Heading
+from ekpay_switch.cli.operations.plugin_commands import (
+    Listing,
+    add_plugin_commands,
+    installed_apps,
+    is_reserved,
+    listing_of,
+)
 from ekpay_switch.cli.terminal import complain
 
 TRACEBACK_VARIABLE = "EKPAY_TRACEBACK"
 FAILED = 1
-# Where each command stands. Only the one that is typed is imported: all of them take more than a second.
-COMMANDS = {
-    "serve": "ekpay_switch.cli.operations.serve:serve",
-    "worker": "ekpay_switch.cli.operations.serve:worker",
-    "migrate": "ekpay_switch.cli.operations.database:migrate",
-    "backup": "ekpay_switch.cli.operations.backup:backup",
-    "audit": "ekpay_switch.cli.operations.database:audit",
-    "doctor": "ekpay_switch.cli.operations.doctor:doctor",
-    "partner-crypto": "ekpay_switch.cli.parties.partner_crypto:partner_crypto",
-}
-GROUPS = {
-    "payments": "ekpay_switch.cli.payments.commands:app",
-    "refunds": "ekpay_switch.cli.refunds.commands:app",
-    "disputes": "ekpay_switch.cli.disputes.commands:app",
-    "receipts": "ekpay_switch.cli.payments.receipts:app",
-    "partners": "ekpay_switch.cli.parties.partners:app",
-    "merchants": "ekpay_switch.cli.merchants.commands:app",
-    "notifications": "ekpay_switch.cli.notifications.commands:app",
-    "alarms": "ekpay_switch.cli.alarms.commands:app",
-    "decide": "ekpay_switch.cli.decisions.commands:app",
-    "staff": "ekpay_switch.cli.parties.staff:app",
-    "access": "ekpay_switch.cli.parties.access:app",
-    "billers": "ekpay_switch.cli.billers.commands:app",
-    "bills": "ekpay_switch.cli.payments.bills:app",
-    "connectors": "ekpay_switch.cli.connectors.commands:app",
-    "routing": "ekpay_switch.cli.routing.commands:app",
-    "restore": "ekpay_switch.cli.operations.restore:app",
-    "db": "ekpay_switch.cli.operations.database:app",
-}
-# What a wing's command gets as its context's object.
-FINANCE = "ekpay_switch.cli.ledger.finance:OpenedFinance"
-CORE = frozenset(COMMANDS | GROUPS)
+ERROR_LINE = "ekpay_switch.cli.error_lines:error_line"
+# Where the completion of a shell passes on what is typed so far: bash, then the other shells.
+_COMPLETING = "_EKPAY_COMPLETE"
+_TYPED_SO_FAR = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
-    """The application for these arguments: the command that leads them, or all where none does."""
-    app = typer.Typer(
-        name="ekpay",
-        help="The payment switch: serve it, look into it, prove its books.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
-    # With a callback, a single command keeps its name.
-    app.callback()(_take_no_options)
+    """The application for these arguments: the command that leads them, or the list where none does."""
     leading = arguments[0] if arguments else ""
-    points = () if leading in CORE else installed_apps()
+    app = _empty_app()
+    if leading in CORE:
+        _add_core_command(app, leading)
+        return app
+    points = installed_apps()
     named = [point for point in points if point.name == leading]
-    wanted = {leading} if leading in CORE or named else CORE
-    for name, place in COMMANDS.items():
-        if name in wanted:
-            app.command(name)(resolve_name(place))
-    for name, place in GROUPS.items():
-        if name in wanted:
-            app.add_typer(resolve_name(place), name=name)
-    add_plugin_commands(app, named or points, CORE)
+    if named:
+        add_plugin_commands(app, named, CORE)
+        return app
+    _list_commands(app)
     return app
 
 
-def _take_no_options() -> None:
+def build_all() -> typer.Typer:
+    """The application with every command loaded, which takes seconds."""
+    app = _empty_app()
+    for name in CORE:
+        _add_core_command(app, name)
+    add_plugin_commands(app, installed_apps(), CORE)
+    return app
+
+
+def _empty_app() -> typer.Typer:
+    app = typer.Typer(
+        name="ekpay",
+        help="The payment switch: serve it, look into it, prove its books.",
+        epilog="ekpay COMMAND --help explains each. To begin: ekpay run",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    # With a callback, a single command keeps its name.
+    app.callback()(_take_options)
+    return app
+
+
+def _add_core_command(app: typer.Typer, name: str) -> None:
+    loaded = resolve_name(CORE[name].place)
+    if name in GROUPS:
+        app.add_typer(loaded, name=name)
+    else:
+        app.command(name)(loaded)
+
+
+def _list_commands(app: typer.Typer) -> None:
+    """Add each command by its name and summary alone, in the order of the headings."""
+    listed = {name: Listing(known.heading, known.summary) for name, known in CORE.items()}
+    for point in installed_apps():
+        if not is_reserved(point, CORE):
+            listed[point.name] = listing_of(point)
+    order = {str(heading): place for place, heading in enumerate(Heading)}
+    for name, listing in sorted(listed.items(), key=lambda item: order.get(item[1].heading, len(order))):
+        app.command(name, help=listing.summary, rich_help_panel=listing.heading)(_not_loaded)
+
+
+def _not_loaded() -> None:
+    raise AssertionError("whoever types the command has it loaded")
+
+
+def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - typer hands the option's value over
+    if is_wanted:
+        typer.echo(f"ekpay {version('ekpay_switch')}")
+        raise typer.Exit
+
+
+def _take_options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     pass
+
+
+def typed_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """What was typed behind `ekpay`; where a shell asks for a completion, what is typed so far."""
+    for name in _TYPED_SO_FAR:
+        if _COMPLETING in environment and environment.get(name):
+            return _words(environment[name])[1:]
+    return list(arguments)
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:  # a quote that is still open
+        return line.split()
 
 
 def run() -> None:
     """Do what the command line says and leave: 0 done, 1 failed, 2 misused, each failure with one line."""
     arguments = sys.argv[1:]
-    sys.exit(carry_out(build(arguments), arguments))
+    sys.exit(carry_out(build(typed_arguments(arguments, os.environ)), arguments))
 
 
 def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
@@ -105,8 +147,9 @@ def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def _exit_code(app: typer.Typer, arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
-    is_core = bool(arguments) and arguments[0] in CORE
-    handed = None if is_core else resolve_name(FINANCE)()
+    leading = arguments[0] if arguments else "--help"
+    is_plugin = leading not in CORE and not leading.startswith("-")
+    handed = resolve_name(FINANCE)() if is_plugin else None
     code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False, obj=handed)
     return code if isinstance(code, int) else 0
 
@@ -116,29 +159,6 @@ def _report(problem: Exception) -> int:
         # `ekpay payments list | head` has closed the pipe. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    complain(error_line(problem))
+    # Imported for an error alone: SQLAlchemy takes longer than the whole list of commands.
+    complain(resolve_name(ERROR_LINE)(problem))
     return FAILED
-
-
-def error_line(problem: Exception) -> str:
-    """An error as one line for the person who typed the command."""
-    cause = problem.orig.__cause__ if isinstance(problem, DBAPIError) and problem.orig else problem
-    if isinstance(cause, asyncpg.UndefinedTableError):
-        return "the database has no tables yet: run ekpay migrate"
-    if isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError):
-        # The first line only: the details that follow quote rows.
-        return f"the database says: {str(cause).splitlines()[0]}"
-    if isinstance(cause, ConnectionError | TimeoutError):
-        return f"the database cannot be reached: {cause}"
-    text = str(problem).strip() or _meaning(problem)
-    if _is_own_error(problem) or isinstance(problem, OSError):
-        return text
-    return f"{type(problem).__name__}: {text} (set {TRACEBACK_VARIABLE}=1 to see where)"
-
-
-def _is_own_error(problem: Exception) -> bool:
-    return type(problem).__module__.startswith("ekpay_switch.") and bool(type(problem).__doc__)
-
-
-def _meaning(problem: Exception) -> str:
-    return (type(problem).__doc__ or type(problem).__name__).split("\n", 1)[0]

@@ -7,7 +7,7 @@ from enum import StrEnum
 import pytest
 import typer
 
-from ekpay_switch.cli.main import build
+from ekpay_switch.cli.main import build_all
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.challans import LineEnd
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
@@ -120,7 +120,7 @@ def test_an_alarm_that_a_person_closes_can_be_closed(alarm: Alarm) -> None:
 
 @pytest.mark.parametrize("alarm", Alarm)
 def test_every_door_is_a_command(alarm: Alarm) -> None:
-    commands = set(_commands(build([])))
+    commands = set(_commands(build_all()))
     for door in DOORS[alarm]:
         words = [word for word in shlex.split(door)[1:] if not word.isupper()]
         assert " ".join(words) in commands, f"{door} is no command"

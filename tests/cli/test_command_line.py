@@ -1,17 +1,25 @@
 """What holds for every command: help, exit codes, one line for an error, and strangers' commands."""
 
+import os
 import re
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 
 import pytest
 import typer
 
-from ekpay_switch.cli.main import CORE, build, carry_out
+from ekpay_switch.cli.command_table import CORE
+from ekpay_switch.cli.main import build, build_all, carry_out, typed_arguments
 from ekpay_switch.cli.operations.database import without_password
-from ekpay_switch.cli.operations.plugin_commands import add_plugin_commands
+from ekpay_switch.cli.operations.plugin_commands import (
+    OTHER_HEADING,
+    Listing,
+    add_plugin_commands,
+    installed_apps,
+    listing_of,
+)
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
 
@@ -20,6 +28,69 @@ def test_help_lists_every_command(ekpay: Ekpay) -> None:
     done = ekpay("--help")
     assert done.code == 0
     assert all(re.search(rf"\b{name}\b", done.out) for name in CORE)
+    assert "Finance" in done.out
+
+
+def test_the_list_says_what_each_command_says_of_itself() -> None:
+    listed = {name: known.summary for name, known in CORE.items()}
+    listed |= {point.name: listing_of(point).summary for point in installed_apps()}
+    group = typer.main.get_command(build_all())
+    assert isinstance(group, typer.core.TyperGroup)
+    own = {name: command.help.partition("\n")[0] for name, command in group.commands.items() if command.help}
+    assert listed == own
+
+
+def test_the_list_imports_no_command() -> None:
+    code = (
+        "import sys; from ekpay_switch.cli.main import build, carry_out; "
+        "carry_out(build(['--help']), ['--help']); "
+        "print(*sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    imported = set(ended.stdout.splitlines()[-1].split())
+    assert imported.isdisjoint(
+        {"sqlalchemy", "asyncpg", "pydantic", "aiohttp", "fastapi", "sandbox.commands"}
+    )
+
+
+def test_the_version_is_that_of_the_package(ekpay: Ekpay) -> None:
+    done = ekpay("--version")
+    assert (done.code, done.out) == (0, f"ekpay {version('ekpay_switch')}\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, ["typed"]),
+        ({"COMP_WORDS": "ekpay payments li"}, ["typed"]),
+        ({"_EKPAY_COMPLETE": "complete_bash", "COMP_WORDS": "ekpay payments li"}, ["payments", "li"]),
+        ({"_EKPAY_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "ekpay db 'ps"}, ["db", "'ps"]),
+        ({"_EKPAY_COMPLETE": "complete_zsh"}, ["typed"]),
+    ],
+)
+def test_a_completion_is_about_what_is_typed_so_far(environment: dict[str, str], words: list[str]) -> None:
+    assert typed_arguments(["typed"], environment) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "completions"),
+    [
+        ("ekpay paym", 1, {"payments"}),
+        ("ekpay payments li", 2, {"list"}),
+        ("ekpay settle po", 2, {"positions"}),
+    ],
+)
+def test_a_shell_completes_commands(words: str, number: int, completions: set[str]) -> None:
+    environment = {"_EKPAY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+    code = "from ekpay_switch.cli.main import run; run()"
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+    assert set(ended.stdout.split()) == completions
 
 
 @pytest.mark.parametrize("words", [*sorted([name] for name in CORE), ["partners", "top-up"], ["db", "psql"]])
@@ -117,7 +188,7 @@ def test_a_password_never_reaches_the_command_line_of_psql() -> None:
 
 
 def test_only_the_command_that_is_typed_is_imported() -> None:
-    """What one command imports, another need not wait for; `ekpay --help` alone imports all."""
+    """What one command imports, another need not wait for."""
     code = (
         "import sys; from ekpay_switch.cli.main import build; build(['staff', 'list']); "
         "print(*sorted(name for name in sys.modules if name.startswith('ekpay_switch.cli.')))"
@@ -158,6 +229,18 @@ def test_a_broken_plugin_breaks_its_own_command_only(value: str, capsys: pytest.
     assert "Not available" in capsys.readouterr().out
     assert carry_out(app, ["broken", "--any", "thing"]) == 1
     assert re.fullmatch(rf"ekpay: broken cannot be loaded from {value}: .*\n", capsys.readouterr().err)
+
+
+def test_a_command_that_is_not_listed_by_its_package_is_listed_all_the_same() -> None:
+    listing = listing_of(a_point("unlisted", "no_such_package:app"))
+    assert listing == Listing(OTHER_HEADING, "A command of no_such_package:app.")
+
+
+def test_a_summary_that_cannot_be_loaded_costs_nobody_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("broken", "no_such_package:SUMMARY", "ekpay.app_summaries")]
+    monkeypatch.setattr("ekpay_switch.cli.operations.plugin_commands.entry_points", lambda **_: points)
+    listing = listing_of(a_point("broken", "no_such_package:app"))
+    assert listing == Listing(OTHER_HEADING, "Not available: ModuleNotFoundError.")
 
 
 def test_a_plugin_cannot_take_a_name_of_the_core(capsys: pytest.CaptureFixture[str]) -> None:
