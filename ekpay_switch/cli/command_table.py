@@ -146,5 +146,7 @@ GROUPS = {
     ),
 }
 CORE = COMMANDS | GROUPS
+# What is typed most is imported without the rest of its group.
+FREQUENT = {("payments", "list"): "ekpay_switch.cli.payments.payment_list:list_"}
 # What a wing's command gets as its context's object.
 FINANCE = "ekpay_switch.cli.ledger.finance:OpenedFinance"

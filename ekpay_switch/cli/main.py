@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from ekpay_switch.cli.command_table import CORE, FINANCE, GROUPS, Heading
+from ekpay_switch.cli.command_table import CORE, FINANCE, FREQUENT, GROUPS, Heading
 from ekpay_switch.cli.operations.plugin_commands import (
     Listing,
     add_plugin_commands,
@@ -34,6 +34,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     """The application for these arguments: the command that leads them, or the list where none does."""
     leading = arguments[0] if arguments else ""
     app = _empty_app()
+    if tuple(arguments[:2]) in FREQUENT:
+        _add_frequent_command(app, *arguments[:2])
+        return app
     if leading in CORE:
         _add_core_command(app, leading)
         return app
@@ -76,6 +79,13 @@ def _add_core_command(app: typer.Typer, name: str) -> None:
         app.command(name)(loaded)
 
 
+def _add_frequent_command(app: typer.Typer, group: str, name: str) -> None:
+    of_group = typer.Typer()
+    of_group.callback()(_take_nothing)
+    of_group.command(name)(resolve_name(FREQUENT[group, name]))
+    app.add_typer(of_group, name=group)
+
+
 def _list_commands(app: typer.Typer) -> None:
     """Add each command by its name and summary alone, in the order of the headings."""
     listed = {name: Listing(known.heading, known.summary) for name, known in CORE.items()}
@@ -85,6 +95,10 @@ def _list_commands(app: typer.Typer) -> None:
     order = {str(heading): place for place, heading in enumerate(Heading)}
     for name, listing in sorted(listed.items(), key=lambda item: order.get(item[1].heading, len(order))):
         app.command(name, help=listing.summary, rich_help_panel=listing.heading)(_not_loaded)
+
+
+def _take_nothing() -> None:
+    pass
 
 
 def _not_loaded() -> None:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint, version
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import typer
 
-from ekpay_switch.cli.command_table import CORE
+from ekpay_switch.cli.command_table import CORE, FREQUENT
 from ekpay_switch.cli.main import build, build_all, carry_out, typed_arguments
 from ekpay_switch.cli.operations.database import without_password
 from ekpay_switch.cli.operations.plugin_commands import (
@@ -51,6 +52,25 @@ def test_the_list_imports_no_command() -> None:
     assert imported.isdisjoint(
         {"sqlalchemy", "asyncpg", "pydantic", "aiohttp", "fastapi", "sandbox.commands"}
     )
+
+
+def test_what_is_typed_most_is_the_command_of_its_group() -> None:
+    everything = build_all()
+    for (group, name), place in FREQUENT.items():
+        of_group = next(known.typer_instance for known in everything.registered_groups if known.name == group)
+        assert of_group is not None
+        assert [known.callback for known in of_group.registered_commands if known.name == name] == [
+            resolve_name(place)
+        ]
+
+
+def test_a_list_imports_no_wire_and_no_page() -> None:
+    code = (
+        "import sys; from ekpay_switch.cli.main import build; "
+        "build(['payments', 'list']); print(*sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert set(ended.stdout.split()).isdisjoint({"aiohttp", "fastapi", "jinja2", "sandbox", "joserfc"})
 
 
 def test_the_version_is_that_of_the_package(ekpay: Ekpay) -> None:

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.payments.wording import PARTS
+from ekpay_switch.cli.payments.whole_amount import whole_amount
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain, dhaka, show_json, show_table, taka
 from ekpay_switch.domain.business_day import business_date
@@ -19,8 +19,8 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.domain.payment import State, public_state
 from ekpay_switch.domain.spreadsheet_cells import without_formula
-from ekpay_switch.persistence.payments.payment_details import Line, PaymentFilter, list_payments
 from ekpay_switch.persistence.payments.payment_search import find_by_reference
+from ekpay_switch.persistence.payments.payment_selection import PaymentFilter, list_payments
 from ekpay_switch.security.masking import mask_account
 
 PAYMENT_FIELDS = (
@@ -98,19 +98,19 @@ def list_(
 class FoundPayments:
     """Payments as listed; `names`: by whose name a reference has found each, None where none was given."""
 
-    payments: Sequence[Line]
+    payments: Sequence[Mapping[str, Any]]
     names: Mapping[UUID, str] | None
 
-    def for_people(self, line: Line) -> tuple[str, ...]:
+    def for_people(self, line: Mapping[str, Any]) -> tuple[str, ...]:
         """The cells of the table."""
-        total = sum(int(line[part]) for part in PARTS)
+        total = whole_amount(line)
         cells = (
             dhaka(line["created_at"]), str(line["id"]), line["partner_id"], line["reference"],
             line["biller_id"], taka(total), line["state"], line["refusal"] or "",
         )  # fmt: skip
         return cells if self.names is None else (*cells, self.names[line["id"]])
 
-    def for_programs(self, line: Line) -> dict[str, object]:
+    def for_programs(self, line: Mapping[str, Any]) -> dict[str, object]:
         """Amounts in paisa, the bill masked."""
         fields = {name: line[name] for name in PAYMENT_FIELDS}
         fields |= {

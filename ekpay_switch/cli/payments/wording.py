@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ekpay_switch.cli.payments.file_wording import file_wording, is_file_evidence
+from ekpay_switch.cli.payments.whole_amount import PARTS, whole_amount
 from ekpay_switch.cli.routing.wording import decision_lines
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_wording, taka
 from ekpay_switch.domain.business_day import in_dhaka
@@ -91,7 +92,6 @@ EVENT_WORDING: Mapping[Event, str] = MappingProxyType(
 
 
 _WAITS_FOR_A_PERSON = frozenset({RefundState.REQUESTED, RefundState.BY_HAND})
-PARTS = ("amount", "rounding", "charge", "fee", "vat")
 
 
 def payment_lines(story: PaymentDetails, tokens: Sequence[TokenLine] = ()) -> Iterator[str]:
@@ -115,7 +115,6 @@ def payment_lines(story: PaymentDetails, tokens: Sequence[TokenLine] = ()) -> It
 
 def _opening(story: PaymentDetails) -> Iterator[str]:
     payment = story.payment
-    total = sum(payment[part] for part in PARTS)
     yield f"Payment {payment['id']}"
     yield f"  asked for by {payment['partner_id']} under its reference {payment['reference']}"
     # Where a biller takes any number of payments the key is our own quote's, which is not shown.
@@ -124,7 +123,7 @@ def _opening(story: PaymentDetails) -> Iterator[str]:
     yield f"  to {payment['biller_id']}{bill}, business date {payment['business_date']}"
     parts = [f"bill {taka(payment['amount'])}"]
     parts += [f"{name} {taka(payment[name])}" for name in PARTS[1:] if payment[name]]
-    yield f"  {payment['currency']} {taka(total)} ({', '.join(parts)}){_source(story)}"
+    yield f"  {payment['currency']} {taka(whole_amount(payment))} ({', '.join(parts)}){_source(story)}"
     if payment["scroll_no"] is not None:
         yield f"  number {payment['scroll_no']} in the biller's scroll of that day"
 

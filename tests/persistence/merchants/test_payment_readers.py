@@ -1,12 +1,8 @@
 """What reads every payment reads a merchant's as well."""
 
 from ekpay_switch.cli.payments.wording import payment_lines
-from ekpay_switch.persistence.payments.payment_details import (
-    PaymentFilter,
-    export_payments,
-    list_payments,
-    read_payment_details,
-)
+from ekpay_switch.persistence.payments.payment_details import export_payments, read_payment_details
+from ekpay_switch.persistence.payments.payment_selection import PaymentFilter, list_payments
 from tests.persistence.collections.collection_setup import page
 from tests.persistence.merchants.merchant_setup import CARD, Shop
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from ekpay_switch.persistence.payments import payment_search
-from ekpay_switch.persistence.payments.payment_details import PaymentFilter, list_payments
 from ekpay_switch.persistence.payments.payment_search import find_by_reference
+from ekpay_switch.persistence.payments.payment_selection import PaymentFilter, list_payments
 from ekpay_switch.security.identifiers import uuid7, uuid7_floor
 from tests.persistence.books import Books
 from tests.persistence.collections.collection_setup import TAKEN, Till
