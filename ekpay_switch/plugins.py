@@ -10,6 +10,7 @@ from ekpay_switch.ports.bill_files import BillFiles
 from ekpay_switch.ports.billers import BillerAdapter, Billers
 from ekpay_switch.ports.connectors import Connector, Connectors
 from ekpay_switch.ports.host_links import HostPorts
+from ekpay_switch.ports.status import StatusReader
 from ekpay_switch.ports.world import Clock, Tokens, Wire
 
 
@@ -113,6 +114,23 @@ def _load_audit(point: EntryPoint) -> AuditCheck:
             f"the audit {point.name} cannot be loaded from {point.value}: {problem}"
         ) from problem
     return check
+
+
+def load_status_readers() -> list[StatusReader]:
+    """Every reader of every wing in the group `ekpay.status`, by name.
+
+    Raises:
+        PluginError: one cannot be loaded.
+    """
+    readers = []
+    for point in sorted(entry_points(group="ekpay.status"), key=lambda point: point.name):
+        try:
+            readers.append(point.load())
+        except Exception as problem:
+            raise PluginError(
+                f"the status {point.name} cannot be loaded from {point.value}: {problem}"
+            ) from problem
+    return readers
 
 
 def _load_wings(group: str, institutions: str) -> list[Any]:

@@ -6,6 +6,7 @@ payments down by asking for it (api-conventions-and-security.md, T81).
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -25,13 +26,14 @@ class Health:
 
     `count` counts what SQL counts, unless that was done a moment ago, and returns the seconds since a worker
     did its rounds; None where the database does not answer. `queue_depth` counts the steps that wait for a
-    group commit.
+    group commit. `started_at` is when the process began to serve, UTC.
     """
 
     why_not_ready: WhyNotReady
     count: Callable[[], Awaitable[float | None]]
     queue_depth: Callable[[], int]
     worker_silent_seconds_max: float
+    started_at: datetime
 
 
 def mount(app: FastAPI, why_not_ready: WhyNotReady) -> None:
@@ -53,6 +55,7 @@ def build_operations_app(health: Health) -> Starlette:
                 "status": "worker silent" if is_silent else "well",
                 "worker_silent_seconds": round(silent_seconds, 1),
                 "queue_depth": health.queue_depth(),
+                "started_at": health.started_at.isoformat(timespec="seconds"),
             },
             503 if is_silent else 200,
         )

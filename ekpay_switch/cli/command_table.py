@@ -40,6 +40,11 @@ COMMANDS = {
         Heading.START,
         "Ask far sides about payments in doubt, and tidy up, until interrupted.",
     ),
+    "status": CoreCommand(
+        "ekpay_switch.cli.operations.status:status",
+        Heading.START,
+        "Print what runs, what is open, what waits for a person, and the last night; changes nothing.",
+    ),
     "doctor": CoreCommand(
         "ekpay_switch.cli.operations.doctor:doctor",
         Heading.START,

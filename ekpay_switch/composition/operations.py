@@ -120,6 +120,7 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
         counts.refresh,
         lambda: switch.group_commit.depth,
         SILENT_SECONDS,
+        switch.world.clock.now(),
     )
     config = uvicorn.Config(
         build_operations_app(health),

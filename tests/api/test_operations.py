@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from ekpay_switch.api.operations import Health, build_operations_app
@@ -7,6 +9,8 @@ from ekpay_switch.domain.errors import CommitUnknownError, NoFeeError, Overloade
 from tests.api.api_setup import Caller, Desk, request_of
 
 PROBLEM = "application/problem+json"
+STARTED = datetime(2026, 4, 5, 6, 7, 8, tzinfo=UTC)
+SINCE = {"started_at": "2026-04-05T06:07:08+00:00"}
 
 
 async def test_outsiders_learn_whether_it_is_alive_and_ready_and_no_more(desk: Desk) -> None:
@@ -19,8 +23,8 @@ async def test_outsiders_learn_whether_it_is_alive_and_ready_and_no_more(desk: D
 @pytest.mark.parametrize(
     ("silent_seconds", "status", "said"),
     [
-        (12.34, 200, {"status": "well", "worker_silent_seconds": 12.3, "queue_depth": 7}),
-        (60.1, 503, {"status": "worker silent", "worker_silent_seconds": 60.1, "queue_depth": 7}),
+        (12.34, 200, {"status": "well", "worker_silent_seconds": 12.3, "queue_depth": 7, **SINCE}),
+        (60.1, 503, {"status": "worker silent", "worker_silent_seconds": 60.1, "queue_depth": 7, **SINCE}),
         (None, 503, {"status": "database unavailable"}),
     ],
 )
@@ -33,7 +37,7 @@ async def test_operators_learn_what_waits_and_whether_a_worker_works(
     async def count() -> float | None:
         return silent_seconds
 
-    app = build_operations_app(Health(why_not_ready, count, lambda: 7, 60))
+    app = build_operations_app(Health(why_not_ready, count, lambda: 7, 60, STARTED))
     detail = await request_of(app, "GET", "/health/detail")
     assert (detail.status, detail.plain) == (status, said)
     assert b"queue_depth 7.0" in (await request_of(app, "GET", "/metrics")).body
