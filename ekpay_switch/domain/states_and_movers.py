@@ -236,6 +236,7 @@ MOVED_STATES: tuple[MovedState, ...] = (
     _person("deposit", "asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
     _final("deposit", "approved"),
     _final("deposit", "rejected"),
+    _person("deposit", "low, and nothing on its way", "two persons top it up", Alarm.DEPOSIT_LOW),
     _person("deposit", "reversal asked", "a second person approves or rejects", Alarm.TRANSFER_WAITS),
     _person("worker", "silent", "an operator starts it", Alarm.WORKER_SILENT),
     _person(

@@ -18,6 +18,8 @@ from ekpay_switch.domain.spreadsheet_cells import without_formula
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.cover_screen import show_cover
 from reconciliation.cli.payouts.account_commands import app as account_app
+from reconciliation.cli.payouts.deposit_commands import app as top_up_app
+from reconciliation.cli.payouts.deposit_commands import deposits
 from reconciliation.cli.payouts.limit_commands import limit, limits
 from reconciliation.cli.payouts.order_basis import basis_facts, show_basis, show_unreceived
 from reconciliation.cli.payouts.sweep_commands import app as sweep_app
@@ -43,10 +45,12 @@ app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructi
 app.add_typer(account_app, name="accounts")
 app.add_typer(withdrawal_app, name="withdrawals")
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(top_up_app, name="topup")
 app.add_typer(unidentified, name="unidentified")
 
 app.command("limit")(limit)
 app.command("limits")(limits)
+app.command("deposits")(deposits)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]

@@ -17,6 +17,7 @@ ACCOUNT_WORDS: Mapping[str, BilingualText] = {
     "clearing": BilingualText("instructed, not booked by the bank", "নির্দেশিত, ব্যাংকে এখনো লেখা হয়নি"),
     "withdrawal_due": BilingualText("withdrawn, due to a partner", "অংশীদারকে দেয় উত্তোলন"),
     "sweep_due": BilingualText("own income or VAT, to be paid out", "পরিশোধযোগ্য নিজস্ব আয় বা ভ্যাট"),
+    "deposit_due": BilingualText("to be sent to a deposit at a utility", "সেবা সংস্থার জমায় পাঠাতে হবে"),
     "own_funds": BilingualText("paid in by our owners", "মালিকদের দেওয়া মূলধন"),
     "receivable": BilingualText("owed to us", "আমাদের পাওনা"),
     "disputed": BilingualText("held back in disputes", "বিরোধে আটকা টাকা"),

@@ -13,6 +13,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
+from ekpay_switch.domain.ledger.posting_rules import deposit_account
 from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.configuration_faults import fault_wording
@@ -157,8 +158,11 @@ async def _refuse_unless_new(
     known = accounts_of(party)
     if party.role is PartyRole.PARTNER:
         known = tuple(f"prefund:{party.name}:{bucket}" for bucket in _BUCKETS)
-    # Our own money has its two recipients before anything is earned.
+    if party.role is PartyRole.DEPOSIT:
+        known = (deposit_account(party.name),)
+    # Our own money has its recipients before anything is earned or vended.
     is_recipient = party.role is PartyRole.SWEEP and bool(sources_of(party.name))
+    is_recipient |= party.role is PartyRole.DEPOSIT and party.name in registry.payouts.deposit_terms
     if not is_recipient and not await is_known_payee(connection, known):
         raise SettlementError(f"party: our books know no {party}")
     if (await registry_in_force(connection, registry)).account_of(party) == account:

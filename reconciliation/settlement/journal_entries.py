@@ -11,6 +11,7 @@ from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.settlement_postings import (
     PayoutParts,
     payout_received_entry,
+    settlement_deposited_entry,
     settlement_instructed_entry,
     settlement_paid_entry,
     settlement_reinstated_entry,
@@ -18,6 +19,7 @@ from ekpay_switch.domain.ledger.settlement_postings import (
 )
 from ekpay_switch.ports.finance import Adjustment
 from reconciliation.settlement.instructions.instruction_steps import InstructionStep
+from reconciliation.settlement.positions.cycles import PartyRole
 from reconciliation.settlement.positions.ledger_lines import debt_of
 from reconciliation.settlement.positions.payout_credits import PayoutCredit
 from reconciliation.settlement.store.settlement_sheets import IssuedInstruction
@@ -48,7 +50,7 @@ def of_movement(
     if moved_amount == 0:
         return None
     name = entry_id("moved", step.end_to_end_id, step.revision)
-    return Adjustment.of(name, settlement_paid_entry(issued.instruction.creditor.rail, moved_amount))
+    return Adjustment.of(name, _moved(issued, moved_amount))
 
 
 def of_rejection(
@@ -84,6 +86,13 @@ def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) 
         return None
     name = entry_id("payout", credit.batch.key, revision)
     return Adjustment.of(name, payout_received_entry(credit.batch.connector, parts))
+
+
+def _moved(issued: IssuedInstruction, amount: int) -> Entry:
+    account = issued.instruction.creditor
+    if account.creditor.role is PartyRole.DEPOSIT:
+        return settlement_deposited_entry(account.rail, account.party, amount)
+    return settlement_paid_entry(account.rail, amount)
 
 
 def _instructed(issued: IssuedInstruction) -> Entry:

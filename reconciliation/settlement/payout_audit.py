@@ -2,7 +2,8 @@
 
 Each approved withdrawal has moved exactly its amount from its prefund, and each cancelled one has put it
 back; no such entry stands without its withdrawal. A sweep of our own money took no more than its closed
-period held, and left the reserve. An instruction names the account that was valid then.
+period held, and left the reserve. Of the top-ups of a deposit one was on its way at a time, and what left
+transit is in the deposit. An instruction names the account that was valid then.
 """
 
 from typing import Final
@@ -30,7 +31,8 @@ ORDER BY w.number LIMIT 1
 _UNASKED: Final = """
 SELECT 'journal_entries ' || j.id AS row, 'no withdrawal has made it' AS why
 FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
-WHERE (p.account LIKE 'withdrawal_due:%' OR p.account LIKE 'sweep_due:%')
+WHERE (p.account LIKE 'withdrawal_due:%' OR p.account LIKE 'sweep_due:%' OR p.account LIKE 'deposit_due:%'
+    OR p.account LIKE 'biller_deposit:%:in_transit')
   AND NOT starts_with(j.moment, 'settlement_') AND NOT EXISTS (
   SELECT FROM reconciliation.withdrawals AS w WHERE j.id IN (w.entry_id, w.cancel_entry_id))
 ORDER BY j.id LIMIT 1
@@ -51,10 +53,47 @@ WHERE w.approved_by IS NOT NULL AND w.until IS NOT NULL AND (
 ORDER BY w.number LIMIT 1
 """
 _UNCOVERED: Final = """
-SELECT 'withdrawals ' || number AS row, 'it was swept below the reserve' AS why
+SELECT 'withdrawals ' || number AS row, 'it was taken below the reserve' AS why
 FROM reconciliation.withdrawals
-WHERE approved_by IS NOT NULL AND until IS NOT NULL AND (cover_after >= reserve) IS NOT TRUE
+WHERE approved_by IS NOT NULL AND bucket NOT IN ('postpaid', 'prepaid')
+  AND (cover_after >= reserve) IS NOT TRUE
 ORDER BY number LIMIT 1
+"""
+# In transit is what was approved and is neither cancelled nor moved by a bank, whose newest step counts.
+_IN_TRANSIT: Final = """
+SELECT 'withdrawals of ' || t.partner AS row,
+  t.paisa || ' paisa are on their way, and ' || coalesce(p.paisa, 0) || ' are in transit' AS why
+FROM (
+  SELECT w.partner,
+    coalesce(sum(w.amount) FILTER (WHERE w.approved_by IS NOT NULL AND w.cancelled_by IS NULL), 0)
+    - coalesce((SELECT sum(e.moved) FROM reconciliation.settlement_instructions AS i
+      CROSS JOIN LATERAL (SELECT s.moved FROM reconciliation.settlement_endings AS s
+        WHERE s.end_to_end_id = i.end_to_end_id ORDER BY s.revision DESC LIMIT 1) AS e
+      WHERE i.role = 'deposit' AND i.party = w.partner), 0) AS paisa
+  FROM reconciliation.withdrawals AS w WHERE w.bucket = 'deposit' GROUP BY w.partner) AS t
+LEFT JOIN LATERAL (SELECT sum(o.amount) AS paisa FROM public.postings AS o
+  WHERE o.account = 'biller_deposit:' || t.partner || ':in_transit'
+    AND o.account LIKE 'biller_deposit:%') AS p ON true
+WHERE t.paisa <> coalesce(p.paisa, 0) ORDER BY t.partner LIMIT 1
+"""
+_NOT_ARRIVED: Final = """
+SELECT 'journal_entries ' || j.id AS row, 'what left transit is not in the deposit' AS why
+FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
+WHERE p.account LIKE 'biller_deposit:%:in_transit' AND p.account LIKE 'biller_deposit:%'
+  AND starts_with(j.moment, 'settlement_') AND NOT EXISTS (
+  SELECT FROM public.postings AS o WHERE o.entry_id = p.entry_id AND o.amount = -p.amount
+    AND o.account = left(p.account, -length(':in_transit')))
+ORDER BY j.id LIMIT 1
+"""
+# What was in transit just behind each approval: its own amount, or less where a bank has moved too much.
+_TWICE: Final = """
+SELECT 'withdrawals ' || w.number AS row, 'another top-up of the deposit was on its way' AS why
+FROM reconciliation.withdrawals AS w JOIN public.journal_entries AS j ON j.id = w.entry_id
+WHERE w.bucket = 'deposit' AND w.amount < (
+  SELECT sum(p.amount) FROM public.postings AS p JOIN public.journal_entries AS e ON e.id = p.entry_id
+  WHERE p.account = 'biller_deposit:' || w.partner || ':in_transit' AND p.account LIKE 'biller_deposit:%'
+    AND e.lane = j.lane AND e.seq <= j.seq)
+ORDER BY w.number LIMIT 1
 """
 _ALONE: Final = """
 SELECT row, 'one person has decided it' AS why FROM (
@@ -91,9 +130,14 @@ WHERE valid_from < approved_at + make_interval(hours => cooling_hours) ORDER BY 
 """
 
 
+_CHECKS: Final = (
+    _MOVED, _UNASKED, _OVERSWEPT, _UNCOVERED, _IN_TRANSIT, _NOT_ARRIVED, _TWICE, _ALONE, _ELSEWHERE, _EARLY,
+)  # fmt: skip
+
+
 async def first_broken(connection: Connection) -> AuditFinding | None:
     """See `ekpay_switch.ports.audit.AuditCheck`: withdrawals, their entries, accounts in force."""
-    for query in (_MOVED, _UNASKED, _OVERSWEPT, _UNCOVERED, _ALONE, _ELSEWHERE, _EARLY):
+    for query in _CHECKS:
         row = await connection.fetchrow(query)
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])

@@ -72,7 +72,7 @@ from reconciliation.settlement.store.settlement_sheets import (
 )
 
 # What stops a withdrawal until a person does something.
-_WITHDRAWING: Final = frozenset({PartyRole.PARTNER, PartyRole.SWEEP})
+_WITHDRAWING: Final = frozenset({PartyRole.PARTNER, PartyRole.SWEEP, PartyRole.DEPOSIT})
 _UNPAYABLE: Final = frozenset({RemainderReason.NO_ACCOUNT, RemainderReason.ABOVE_MAXIMUM})
 
 
@@ -180,7 +180,7 @@ async def _write(work: SettlementWork, order: SettlementOrder, bank_batches: Seq
 
 
 async def _say_unpayable_withdrawals(work: SettlementWork, outgoing: OutgoingInstructions) -> None:
-    """Raise an alarm for whoever's withdrawals or sweeps cannot be paid, and end that of whoever is paid."""
+    """Raise an alarm for whose withdrawals, sweeps or top-ups cannot be paid, and end that of who is paid."""
     stuck = {
         remainder.party.name: remainder
         for remainder in outgoing.remainders

@@ -85,23 +85,33 @@ async def approve_sweep(work: SettlementWork, number: int, approved_by: str) -> 
         await refuse_leavers(finance, connection, sweep.asked_by, approved_by)
         assert sweep.until is not None, "it is a sweep"
         await _checked_amount(connection, sweep.source, sweep.until, sweep.amount)
-        cover = await _kept_cover(work, sweep.amount)
-        name = entry_id("withdrawn", sweep.id)
-        await finance.books.post(connection, [Adjustment.of(name, sweep.approval_entry)])
         try:
-            await write_approval(connection, sweep.id, approved_by, name, cover)
+            await approve_own_money(work, sweep, approved_by)
         except asyncpg.CheckViolationError as problem:
             raise SettlementError(f"amount: {sweep.source} holds less than the sweep by now") from problem
-        await finance.alarms.end_alarms(
-            connection, [withdrawal_subject(number)], f"approved by {approved_by}"
-        )
     return sweep
+
+
+async def approve_own_money(work: SettlementWork, own: Withdrawal, approved_by: str) -> None:
+    """Post and write the approval of a sweep or a top-up that was checked, under the lock of settlement.
+
+    Raises:
+        SettlementError: the cover would be below the reserve.
+        asyncpg.CheckViolationError: the database finds that it may not be approved.
+    """
+    connection, finance = work.connection, work.setting.finance
+    cover = await _kept_cover(work, own.amount)
+    name = entry_id("withdrawn", own.id)
+    await finance.books.post(connection, [Adjustment.of(name, own.approval_entry)])
+    await write_approval(connection, own.id, approved_by, name, cover)
+    subject = withdrawal_subject(own.number)
+    await finance.alarms.end_alarms(connection, [subject], f"approved by {approved_by}")
 
 
 async def _waiting_sweep(connection: Connection, number: int, approved_by: str) -> Withdrawal:
     sweep = await waiting_withdrawal(connection, number)
     if sweep.until is None:
-        raise SettlementError(f"withdrawal {number} is no sweep: ekpay settle withdrawals approve {number}")
+        raise SettlementError(f"withdrawal {number} is no sweep: {sweep.approving_command}")
     refuse_one_person(sweep, approved_by)
     return sweep
 

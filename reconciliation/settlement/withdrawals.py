@@ -1,9 +1,10 @@
 """A partner withdraws from its prefund: asked for, approved, paid with the next value date, told by the bank.
 
 Approval moves the money from the prefund to `withdrawal_due:{partner}` at once, so that it pays no bill any
-more; a sweep of our own money is moved to `sweep_due:{recipient}` (`settlement.sweeps`). From there it goes
-the way of every claim: a line of the books, the sheet of a value date, an instruction into the payee's
-account, the bank's statement. What the bank rejects or returns is due again.
+more; a sweep of our own money is moved to `sweep_due:{recipient}` (`settlement.sweeps`), and a top-up of our
+deposit at a utility is due on `deposit_due:{biller}` (`settlement.top_ups`). From there it goes the way of
+every claim: a line of the books, the sheet of a value date, an instruction into the payee's account, the
+bank's statement. What the bank rejects or returns is due again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -118,8 +119,10 @@ async def approve_withdrawal(finance: Finance, number: int, approved_by: str) ->
     try:
         async with connection.transaction():
             withdrawal = await waiting_withdrawal(connection, number)
-            if withdrawal.until is not None:
-                raise SettlementError(f"withdrawal {number} is a sweep: ekpay settle sweep approve {number}")
+            if withdrawal.kind != "withdrawal":
+                raise SettlementError(
+                    f"withdrawal {number} is a {withdrawal.kind}: {withdrawal.approving_command}"
+                )
             refuse_one_person(withdrawal, approved_by)
         await finance.books.open_accounts([withdrawal_account(withdrawal.partner)])
         async with connection.transaction():

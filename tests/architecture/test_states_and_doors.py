@@ -18,7 +18,7 @@ from ekpay_switch.domain.notifications import DeliveryState
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundEvent, RefundState
 from ekpay_switch.domain.states_and_movers import MOVED_STATES, MovedState, Mover
-from ekpay_switch.persistence.alarms.watches import ENDED_BY_WING, WATCHES
+from ekpay_switch.persistence.alarms.watches import ENDED_BY_DEPOSIT_WATCH, ENDED_BY_WING, WATCHES
 from ekpay_switch.ports.decisions import ProposalState
 from reconciliation.results.records import BreakState
 from reconciliation.settlement.positions.withdrawal_progress import WithdrawalState
@@ -90,7 +90,8 @@ def test_what_waits_on_a_person_has_an_alarm_and_a_door(row: MovedState) -> None
     assert row.alarms, f"{row.record} {row.state} waits on a person, and nobody hears of it"
     for alarm in row.alarms:
         assert DOORS.get(alarm), f"{alarm} has no door"
-        ends = [alarm in WATCHES, alarm in CLOSED_BY_PERSONS, alarm in ENDED_BY_WING]
+        elsewhere = ENDED_BY_WING | ENDED_BY_DEPOSIT_WATCH
+        ends = [alarm in WATCHES, alarm in CLOSED_BY_PERSONS, alarm in elsewhere]
         assert ends.count(True) == 1, f"one thing has to tell when {alarm} is over"
 
 

@@ -47,6 +47,7 @@ CHART = MappingProxyType(
         "clearing": AccountKind.LIABILITY,
         "withdrawal_due": AccountKind.LIABILITY,
         "sweep_due": AccountKind.LIABILITY,
+        "deposit_due": AccountKind.LIABILITY,
         "own_funds": AccountKind.LIABILITY,
         "receivable": AccountKind.ASSET,
         "disputed": AccountKind.ASSET,

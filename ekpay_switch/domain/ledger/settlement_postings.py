@@ -8,10 +8,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ekpay_switch.domain.ledger.entries import Entry, Posting, decrease, increase, kind_of
+from ekpay_switch.domain.ledger.posting_rules import deposit_account
 
 SETTLEMENT_BANK = "settlement_bank"
 # How the moments of entries about an unidentified line of our bank's statement begin.
 UNIDENTIFIED = "unidentified_"
+# The moments that move our deposit at a utility, or what is on its way there, and are no vend.
+NOT_VENDED = frozenset(
+    {
+        "deposited",
+        "deposited_reversed",
+        "deposit_top_up_approved",
+        "deposit_top_up_cancelled",
+        "settlement_deposited",
+        "settlement_deposit_returned",
+    }
+)
 
 
 def clearing_account(rail: str) -> str:
@@ -112,6 +124,44 @@ def sweep_approved_entry(source: str, recipient: str, amount: int) -> Entry:
 def sweep_cancelled_entry(source: str, recipient: str, amount: int) -> Entry:
     """A sweep that was not instructed is cancelled: `source` has the amount again."""
     return Entry.of("sweep_cancelled", (increase(source, amount), decrease(sweep_account(recipient), amount)))
+
+
+def deposit_due_account(biller_id: str) -> str:
+    """The account of what is to be sent to our deposit at a utility and is not instructed yet."""
+    return f"deposit_due:{biller_id}"
+
+
+def in_transit_account(biller_id: str) -> str:
+    """The account of what two persons have let leave for our deposit at a utility, until a bank books it."""
+    return f"{deposit_account(biller_id)}:in_transit"
+
+
+def top_up_approved_entry(biller_id: str, amount: int) -> Entry:
+    """A top-up of our deposit at a utility is approved: it is on its way, and due to be paid out."""
+    postings = (
+        increase(in_transit_account(biller_id), amount),
+        increase(deposit_due_account(biller_id), amount),
+    )
+    return Entry.of("deposit_top_up_approved", postings)
+
+
+def top_up_cancelled_entry(biller_id: str, amount: int) -> Entry:
+    """A top-up of our deposit that was not instructed is cancelled: nothing is on its way."""
+    postings = (
+        decrease(in_transit_account(biller_id), amount),
+        decrease(deposit_due_account(biller_id), amount),
+    )
+    return Entry.of("deposit_top_up_cancelled", postings)
+
+
+def settlement_deposited_entry(rail: str, biller_id: str, amount: int) -> Entry:
+    """The bank has debited a top-up, so the deposit has it; `amount` is below zero where it was returned."""
+    postings = (
+        *settlement_paid_entry(rail, amount).postings,
+        increase(deposit_account(biller_id), amount),
+        decrease(in_transit_account(biller_id), amount),
+    )
+    return Entry.of("settlement_deposited" if amount > 0 else "settlement_deposit_returned", postings)
 
 
 def unidentified_booked_entry(bank: str, amount: int) -> Entry:

@@ -7,7 +7,7 @@ from uuid import UUID
 from ekpay_switch.domain.alarms import Alarm, AlarmOwner
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.persistence.alarms.rows import TODAY, AlarmEnd
-from ekpay_switch.persistence.alarms.watches import ENDED_BY_WING, WATCHES
+from ekpay_switch.persistence.alarms.watches import ENDED_BY_DEPOSIT_WATCH, ENDED_BY_WING, WATCHES
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.ports.alarms import AlarmFilter, AlarmView
 
@@ -92,7 +92,7 @@ class PostgresAlarmDesk:
         """See `ports.alarms.AlarmDesk`."""
 
         async def _close(connection: Connection, alarm: AlarmView) -> None:
-            if alarm.kind in ENDED_BY_WING:
+            if alarm.kind in ENDED_BY_WING | ENDED_BY_DEPOSIT_WATCH:
                 raise AlarmStandsError
             watch = WATCHES.get(alarm.kind)
             if watch is not None and not watch.is_closable:

@@ -33,6 +33,10 @@ ENDED_BY_WING = frozenset(
     }
 )
 
+# Alarms that the watch of deposits raises and ends (`persistence.ledger.deposit_watch`): it keeps the sums of
+# vends, which no query of a sweep could read every minute.
+ENDED_BY_DEPOSIT_WATCH = frozenset({Alarm.DEPOSIT_LOW})
+
 # How many days before its deadline a dispute that nobody has answered is told of.
 EVIDENCE_DUE_DAYS = 3
 

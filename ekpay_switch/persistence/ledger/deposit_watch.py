@@ -13,8 +13,11 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, deposit_subject
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
+from ekpay_switch.domain.ledger.settlement_postings import NOT_VENDED, in_transit_account
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
 from ekpay_switch.persistence.ledger.deposits import DepositLine
 
 SECONDS_OF_A_DAY, SECONDS_OF_A_MINUTE = 86_400, 60
@@ -27,7 +30,7 @@ _BY_MINUTE = """
 SELECT p.account, (extract(epoch FROM date_trunc('minute', j.at)) / 60)::bigint AS minute,
   sum(p.amount)::bigint AS moved,
   coalesce(-sum(p.amount) FILTER (
-    WHERE j.moment NOT IN ('deposited', 'deposited_reversed')), 0)::bigint AS vended
+    WHERE j.moment <> ALL(CAST(:not_vended AS text[]))), 0)::bigint AS vended
 """
 # The index is on the business date, which is within a day of the instant.
 READ_RECENT = text(f"""{_BY_MINUTE}
@@ -49,8 +52,11 @@ GROUP BY 1, 2
 """)  # noqa: S608 - constants
 
 
+_OPEN_ALARMS = text("SELECT subject FROM alarms WHERE kind = :kind AND ended_at IS NULL")
+
+
 class DepositWatch:
-    """The gauges and the warnings of deposits; its state belongs to one process.
+    """The gauges, the warnings and the alarms of deposits; its state belongs to one process.
 
     `alarm_days` maps every prefunded utility to the days of vending that its deposit should cover.
     """
@@ -58,16 +64,34 @@ class DepositWatch:
     def __init__(self, engine: AsyncEngine, alarm_days: Mapping[str, float]) -> None:
         self._engine = engine
         self._alarm_days = alarm_days
-        self._accounts = [deposit_account(biller_id) for biller_id in alarm_days]
+        places = (deposit_account, in_transit_account)
+        self._accounts = [account_of(biller_id) for biller_id in alarm_days for account_of in places]
         self._heads: dict[int, int] = {}
         self._balances: dict[str, int] = {}
         self._vended = _by_minute()
 
     async def warn(self) -> None:
-        """Log a warning for each deposit that is low."""
-        for line in await self._lines():
+        """Log a warning for each deposit that is low, and keep its alarm.
+
+        It is open while the deposit is low and nothing is on its way there.
+        """
+        lines = await self._lines()
+        for line in lines:
             if line.is_low:
                 telemetry.log_warning("deposit_low", biller_id=line.biller_id)
+        await self._keep_alarms([line for line in lines if line.is_low and line.in_transit.minor <= 0])
+
+    async def _keep_alarms(self, lines: Sequence[DepositLine]) -> None:
+        alarms = {alarm.subject: alarm for alarm in map(_alarm_of, lines)}
+        async with self._engine.begin() as connection:
+            open_alarms = (await connection.execute(_OPEN_ALARMS, {"kind": str(Alarm.DEPOSIT_LOW)})).scalars()
+            standing = set(open_alarms)
+            driver = (await connection.get_raw_connection()).driver_connection
+            await raise_alarms(driver, [alarm for name, alarm in alarms.items() if name not in standing])
+            over = sorted(standing - alarms.keys())
+            if over:
+                reason = "more is left, or on its way"
+                await end_alarms(driver, over, AlarmEnd.EVIDENCE, reason, [Alarm.DEPOSIT_LOW])
 
     async def show(self) -> None:
         """Bring the gauges of deposits up to date."""
@@ -98,7 +122,8 @@ class DepositWatch:
         if standing is not None:
             self._balances, self._vended = standing, _by_minute()
         for row in movements:
-            self._vended[row.account][row.minute] += row.vended
+            if row.vended:
+                self._vended[row.account][row.minute] += row.vended
             self._balances[row.account] += 0 if begins else row.moved
         self._heads = heads
         return int(rows[0].now)
@@ -109,7 +134,8 @@ class DepositWatch:
 
     async def _read_recent(self, connection: AsyncConnection) -> Sequence[Row[Any]]:
         days = math.ceil(max(self._alarm_days.values()))
-        return (await connection.execute(READ_RECENT, {"accounts": self._accounts, "days": days})).all()
+        parameters = {"accounts": self._accounts, "days": days, "not_vended": sorted(NOT_VENDED)}
+        return (await connection.execute(READ_RECENT, parameters)).all()
 
     async def _read_new(self, connection: AsyncConnection, heads: Mapping[int, int]) -> Sequence[Row[Any]]:
         advanced_lanes = [lane for lane, seq in heads.items() if seq > self._heads.get(lane, 0)]
@@ -120,6 +146,7 @@ class DepositWatch:
             "last_seqs": [self._heads.get(lane, 0) for lane in advanced_lanes],
             "heads": [heads[lane] for lane in advanced_lanes],
             "accounts": self._accounts,
+            "not_vended": sorted(NOT_VENDED),
         }
         return (await connection.execute(READ_NEW, parameters)).all()
 
@@ -128,7 +155,14 @@ class DepositWatch:
         by_minute = self._vended[account]
         for minute in [old_minute for old_minute in by_minute if old_minute * SECONDS_OF_A_MINUTE < since]:
             del by_minute[minute]
-        return DepositLine(biller_id, Money(self._balances[account]), Money(sum(by_minute.values())))
+        left, in_transit = (Money(self._balances[name]) for name in (account, in_transit_account(biller_id)))
+        return DepositLine(biller_id, left, Money(sum(by_minute.values())), in_transit)
+
+
+def _alarm_of(line: DepositLine) -> RaisedAlarm:
+    facts = {"left": str(line.balance), "vended": str(line.vended)}
+    missing = line.vended.minor - line.balance.minor
+    return RaisedAlarm(Alarm.DEPOSIT_LOW, deposit_subject(line.biller_id), amount=missing, facts=facts)
 
 
 def _by_minute() -> dict[str, dict[int, int]]:

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import deposit_account, deposited_entry
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.ledger.settlement_postings import NOT_VENDED
+from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.persistence.bank_lines import refuse_booked_line
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import PostEntry
@@ -46,7 +47,7 @@ INSERT INTO accounts (code, kind) SELECT * FROM unnest($1::text[], $2::text[]) O
 _BALANCES = text("""
 SELECT d.account, coalesce(sum(p.amount), 0) AS balance,
   coalesce(-sum(p.amount) FILTER (
-    WHERE j.moment NOT IN ('deposited', 'deposited_reversed')
+    WHERE j.moment <> ALL(CAST(:not_vended AS text[]))
       AND j.at > now() - d.days * interval '1 day'), 0) AS vended
 FROM unnest(CAST(:accounts AS text[]), CAST(:days AS float[])) AS d (account, days)
 LEFT JOIN postings AS p ON p.account = d.account AND p.account LIKE 'biller_deposit:%'
@@ -69,11 +70,15 @@ class UnknownTransferError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class DepositLine:
-    """Our deposit at one utility, and what vends took from it within its alarm days; by our own books."""
+    """Our deposit at one utility, and what vends took from it within its alarm days; by our own books.
+
+    `in_transit` is what is on its way there.
+    """
 
     biller_id: str
     balance: Money
     vended: Money
+    in_transit: Money = ZERO
 
     @property
     def is_low(self) -> bool:
@@ -157,6 +162,7 @@ async def read_deposits(engine: AsyncEngine, alarm_days: Mapping[str, float]) ->
     parameters = {
         "accounts": [deposit_account(biller_id) for biller_id in alarm_days],
         "days": list(alarm_days.values()),
+        "not_vended": sorted(NOT_VENDED),
     }
     async with engine.connect() as connection:
         rows = (await connection.execute(_BALANCES, parameters)).all()

@@ -1,6 +1,6 @@
 """`ekpay settle withdrawals`: what partners withdraw from their prefunds, from letter to bank statement.
 
-Sweeps of our own money are listed, rejected and cancelled here too.
+Sweeps of our own money and top-ups of our deposits are listed, rejected and cancelled here too.
 """
 
 import asyncio
@@ -146,10 +146,16 @@ def cancel(
 
     with refusals():
         withdrawal = asyncio.run(_carry_out(context.obj))
-    place = f"the {withdrawal.bucket} prefund of {withdrawal.partner}"
+    typer.echo(f"{taka(withdrawal.amount)} taka {_place_of(withdrawal)}.")
+
+
+def _place_of(withdrawal: "Withdrawal") -> str:
+    """Where a cancelled withdrawal stands now."""
+    if withdrawal.is_top_up:
+        return f"are not on their way to {withdrawal.payee} any more"
     if withdrawal.until is not None:
-        place = withdrawal.source
-    typer.echo(f"{taka(withdrawal.amount)} taka are back in {place}.")
+        return f"are back in {withdrawal.source}"
+    return f"are back in the {withdrawal.bucket} prefund of {withdrawal.partner}"
 
 
 def _for_people(withdrawal: "Withdrawal", progress: "Progress") -> tuple[str, ...]:

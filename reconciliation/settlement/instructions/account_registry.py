@@ -25,6 +25,7 @@ from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.latin_names import transliterate
 from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.deposit_terms import USUAL_TERMS, DepositTerms
 from reconciliation.settlement.positions.payout_rules import PayoutRule, PayoutRules
 from reconciliation.settlement.positions.payout_terms import PayoutTerms, Schedule, TermsByPayee
 from reconciliation.statement.values.amounts import paisa_of_decimal
@@ -113,7 +114,7 @@ class RailBounds(_Strict):
 class CreditorAccount(_Strict):
     """The registered account of one creditor."""
 
-    role: Literal["connector", "biller", "merchant", "payee", "partner", "sweep"]
+    role: Literal["connector", "biller", "merchant", "payee", "partner", "sweep", "deposit"]
     party: str = Field(min_length=1)
     name: Name
     bic: str = Field(pattern=_BIC)
@@ -194,12 +195,39 @@ class ScheduleRow(_Strict):
         )
 
 
+class DepositRow(_Strict):
+    """The terms of our deposit at one prefunded utility (docs/adr/0104); amounts in paisa."""
+
+    biller: str = Field(min_length=1)
+    floor_days: int = Field(default=USUAL_TERMS.floor_days, ge=1, le=31)
+    target_days: int = Field(default=USUAL_TERMS.target_days, ge=1, le=62)
+    look_back_days: int = Field(default=USUAL_TERMS.look_back_days, ge=1, le=62)
+    minimum: Paisa = 0
+    maximum: Paisa | None = None
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> "DepositRow":
+        if self.target_days < self.floor_days:
+            raise ValueError(f"target_days: it is not below floor_days ({self.biller})")
+        if self.maximum is not None and not 0 < self.maximum >= self.minimum:
+            raise ValueError(f"maximum: it is above zero and not below the minimum ({self.biller})")
+        return self
+
+    @property
+    def terms(self) -> DepositTerms:
+        """The terms as settlement uses them."""
+        return DepositTerms(
+            self.floor_days, self.target_days, self.look_back_days, self.minimum, self.maximum
+        )
+
+
 class PayoutSettings(_Strict):
-    """When payees are paid what was collected for them (docs/adr/0090, 0100)."""
+    """When payees are paid, and when deposits are topped up (docs/adr/0090, 0100, 0104)."""
 
     default: Literal["matched", "received", "on_risk"] = "received"
     rules: tuple[PayoutRow, ...] = Field(default=(), strict=False)
     schedules: tuple[ScheduleRow, ...] = Field(default=(), strict=False)
+    deposits: tuple[DepositRow, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _says_it_once(self) -> "PayoutSettings":
@@ -213,12 +241,21 @@ class PayoutSettings(_Strict):
         for role, party in owners:
             if owners.count((role, party)) > 1:
                 raise ValueError(f"schedules: two rows for {Party(role, party or 'all')}")
+        billers = [row.biller for row in self.deposits]
+        for biller in billers:
+            if billers.count(biller) > 1:
+                raise ValueError(f"deposits: two rows for {biller}")
         return self
 
     @property
     def terms(self) -> TermsByPayee:
         """The payout terms as they are looked up."""
         return TermsByPayee({row.place: row.terms for row in self.schedules})
+
+    @property
+    def deposit_terms(self) -> Mapping[str, DepositTerms]:
+        """The terms of each deposit that has a row, by its biller."""
+        return {row.biller: row.terms for row in self.deposits}
 
     @property
     def by_place(self) -> PayoutRules:

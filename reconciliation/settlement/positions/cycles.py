@@ -23,6 +23,7 @@ class PartyRole(StrEnum):
     PAYEE = "payee"
     PARTNER = "partner"
     SWEEP = "sweep"  # who gets our own money: `operator` our income, `treasury` the VAT
+    DEPOSIT = "deposit"  # our own deposit at a prefunded utility, named by its biller
     OURS = "ours"
 
 

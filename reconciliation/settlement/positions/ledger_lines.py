@@ -2,7 +2,8 @@
 
 Frozen lines of our books are agreed: there is no other source. A partner's prefund has paid already, so each
 of its lines has an opposite one beside it, and its net position is zero; what a partner withdraws from its
-prefund is owed to it, and so is what we sweep to its recipient (docs/adr/0060, 0098, 0100).
+prefund is owed to it, and so is what we sweep to its recipient or send to a deposit of ours (docs/adr/0060,
+0098, 0100, 0104).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,11 @@ from datetime import date
 from typing import Final
 
 from ekpay_switch.domain.ledger.entries import kind_of
-from ekpay_switch.domain.ledger.settlement_postings import sweep_account, withdrawal_account
+from ekpay_switch.domain.ledger.settlement_postings import (
+    deposit_due_account,
+    sweep_account,
+    withdrawal_account,
+)
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.lines import LineKind, SettlementLine
@@ -20,7 +25,12 @@ _MERCHANTS: Final = "merchant"
 _COMMISSION: Final = "commission_payable"
 _WITHDRAWN: Final = withdrawal_account("").removesuffix(":")
 _SWEPT: Final = sweep_account("").removesuffix(":")
-_DUE_TO: Final = {_WITHDRAWN: PartyRole.PARTNER, _SWEPT: PartyRole.SWEEP}
+_DEPOSITED: Final = deposit_due_account("").removesuffix(":")
+_DUE_TO: Final = {
+    _WITHDRAWN: PartyRole.PARTNER,
+    _SWEPT: PartyRole.SWEEP,
+    _DEPOSITED: PartyRole.DEPOSIT,
+}
 
 _OWED_ON: Final[Mapping[PartyRole, tuple[str, ...]]] = {
     PartyRole.CONNECTOR: ("receivable",),
@@ -29,6 +39,7 @@ _OWED_ON: Final[Mapping[PartyRole, tuple[str, ...]]] = {
     PartyRole.PAYEE: (f"payable:{_MERCHANTS}", f"{_COMMISSION}:{_MERCHANTS}"),
     PartyRole.PARTNER: (_WITHDRAWN,),
     PartyRole.SWEEP: (_SWEPT,),
+    PartyRole.DEPOSIT: (_DEPOSITED,),
     PartyRole.OURS: (),
 }
 
@@ -65,7 +76,10 @@ class AccountMovement:
 
 
 def owner_of(account: str) -> Party | None:
-    """Whose it is: a merchant's (`ekshop`), a payee's (`ekshop:courier`), a partner's, a sweep's, or None."""
+    """Whose it is: a merchant's (`ekshop`), a payee's (`ekshop:courier`), a partner's, or None.
+
+    What is swept or sent to a deposit of ours is the recipient's.
+    """
     first, *rest = account.split(":")
     if first in _DUE_TO and rest:
         return Party(_DUE_TO[first], ":".join(rest))

@@ -22,7 +22,7 @@ _BANK: Final = "settlement_bank"
 # two persons have approved that it leaves.
 _LIABILITIES: Final = (
     "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
-    "clearing", "withdrawal_due", "sweep_due",
+    "clearing", "withdrawal_due", "sweep_due", "deposit_due",
 )  # fmt: skip
 _DEPOSIT: Final = "biller_deposit:"
 _RECEIVABLE: Final = "receivable:"
@@ -35,7 +35,8 @@ class TrustCover:
 
     `bank_by_statement` is what the banks' own newest statements close with, None where none was read.
     `receivables` are what connectors owe us within their cycle, `overdue` what they should have paid.
-    `deposits` are what we keep at prefunded utilities: ours, but no money at a bank, so never counted.
+    `deposits` are what we keep at prefunded utilities, and what is on its way there: ours, but no money at a
+    bank, so never counted.
     """
 
     bank: int
@@ -126,9 +127,6 @@ def cover_of(
     }
     receivables, missing = {}, {}
     for name, paisa in balances.items():
-        if name.startswith(_DEPOSIT) and paisa < 0:
-            # A utility has vended beyond what we keep there.
-            owed_by_account[name] = -paisa
         if not name.startswith(_RECEIVABLE) or name.startswith(_MERCHANTS):
             continue
         connector = name.removeprefix(_RECEIVABLE)
@@ -138,18 +136,27 @@ def cover_of(
             continue
         missing[connector] = min(paisa, max(0, late.get(connector, 0)))
         receivables[connector] = paisa - missing[connector]
+    deposits = _deposits(balances)
+    # A utility has vended beyond what we keep there.
+    owed_by_account |= {f"{_DEPOSIT}{name}": -paisa for name, paisa in deposits.items() if paisa < 0}
     return TrustCover(
         balances.get(_BANK, 0),
         sum(closing_balances) if closing_balances else None,
         dict(sorted(owed_by_account.items())),
         {name: paisa for name, paisa in sorted(receivables.items()) if paisa},
         {name: paisa for name, paisa in sorted(missing.items()) if paisa},
-        {
-            name.removeprefix(_DEPOSIT): paisa
-            for name, paisa in sorted(balances.items())
-            if name.startswith(_DEPOSIT) and paisa > 0
-        },
+        {name: paisa for name, paisa in sorted(deposits.items()) if paisa > 0},
     )
+
+
+def _deposits(balances: Mapping[str, int]) -> dict[str, int]:
+    """Our deposit at each utility, with what is on its way there; what is on its way is due by a debt."""
+    deposits: dict[str, int] = {}
+    for name, paisa in balances.items():
+        if name.startswith(_DEPOSIT):
+            biller = name.split(":")[1]
+            deposits[biller] = deposits.get(biller, 0) + paisa
+    return deposits
 
 
 def overdue_of(

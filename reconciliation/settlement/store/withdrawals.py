@@ -1,4 +1,4 @@
-"""Withdrawals of prefunds, and of our own money, in the table of migrations 0048 and 0051.
+"""Withdrawals of prefunds, and of our own money, in the table of migrations 0048, 0051 and 0054.
 
 A trigger sets the times.
 """
@@ -11,13 +11,17 @@ from uuid import UUID
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.ledger.settlement_postings import (
+    in_transit_account,
     prefund_withdrawn_entry,
     sweep_approved_entry,
     sweep_cancelled_entry,
+    top_up_approved_entry,
+    top_up_cancelled_entry,
     withdrawal_cancelled_entry,
 )
 from reconciliation.results.table_values import Connection, Row
 from reconciliation.settlement.positions.cycles import Party, PartyRole
+from reconciliation.settlement.positions.deposit_terms import DEPOSIT
 from reconciliation.settlement.positions.sweep_sources import SweptMoney, source_of
 from reconciliation.settlement.positions.withdrawal_progress import PartnerInstruction
 
@@ -61,7 +65,7 @@ FROM reconciliation.settlement_instructions AS i
 LEFT JOIN LATERAL (
   SELECT * FROM reconciliation.settlement_endings AS s
   WHERE s.end_to_end_id = i.end_to_end_id ORDER BY s.revision DESC LIMIT 1) AS e ON true
-WHERE i.role IN ('partner', 'sweep') AND (
+WHERE i.role IN ('deposit', 'partner', 'sweep') AND (
   NOT coalesce(e.is_owed_again, false) OR e.contradicts AND NOT EXISTS (
   SELECT FROM reconciliation.settlement_contradiction_ends AS d
   WHERE d.end_to_end_id = e.end_to_end_id AND d.revision = e.revision))
@@ -74,7 +78,8 @@ class Withdrawal:
     """A withdrawal of a partner's prefund; `number` is how people name it, `amount` is in paisa.
 
     `reference` is the partner's letter, which asks for it once. A sweep of our own money has `until`, the
-    last day of its closed period, the recipient for a partner, and what is swept for a bucket.
+    last day of its closed period, the recipient for a partner, and what is swept for a bucket. A top-up of
+    our deposit at a utility has the biller for a partner, and `deposit` for a bucket.
     """
 
     id: UUID
@@ -96,11 +101,33 @@ class Withdrawal:
     @property
     def payee(self) -> Party:
         """Whom it is paid to."""
+        if self.is_top_up:
+            return Party(PartyRole.DEPOSIT, self.partner)
         return Party(PartyRole.PARTNER if self.until is None else PartyRole.SWEEP, self.partner)
 
     @property
+    def is_top_up(self) -> bool:
+        """Whether it fills our deposit at a utility."""
+        return self.bucket == DEPOSIT
+
+    @property
+    def kind(self) -> str:
+        """What people call it."""
+        if self.is_top_up:
+            return "top-up"
+        return "withdrawal" if self.until is None else "sweep"
+
+    @property
+    def approving_command(self) -> str:
+        """What a second person types."""
+        command = {"top-up": "topup", "sweep": "sweep", "withdrawal": "withdrawals"}[self.kind]
+        return f"ekpay settle {command} approve {self.number}"
+
+    @property
     def source(self) -> str:
-        """The account that it is taken from."""
+        """The account that it is taken from; a top-up takes nothing, and stands there until it arrives."""
+        if self.is_top_up:
+            return in_transit_account(self.partner)
         if self.until is None:
             return prefund_account(self.partner, self.bucket)
         return source_of(SweptMoney(self.bucket))
@@ -108,12 +135,16 @@ class Withdrawal:
     @property
     def approval_entry(self) -> Entry:
         """What its approval moves."""
+        if self.is_top_up:
+            return top_up_approved_entry(self.partner, self.amount)
         make = prefund_withdrawn_entry if self.until is None else sweep_approved_entry
         return make(self.source, self.partner, self.amount)
 
     @property
     def cancellation_entry(self) -> Entry:
         """What its cancellation moves back."""
+        if self.is_top_up:
+            return top_up_cancelled_entry(self.partner, self.amount)
         make = withdrawal_cancelled_entry if self.until is None else sweep_cancelled_entry
         return make(self.source, self.partner, self.amount)
 
@@ -133,7 +164,7 @@ class RequestedWithdrawal:
 
 @dataclass(frozen=True, slots=True)
 class SweepCover:
-    """The cover with receivables after a sweep, and the reserve that it keeps; both in paisa."""
+    """The cover with receivables after a sweep or a top-up, and the reserve that it keeps; in paisa."""
 
     after: int
     reserve: int
@@ -179,7 +210,7 @@ async def is_period_closed(connection: Connection, until: date) -> bool:
 
 
 async def partner_instructions(connection: Connection) -> dict[Party, list[PartnerInstruction]]:
-    """The instructions to each partner or recipient of a sweep that stand, in order of their value dates."""
+    """The instructions that stand to each partner, recipient of a sweep or deposit, by their value dates."""
     instructions: dict[Party, list[PartnerInstruction]] = {}
     for row in await connection.fetch(_INSTRUCTIONS):
         item = PartnerInstruction(row["end_to_end_id"], row["amount"], row["moved"])
@@ -205,11 +236,11 @@ async def write_approval(
     entry_id: UUID,
     cover: SweepCover | None = None,
 ) -> None:
-    """Approve a withdrawal by its entry, which stands; a sweep with the cover that it leaves.
+    """Approve a withdrawal by its entry, which stands; a sweep or a top-up with the cover that it leaves.
 
     Raises:
         asyncpg.CheckViolationError: these are not two persons of finance, or the entry moves something else,
-            or more than the closed period of a sweep has left.
+            or more than the closed period of a sweep has left, or another top-up is on its way.
     """
     figures = (cover.after, cover.reserve) if cover else (None, None)
     await connection.execute(_APPROVE, withdrawal_id, approved_by, entry_id, *figures)

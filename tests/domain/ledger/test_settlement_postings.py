@@ -5,17 +5,21 @@ from hypothesis import strategies as st
 from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.domain.ledger.settlement_postings import (
+    NOT_VENDED,
     PayoutParts,
     clearing_account,
     payable_changes,
     payout_received_entry,
     prefund_withdrawn_entry,
+    settlement_deposited_entry,
     settlement_instructed_entry,
     settlement_paid_entry,
     settlement_reinstated_entry,
     settlement_rejected_entry,
     sweep_approved_entry,
     sweep_cancelled_entry,
+    top_up_approved_entry,
+    top_up_cancelled_entry,
     unidentified_booked_entry,
     unidentified_reopened_entry,
     unidentified_settled_entry,
@@ -138,6 +142,28 @@ def test_a_cancelled_sweep_puts_back_what_it_took(amount: int) -> None:
     back = sweep_cancelled_entry("vat_payable", "treasury", amount)
     assert back.moment == "sweep_cancelled"
     assert lines(back) == {account: -moved for account, moved in lines(swept).items()}
+
+
+@given(amounts)
+def test_a_top_up_is_in_transit_until_the_bank_has_debited_it(amount: int) -> None:
+    approved = top_up_approved_entry("nesco", amount)
+    assert (approved.moment, lines(approved)) == (
+        "deposit_top_up_approved",
+        {"biller_deposit:nesco:in_transit": amount, "deposit_due:nesco": -amount},
+    )
+    cancelled = top_up_cancelled_entry("nesco", amount)
+    assert lines(cancelled) == {account: -moved for account, moved in lines(approved).items()}
+    came, back = (settlement_deposited_entry("rtgs", "nesco", paisa) for paisa in (amount, -amount))
+    assert (came.moment, back.moment) == ("settlement_deposited", "settlement_deposit_returned")
+    assert lines(came) == {
+        "clearing:rtgs": amount,
+        "settlement_bank": -amount,
+        "biller_deposit:nesco": amount,
+        "biller_deposit:nesco:in_transit": -amount,
+    }
+    assert lines(back) == {account: -moved for account, moved in lines(came).items()}
+    moments = {entry.moment for entry in (approved, cancelled, came, back)}
+    assert moments <= NOT_VENDED
 
 
 @given(signed.filter(bool), signed.filter(bool))

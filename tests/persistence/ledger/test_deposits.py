@@ -9,10 +9,13 @@ import pytest
 from ekpay_switch import telemetry
 from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.delivery import BillerTerms, Recording, plan_outcome
+from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
+from ekpay_switch.domain.ledger.settlement_postings import settlement_deposited_entry, top_up_approved_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.persistence.ledger import deposit_watch
+from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import (
     DepositLine,
@@ -23,6 +26,7 @@ from ekpay_switch.persistence.ledger.deposits import (
     read_deposits,
 )
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
+from ekpay_switch.ports.finance import Adjustment
 from tests.persistence.books import Books, delivery_of
 from tests.persistence.staff_rows import persons
 
@@ -188,3 +192,58 @@ async def test_a_watch_begins_again_where_another_database_was_put(books: Books,
 async def test_a_watch_of_nothing_asks_nothing(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deposit_watch, "READ_HEADS", None)
     await DepositWatch(books.database.engine(), {}).show()
+
+
+ALARMS = "SELECT subject, amount, count, ended_at IS NULL AS stands FROM alarms WHERE kind = 'deposit_low'"
+
+
+async def _post(books: Books, entry: Entry) -> None:
+    adjustments = Adjustments(books.database.connect)
+    await adjustments.open_accounts([line.account for line in entry.postings])
+    connection = await books.database.connect()
+    try:
+        async with connection.transaction():
+            await adjustments.post(connection, [Adjustment.of(uuid4(), entry)])
+    finally:
+        await connection.close()
+
+
+async def test_an_alarm_stands_while_a_deposit_is_low_and_nothing_is_on_its_way(
+    books: Books, deposits: Deposits
+) -> None:
+    await books.partner(prefund=100_000_000)
+    await _put(deposits, 1)
+    vended = await _vend(books)
+    engine = books.database.engine()
+    watch = DepositWatch(engine, {BILLER: 1.0})
+    for _ in range(2):
+        await watch.warn()
+    # What is missing to what was vended; a second look is no second alarm.
+    assert [tuple(row) for row in await books.rows(ALARMS)] == [
+        (f"deposit {BILLER}", 2 * vended - 1, 1, True)
+    ]
+    await _post(books, top_up_approved_entry(BILLER, 3 * vended))
+    await watch.warn()
+    assert [row["stands"] for row in await books.rows(ALARMS)] == [False]
+    await watch.show()
+    assert _shown()[1] == 1
+    # The bank has booked it, so the deposit has it, and it is no vend.
+    await _post(books, settlement_deposited_entry("rtgs", BILLER, 3 * vended))
+    await watch.warn()
+    await watch.show()
+    assert _shown() == (2 * vended + 1, False)
+    assert (await _line(books)).vended == Money(vended)
+    assert [row["stands"] for row in await books.rows(ALARMS)] == [False]
+    await engine.dispose()
+
+
+async def test_the_alarm_of_a_utility_that_is_gone_ends(books: Books, deposits: Deposits) -> None:
+    await books.partner(prefund=100_000_000)
+    await _put(deposits, 1)
+    await _vend(books)
+    engine = books.database.engine()
+    await DepositWatch(engine, {BILLER: 1.0}).warn()
+    assert [row["stands"] for row in await books.rows(ALARMS)] == [True]
+    await DepositWatch(engine, {}).warn()
+    assert [row["stands"] for row in await books.rows(ALARMS)] == [False]
+    await engine.dispose()

@@ -74,6 +74,36 @@ async def test_a_sweep_from_the_return_to_its_cancellation(typed: Typed, stage: 
     assert (row["role"], row["partner"], row["until"]) == ("sweep", "treasury", "2026-04-05")
 
 
+async def test_a_top_up_from_the_proposal_to_its_cancellation(typed: Typed, stage: Stage) -> None:
+    await stage.hold({"own_funds": 90_000_000, "settlement_bank": 90_000_000})
+    await stage.hold({"biller_deposit:nesco_prepaid": -20_000_000, "settlement_bank": 20_000_000})
+    await stage.run(SUN)
+    await date_books(stage, SUN)
+    rows = {row["biller"]: row for row in json.loads((await typed("deposits", "--json")).output)}
+    assert rows["nesco_prepaid"] == {
+        "biller": "nesco_prepaid", "balance_paisa": -20_000_000, "in_transit_paisa": 0,
+        "vends_of_day_paisa": 20_000_000, "days_left": "-1.0", "is_below": True,
+        "proposed_paisa": 80_000_000, "waiting": None,
+    }  # fmt: skip
+    assert (rows["breb_prepaid"]["days_left"], rows["breb_prepaid"]["is_below"]) == (None, False)
+    assert "below its floor" in (await typed("deposits")).output
+    words = ("--reference", "proposal", "--by", MAKER)
+    refused = await typed("topup", "ask", "nobody", "1.00", *words)
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    asked = await typed("topup", "ask", "nesco_prepaid", *words)
+    assert asked.output == "Top-up 1 of 800000.00 taka waits: ekpay settle topup approve 1 --by NAME\n"
+    assert "top-up 1 waits" in (await typed("deposits")).output
+    assert (await typed("topup", "approve", "1", "--by", MAKER)).exit_code == 1
+    approved = await typed("topup", "approve", "1", "--by", CHECKER)
+    assert approved.output == "800000.00 taka are due to deposit:nesco_prepaid (proposal).\n"
+    assert "deposit:nesco_prepaid" in (await typed("withdrawals", "list", "--open")).output
+    two = ("--by", MAKER, "--approved-by", CHECKER)
+    back = await typed("withdrawals", "cancel", "1", "--reason", "paid by hand", *two)
+    assert back.output == "800000.00 taka are not on their way to deposit:nesco_prepaid any more.\n"
+    second = await typed("topup", "ask", "nesco_prepaid", "1250.50", "--reference", "again", "--by", MAKER)
+    assert "Top-up 2 of 1250.50 taka waits" in second.output
+
+
 async def test_a_refusal_is_one_line_and_changes_nothing(typed: Typed) -> None:
     await typed("withdrawals", *ASK)
     alone = await typed("withdrawals", "approve", "1", "--by", MAKER)

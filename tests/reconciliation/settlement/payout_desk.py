@@ -9,6 +9,7 @@ from ekpay_switch.ports.finance import Finance
 from reconciliation.settlement.account_changes import NewAccount, approve_change, ask_for_change
 from reconciliation.settlement.current_state import open_work
 from reconciliation.settlement.sweeps import NewSweep, approve_sweep, ask_for_sweep
+from reconciliation.settlement.top_ups import NewTopUp, approve_top_up, ask_for_top_up
 from reconciliation.settlement.withdrawals import (
     NewWithdrawal,
     approve_withdrawal,
@@ -94,6 +95,14 @@ async def sweep(
     async with open_work(stage.desk) as work:
         number, _ = await ask_for_sweep(work, NewSweep(money, paisa, until, reference), MAKER)
         await approve_sweep(work, number, CHECKER)
+    return number
+
+
+async def top_up(stage: Stage, biller: str, paisa: int | None = None, reference: str = "proposed") -> int:
+    """Ask for a top-up of a deposit and approve it."""
+    async with open_work(stage.desk) as work:
+        number, _ = await ask_for_top_up(work, NewTopUp(biller, paisa, reference), MAKER)
+        await approve_top_up(work, number, CHECKER)
     return number
 
 
