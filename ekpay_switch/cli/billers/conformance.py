@@ -26,7 +26,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     outcome_name,
 )
-from ekpay_switch.flows.fetch_bill import payer_of
+from ekpay_switch.flows.bills.fetch_bill import payer_of
 from ekpay_switch.ports.billers import BillerAdapter, UndoingBillerAdapter
 from ekpay_switch.system_clock import seconds_since_boot
 

@@ -21,7 +21,7 @@ from ekpay_switch.domain.bill import (
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.mobile_numbers import national_number
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.fetch_once import fetch_once
+from ekpay_switch.flows.bills.fetch_once import fetch_once
 from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.card_numbers import mask_card_numbers

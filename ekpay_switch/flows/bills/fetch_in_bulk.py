@@ -19,7 +19,7 @@ from ekpay_switch.domain.bill import (
     BillQuery,
     FetchReply,
 )
-from ekpay_switch.flows.fetch_bill import ParameterFault, chosen_parameters, payer_of
+from ekpay_switch.flows.bills.fetch_bill import ParameterFault, chosen_parameters, payer_of
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import World
 
