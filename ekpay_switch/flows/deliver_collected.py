@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.flows.deliver import send_and_record
+from ekpay_switch.flows.payments.deliver import send_and_record
 from ekpay_switch.ports.collections import DeliveryStart
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import uuid7

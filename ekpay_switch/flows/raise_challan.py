@@ -21,7 +21,7 @@ from ekpay_switch.domain.challans import (
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.bills.fetch_bill import PARTNER_INSTRUMENT, FetchOrder, ParameterFault, quote_for
-from ekpay_switch.flows.pay_bill import PartnerPayOrder, pay_bill
+from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder, pay_bill
 from ekpay_switch.ports.challans import ChallanPorts
 from ekpay_switch.security.identifiers import uuid7
 

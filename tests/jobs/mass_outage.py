@@ -19,7 +19,7 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.flows.payments.pay_bill import pay_bill
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wire.breaker import Breaker
 from tests.factories import a_bill, a_quote, a_world, an_order

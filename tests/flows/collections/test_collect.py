@@ -20,7 +20,7 @@ from ekpay_switch.flows.collect import (
     collect,
     try_again,
 )
-from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.flows.payments.pay_bill import pay_bill
 from ekpay_switch.ports.collections import BillTaken, Client, NoNewTry, PaymentView
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world, an_order
 from tests.fakes.connectors import LOST

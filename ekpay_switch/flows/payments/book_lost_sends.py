@@ -25,7 +25,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.sends import PrefundClaim
-from ekpay_switch.flows.deliver import delivery_of, record_plan
+from ekpay_switch.flows.payments.deliver import delivery_of, record_plan
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.sends import LostSends
 from ekpay_switch.ports.world import World

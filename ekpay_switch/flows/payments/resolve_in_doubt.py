@@ -39,10 +39,10 @@ from ekpay_switch.domain.inquiries import (
 )
 from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.deliver import record_plan, send_and_record
-from ekpay_switch.flows.give_back import give_back
-from ekpay_switch.flows.inquiry_budget import may_ask
-from ekpay_switch.flows.undo import undo_late_success
+from ekpay_switch.flows.payments.deliver import record_plan, send_and_record
+from ekpay_switch.flows.payments.give_back import give_back
+from ekpay_switch.flows.payments.inquiry_budget import may_ask
+from ekpay_switch.flows.payments.undo import undo_late_success
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import LeasedPayment, World
 

@@ -20,7 +20,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.flows.deliver import deliver
+from ekpay_switch.flows.payments.deliver import deliver
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import uuid7
