@@ -15,8 +15,8 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.problems import problem
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.open_page import CALLBACK_PATH
-from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
+from ekpay_switch.flows.collections.open_page import CALLBACK_PATH
+from ekpay_switch.flows.collections.payer_returned import CallbackReceipt, receive_callback
 from ekpay_switch.ports.world import World
 
 PATH = f"{CALLBACK_PATH}/{{connector_id}}"

@@ -15,6 +15,8 @@ from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
+from ekpay_switch.flows.collections.open_page import new_try, open_page, seconds_until_page_expiry
+from ekpay_switch.flows.collections.payer_returned import payer_returned
 from ekpay_switch.flows.offers import (
     UnavailableReason,
     instruments_of,
@@ -22,8 +24,6 @@ from ekpay_switch.flows.offers import (
     route_request,
     unavailable_reason,
 )
-from ekpay_switch.flows.open_page import new_try, open_page, seconds_until_page_expiry
-from ekpay_switch.flows.payer_returned import payer_returned
 from ekpay_switch.flows.route import route
 from ekpay_switch.ports.collections import NoNewTry, RawCallback
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine

@@ -13,7 +13,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.collect import (
+from ekpay_switch.flows.collections.collect import (
     ClientCollectOrder,
     CollectionAnswer,
     CollectRefusal,

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.deliver_collected import deliver_collected
-from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.flows.collections.deliver_collected import deliver_collected
+from ekpay_switch.flows.collections.resolve_collection import resolve_collection
 from ekpay_switch.ports.collections import RawCallback, ReturnPage, UnclaimedRefusedError
 from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.ports.world import World
