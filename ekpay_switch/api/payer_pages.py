@@ -30,7 +30,7 @@ from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.return_urls import with_payment_id
 from ekpay_switch.flows.collections.open_page import RETURN_PATH
 from ekpay_switch.flows.collections.payer_returned import find_page, payer_returned
-from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
+from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.ports.collections import ReturnPage
 from ekpay_switch.ports.world import World
 

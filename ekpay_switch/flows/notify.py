@@ -28,7 +28,7 @@ from ekpay_switch.domain.notifications import (
     withhold_ipn,
 )
 from ekpay_switch.domain.payment import public_state
-from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
+from ekpay_switch.flows.merchants.merchant_document import instrument_lookup, payment_document
 from ekpay_switch.ports.notifications import LeasedNotification, NotificationPorts
 
 

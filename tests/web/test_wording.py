@@ -9,7 +9,7 @@ from jinja2 import Environment, meta
 
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.checkout import ChoiceRefusal
+from ekpay_switch.flows.merchants.checkout import ChoiceRefusal
 from ekpay_switch.web.checkout.models import REASONS
 from ekpay_switch.web.checkout.situations import WAITING, Situation
 from ekpay_switch.web.pages import TEMPLATES

@@ -14,7 +14,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import DatedWindow
-from ekpay_switch.flows.checkout import (
+from ekpay_switch.flows.merchants.checkout import (
     ChoiceRefusal,
     ChosenPage,
     another_try_from,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.open_merchant_payment import (
+from ekpay_switch.flows.merchants.open_merchant_payment import (
     AMOUNT_MAX,
     LINES_MAX,
     MerchantOrder,

@@ -17,7 +17,7 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.flows.collections.open_page import new_try, open_page, seconds_until_page_expiry
 from ekpay_switch.flows.collections.payer_returned import payer_returned
-from ekpay_switch.flows.offers import (
+from ekpay_switch.flows.merchants.offers import (
     UnavailableReason,
     instruments_of,
     is_priced_otherwise,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.flows.merchant_callers import is_listed
+from ekpay_switch.flows.merchants.merchant_callers import is_listed
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.world import World
 
