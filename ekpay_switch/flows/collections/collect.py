@@ -17,7 +17,7 @@ from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.routing.rules import RouteRequest
 from ekpay_switch.flows.bills.fetch_bill import FetchOrder, ParameterFault, quote_for
 from ekpay_switch.flows.collections.open_page import new_try, open_page, seconds_until_page_expiry
-from ekpay_switch.flows.route import RoutedConnector, active_connectors, is_excluded_by_amount, route
+from ekpay_switch.flows.routing.route import RoutedConnector, active_connectors, is_excluded_by_amount, route
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.collections import (
     AlreadyOpened,

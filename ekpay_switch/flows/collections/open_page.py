@@ -20,7 +20,7 @@ from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.routing.outcomes import may_try_another_connector
 from ekpay_switch.flows.collections.resolve_collection import log_answer, record_finding
-from ekpay_switch.flows.route import RoutedConnector, route_again
+from ekpay_switch.flows.routing.route import RoutedConnector, route_again
 from ekpay_switch.ports.collections import NoNewTry
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.world import World

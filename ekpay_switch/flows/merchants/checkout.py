@@ -24,7 +24,7 @@ from ekpay_switch.flows.merchants.offers import (
     route_request,
     unavailable_reason,
 )
-from ekpay_switch.flows.route import route
+from ekpay_switch.flows.routing.route import route
 from ekpay_switch.ports.collections import NoNewTry, RawCallback
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World

@@ -17,7 +17,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, Exclusion, decide
 from ekpay_switch.domain.routing.rules import MINUTES_A_DAY, PPM, Moment, RouteRequest, WeeklyWindow, Window
-from ekpay_switch.flows.route import active_connectors
+from ekpay_switch.flows.routing.route import active_connectors
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.merchants import Merchant, MerchantPayment
 from ekpay_switch.ports.routing import ACTIVE

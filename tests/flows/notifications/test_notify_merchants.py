@@ -13,7 +13,7 @@ from ekpay_switch.domain.notifications import DeliveryState, SendResult, Sibling
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.merchants.merchant_document import instrument_lookup, payment_document
-from ekpay_switch.flows.notify import NoSuchOrderError, message_id, notify
+from ekpay_switch.flows.notifications.notify import NoSuchOrderError, message_id, notify
 from ekpay_switch.jobs.notifier import Notifier, NotifierPace
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.webhook_signatures import signed_content
