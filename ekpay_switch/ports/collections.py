@@ -18,7 +18,7 @@ from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import USUAL_FETCHES, FetchTerms
+from ekpay_switch.domain.parties.partner_limits import USUAL_FETCHES, FetchTerms
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refunds.refund import LockedRefund, RefundFinding, RefundKind, RefundState

@@ -26,7 +26,12 @@ from ekpay_switch.domain.delivery import (
 from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.inquiries import DoubtfulSend
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import USUAL_FETCHES, USUAL_MESSAGES, FetchTerms, MessageWindow
+from ekpay_switch.domain.parties.partner_limits import (
+    USUAL_FETCHES,
+    USUAL_MESSAGES,
+    FetchTerms,
+    MessageWindow,
+)
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.billers import Billers

@@ -11,7 +11,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.domain.partner_limits import LimitKind
+from ekpay_switch.domain.parties.partner_limits import LimitKind
 from ekpay_switch.persistence.parties.partner_limits import (
     LimitChange,
     LimitOrder,

@@ -17,7 +17,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.domain.partner_limits import FetchTerms, MessageWindow
+from ekpay_switch.domain.parties.partner_limits import FetchTerms, MessageWindow
 from ekpay_switch.persistence.access.client_access import partner_order, secret_order
 from ekpay_switch.persistence.parties.partners import NewPartner, PartnerLine, Partners
 from ekpay_switch.persistence.parties.staff import Role, Staff

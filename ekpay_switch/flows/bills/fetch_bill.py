@@ -19,7 +19,7 @@ from ekpay_switch.domain.bill import (
     quote_expiry,
 )
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.mobile_numbers import national_number
+from ekpay_switch.domain.parties.mobile_numbers import national_number
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.bills.fetch_once import fetch_once
 from ekpay_switch.ports.billers import BillerProfile, Parameter

@@ -1,6 +1,6 @@
 import pytest
 
-from ekpay_switch.domain.addresses import caller_of
+from ekpay_switch.domain.parties.addresses import caller_of
 
 
 @pytest.mark.parametrize(

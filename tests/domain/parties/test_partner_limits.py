@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.claims import decide_claims
-from ekpay_switch.domain.partner_limits import DayTotal, MessageWindow, left_today
+from ekpay_switch.domain.parties.partner_limits import DayTotal, MessageWindow, left_today
 from ekpay_switch.domain.refusals import Refusal
 from tests.domain.test_claims import PREFUND, a_claim, a_quote, a_snapshot, refusal_of, refusals
 
