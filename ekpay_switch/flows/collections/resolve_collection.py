@@ -31,10 +31,10 @@ from ekpay_switch.domain.collections.funding import (
     TryState,
 )
 from ekpay_switch.domain.collections.held_money import MoneyHeld
-from ekpay_switch.domain.inquiries import send_date
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.sends import Send, SendKind
+from ekpay_switch.domain.payments.inquiries import send_date
+from ekpay_switch.domain.payments.sends import Send, SendKind
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.sends import NO_JOURNAL
 from ekpay_switch.ports.world import World

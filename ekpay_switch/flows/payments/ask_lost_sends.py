@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState, finding_of
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend, LostState, finding_of
 from ekpay_switch.ports.sends import LostSends
 from ekpay_switch.ports.world import World
 

@@ -10,7 +10,11 @@ from typing import assert_never
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.bill import Bill, Quote
-from ekpay_switch.domain.claims import (
+from ekpay_switch.domain.fees import Fee
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import InDoubt
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import (
     Claim,
     ConflictingClaim,
     PaymentRecord,
@@ -18,13 +22,9 @@ from ekpay_switch.domain.claims import (
     RepeatedClaim,
     StartedClaim,
 )
-from ekpay_switch.domain.delivery import Delivery, PayOrder, plan_outcome, plan_posted
-from ekpay_switch.domain.fees import Fee
-from ekpay_switch.domain.lost_sends import LostSend
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import InDoubt
-from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.sends import PrefundClaim
+from ekpay_switch.domain.payments.delivery import Delivery, PayOrder, plan_outcome, plan_posted
+from ekpay_switch.domain.payments.lost_sends import LostSend
+from ekpay_switch.domain.payments.sends import PrefundClaim
 from ekpay_switch.flows.payments.deliver import delivery_of, record_plan
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.sends import LostSends

@@ -12,8 +12,19 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
+from ekpay_switch.domain.ledger.posting_rules import prefund_account
+from ekpay_switch.domain.outcome import (
+    Approved,
+    Declined,
+    InDoubt,
+    Outcome,
+    Unreached,
+    may_try_another_route,
+    outcome_name,
+)
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import (
     FINAL_RECEIPT,
     AttemptEnd,
     Delivery,
@@ -26,19 +37,8 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_outcome,
 )
-from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
-from ekpay_switch.domain.inquiries import Timing
-from ekpay_switch.domain.ledger.posting_rules import prefund_account
-from ekpay_switch.domain.outcome import (
-    Approved,
-    Declined,
-    InDoubt,
-    Outcome,
-    Unreached,
-    may_try_another_route,
-    outcome_name,
-)
-from ekpay_switch.domain.sends import PrefundClaim, Send, SendKind, prefund_claim
+from ekpay_switch.domain.payments.inquiries import Timing
+from ekpay_switch.domain.payments.sends import PrefundClaim, Send, SendKind, prefund_claim
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.sends import NO_JOURNAL
 from ekpay_switch.ports.world import World

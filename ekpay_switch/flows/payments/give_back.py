@@ -1,6 +1,6 @@
 """Giving a prefund back for a delivery that is proven not to have happened."""
 
-from ekpay_switch.domain.delivery import Delivery, RecordAnswer, Recording, plan_not_posted
+from ekpay_switch.domain.payments.delivery import Delivery, RecordAnswer, Recording, plan_not_posted
 from ekpay_switch.ports.world import World
 
 

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.domain.claims import (
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import (
     Claim,
     ConflictingClaim,
     PaymentRecord,
@@ -15,9 +17,7 @@ from ekpay_switch.domain.claims import (
     RepeatedClaim,
     StartedClaim,
 )
-from ekpay_switch.domain.delivery import Recorded, receipts_of
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import Recorded, receipts_of
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.payments.deliver import deliver
@@ -51,7 +51,7 @@ class PaymentAnswer:
     """The current state of a payment; `refusal` says why where no money was kept.
 
     `tokens` are what a prepaid biller returned: the same lines on every repeat. `receipts` prove the payment
-    at its biller, by the names of `domain.delivery`.
+    at its biller, by the names of `domain.payments.delivery`.
     """
 
     state: State

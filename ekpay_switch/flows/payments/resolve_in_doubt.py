@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.after_give_back import KnownHolding, is_known_holding
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.file_proofs import (
     SAYS_DONE,
@@ -19,7 +18,10 @@ from ekpay_switch.domain.collections.file_proofs import (
     proof_of,
     step_without_inquiry,
 )
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.after_give_back import KnownHolding, is_known_holding
+from ekpay_switch.domain.payments.delivery import (
     FINAL_RECEIPT,
     Delivery,
     NextSend,
@@ -30,15 +32,13 @@ from ekpay_switch.domain.delivery import (
     plan_posted,
     plan_receipt,
 )
-from ekpay_switch.domain.inquiries import (
+from ekpay_switch.domain.payments.inquiries import (
     NextStep,
     final_not_found_at,
     is_watched,
     next_step_after_not_found,
     send_date,
 )
-from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
-from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.payments.deliver import record_plan, send_and_record
 from ekpay_switch.flows.payments.give_back import give_back
 from ekpay_switch.flows.payments.inquiry_budget import may_ask

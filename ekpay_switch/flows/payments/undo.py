@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.after_give_back import plan_not_undone, plan_undone
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.delivery import PayOrder, Recording
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Outcome, Unreached
+from ekpay_switch.domain.payments.after_give_back import plan_not_undone, plan_undone
+from ekpay_switch.domain.payments.delivery import PayOrder, Recording
 from ekpay_switch.flows.payments.inquiry_budget import may_ask
 from ekpay_switch.ports.billers import UndoingBillerAdapter
 from ekpay_switch.ports.world import LeasedPayment, World

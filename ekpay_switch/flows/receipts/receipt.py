@@ -10,10 +10,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.receipts import PaidOrder, PaidPayment, Receipts

@@ -8,6 +8,7 @@ from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder, RefundOutcome
 from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, found_refund, proof_of, refund_by_file
 from ekpay_switch.domain.outcome import InDoubt, Unreached
+from ekpay_switch.domain.payments.sends import Send, SendKind
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,
     NoRefundRoute,
@@ -15,7 +16,6 @@ from ekpay_switch.domain.refunds.refund import (
     RefundFinding,
     RefundState,
 )
-from ekpay_switch.domain.sends import Send, SendKind
 from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.ports.sends import NO_JOURNAL
 from ekpay_switch.ports.world import World

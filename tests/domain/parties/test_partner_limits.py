@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.claims import decide_claims
 from ekpay_switch.domain.parties.partner_limits import DayTotal, MessageWindow, left_today
+from ekpay_switch.domain.payments.claims import decide_claims
 from ekpay_switch.domain.refusals import Refusal
-from tests.domain.test_claims import PREFUND, a_claim, a_quote, a_snapshot, refusal_of, refusals
+from tests.domain.payments.test_claims import PREFUND, a_claim, a_quote, a_snapshot, refusal_of, refusals
 
 TODAY = date(2026, 11, 29)
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)

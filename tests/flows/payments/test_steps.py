@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -20,6 +19,7 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.world import LeasedPayment

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import BillerTerms, Recording, plan_outcome
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import BillerTerms, Recording, plan_outcome
 from ekpay_switch.persistence.ledger import deposit_watch
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import (

@@ -11,10 +11,10 @@ import pytest
 from biller_adapters.manifest import read_manifest
 from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill
 from ekpay_switch.domain.scrolls.scroll import RowType, ScrollTerms
 from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill

@@ -3,18 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.after_give_back import plan_not_undone, plan_undone
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.delivery import (
-    AttemptEnd,
-    BillerTerms,
-    Delivery,
-    DeliveryPlan,
-    plan_not_posted,
-    plan_outcome,
-    plan_posted,
-    plan_receipt_taken,
-)
 from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
     delivered_entry,
@@ -25,6 +14,17 @@ from ekpay_switch.domain.ledger.posting_rules import (
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.payments.after_give_back import plan_not_undone, plan_undone
+from ekpay_switch.domain.payments.delivery import (
+    AttemptEnd,
+    BillerTerms,
+    Delivery,
+    DeliveryPlan,
+    plan_not_posted,
+    plan_outcome,
+    plan_posted,
+    plan_receipt_taken,
+)
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 

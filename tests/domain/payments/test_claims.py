@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.claims import (
+from ekpay_switch.domain.ledger.posting_rules import Sums
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import (
     AcceptedClaim,
     Claim,
     ClaimVerdict,
@@ -21,9 +24,6 @@ from ekpay_switch.domain.claims import (
     Snapshot,
     decide_claims,
 )
-from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 
 NOW = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)

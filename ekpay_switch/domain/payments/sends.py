@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import PayOrder
 
 
 class SendKind(StrEnum):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.inquiries import (
+from ekpay_switch.domain.payments.inquiries import (
     DoubtfulSend,
     NextStep,
     SafetyFacts,

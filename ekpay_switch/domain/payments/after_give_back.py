@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import assert_never
 
-from ekpay_switch.domain.delivery import AttemptEnd, Delivery, DeliveryPlan
 from ekpay_switch.domain.ledger.posting_rules import posted_after_give_back_entry
 from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import Event
+from ekpay_switch.domain.payments.delivery import AttemptEnd, Delivery, DeliveryPlan
 
 KNOWN_TO_HOLD = "known_to_hold"
 """The fact of a refunded payment about which two persons have decided: what its biller is known to hold."""

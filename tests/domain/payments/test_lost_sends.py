@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState, finding_of
 from ekpay_switch.domain.outcome import HalfDone, NoAnswer, NotFound, Posted
-from ekpay_switch.domain.sends import SendKind
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend, LostState, finding_of
+from ekpay_switch.domain.payments.sends import SendKind
 from tests.fakes.billers import SAFETY, TIMING
 from tests.persistence.sends.a_send import a_send
 

@@ -7,9 +7,9 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.inquiries import DoubtfulSend, SafetyFacts, Timing, final_not_found_at
 from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
-from ekpay_switch.domain.sends import Send, SendKind
+from ekpay_switch.domain.payments.inquiries import DoubtfulSend, SafetyFacts, Timing, final_not_found_at
+from ekpay_switch.domain.payments.sends import Send, SendKind
 
 
 class LostState(StrEnum):

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.claims import Claim
+from ekpay_switch.domain.payments.claims import Claim
 from ekpay_switch.domain.refusals import Refusal
-from tests.domain.test_claims import NOW, a_claim, a_quote, a_snapshot, refusal_of
+from tests.domain.payments.test_claims import NOW, a_claim, a_quote, a_snapshot, refusal_of
 
 
 def test_what_was_sent_before_a_restore_comes_neither_too_late_nor_over_its_day() -> None:
