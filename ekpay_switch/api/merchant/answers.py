@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ekpay_switch.domain.merchants import MerchantCode
+from ekpay_switch.domain.merchants.merchant import MerchantCode
 from ekpay_switch.flows.merchants.merchant_document import ekpay_timestamp
 
 Answer = dict[str, str | None]

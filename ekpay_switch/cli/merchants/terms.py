@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import is_return_host
 from ekpay_switch.ports.merchants import Payee

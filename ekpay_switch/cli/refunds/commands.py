@@ -13,7 +13,7 @@ from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal

@@ -4,7 +4,7 @@ import base64
 from dataclasses import replace
 from uuid import UUID
 
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.flows.payments.deliver import send_and_record
 from ekpay_switch.ports.collections import DeliveryStart
 from ekpay_switch.ports.world import World

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import MerchantCode, code_of
+from ekpay_switch.domain.merchants.merchant import MerchantCode, code_of
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.merchants import Funding, MerchantPayment, OrderText

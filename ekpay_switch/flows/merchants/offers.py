@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from ekpay_switch.domain.business_day import business_date, in_dhaka
 from ekpay_switch.domain.ledger.posting_rules import Charges
-from ekpay_switch.domain.merchants import MERCHANT, payee_of
+from ekpay_switch.domain.merchants.merchant import MERCHANT, payee_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, Exclusion, decide

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.merchants import Share
+from ekpay_switch.domain.merchants.merchant import Share
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.ports.merchants import (
     Merchant,

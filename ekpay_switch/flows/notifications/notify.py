@@ -14,7 +14,7 @@ import orjson
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.merchants import code_of
+from ekpay_switch.domain.merchants.merchant import code_of
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.notifications import (
     NOTICES,

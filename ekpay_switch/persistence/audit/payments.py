@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ekpay_switch.domain.merchants import payee_of
+from ekpay_switch.domain.merchants.merchant import payee_of
 from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
 from ekpay_switch.domain.payments.delivery import UNDO_WANTED
 from ekpay_switch.persistence.audit.refunds import UNDECIDED

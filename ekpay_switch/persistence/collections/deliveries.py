@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import merchant_credited_entry, owed_back_entry
-from ekpay_switch.domain.merchants import is_merchant, payee_of
+from ekpay_switch.domain.merchants.merchant import is_merchant, payee_of
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.payments.delivery import Delivery, PayOrder
 from ekpay_switch.domain.refusals import Refusal

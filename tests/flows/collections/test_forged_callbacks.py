@@ -8,7 +8,7 @@ import pytest
 
 from ekpay_switch.domain.collections.connector_calls import Collected, CollectOrder, ExecuteOutcome
 from ekpay_switch.domain.collections.funding import TryEnd
-from ekpay_switch.domain.merchants import Share
+from ekpay_switch.domain.merchants.merchant import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryFinding, TryState
-from ekpay_switch.domain.merchants import MerchantCode, code_of
+from ekpay_switch.domain.merchants.merchant import MerchantCode, code_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State

@@ -7,7 +7,7 @@ import pytest
 
 from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.merchants import MerchantCode
+from ekpay_switch.domain.merchants.merchant import MerchantCode
 from ekpay_switch.domain.notifications import DeliveryState, SendResult, Siblings
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.challans import ChallanRefusal, LineEnd, Progress, StoredChallan
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.flows.challans.raise_challan import continue_challan, raise_challan

@@ -1,6 +1,6 @@
 """Where a merchant's IPNs may go without https, once two persons have agreed to it."""
 
-from ekpay_switch.domain.merchants import plain_http_hosts
+from ekpay_switch.domain.merchants.merchant import plain_http_hosts
 
 
 def test_a_listed_host_without_a_port_is_its_port_80() -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ekpay_switch.domain.merchants.shares import Split, Stake, apportion
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.shares import Split, Stake, apportion
 
 MERCHANT = "merchant:ekshop"
 WEIGHTS = st.lists(st.integers(0, 10**9), min_size=1, max_size=50).filter(any)
