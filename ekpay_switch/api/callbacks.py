@@ -1,4 +1,4 @@
-"""Callbacks of connectors: stored as they came, answered at once, never believed (law 6).
+"""Callbacks of connectors: stored with card numbers masked, answered at once, never believed (law 6).
 
 A callback with a wrong proof is answered 400 and kept once; any other that was stored is answered 200,
 understood or not, so that the provider does not repeat it for days. The answer never says why one was not

@@ -1,10 +1,11 @@
 """Money calls as the sends journal knows them: what is asked again after a restore (docs/adr/0088)."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payments.claims import StartedClaim
 from ekpay_switch.domain.payments.delivery import PayOrder
@@ -60,6 +61,31 @@ class Send:
     sends: int = 1
     order: PayOrder | None = None
     claim: PrefundClaim | None = None
+
+
+def connector_send(
+    kind: SendKind,
+    order: CollectOrder | RefundOrder,
+    *,
+    payment_id: UUID,
+    partner_id: str,
+    sends: int,
+    sent_at: datetime,
+    send_seconds: float,
+) -> Send:
+    """One call of a connector, which has a single step and may leave for `send_seconds` from `sent_at`."""
+    return Send(
+        kind=kind,
+        far_side=order.connector_id,
+        reference=order.reference,
+        step=kind.value,
+        payment_id=payment_id,
+        partner_id=partner_id,
+        amount=order.amount,
+        sent_at=sent_at,
+        send_until=sent_at + timedelta(seconds=send_seconds),
+        sends=sends,
+    )
 
 
 def prefund_claim(started: StartedClaim) -> PrefundClaim:

@@ -18,8 +18,8 @@ class CallbackReceipt(StrEnum):
     """How a callback was received."""
 
     UNDERSTOOD = "understood"
-    NOT_UNDERSTOOD = "not_understood"  # stored as it came
-    FORGED = "forged"  # stored as it came
+    NOT_UNDERSTOOD = "not_understood"  # stored with card numbers masked (docs/adr/0084)
+    FORGED = "forged"  # stored with card numbers masked
     NOT_KEPT = "not_kept"  # not understood or of nobody we know, and over the limit of such callbacks
 
 

@@ -5,7 +5,7 @@ counts (law 6). Delivery is a separate step, so that a slow biller never delays 
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from ekpay_switch import telemetry
@@ -34,7 +34,7 @@ from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.payments.inquiries import send_date
-from ekpay_switch.domain.payments.sends import Send, SendKind
+from ekpay_switch.domain.payments.sends import SendKind, connector_send
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.sends import NO_JOURNAL
 from ekpay_switch.ports.world import World
@@ -98,18 +98,14 @@ async def _send_execute(
     locked_try: LockedTry, order: CollectOrder, connector: Connector, world: World
 ) -> ExecuteOutcome:
     """Send an execute; not without its line in the sends journal."""
-    now = world.clock.now()
-    send = Send(
-        kind=SendKind.EXECUTE,
-        far_side=order.connector_id,
-        reference=order.reference,
-        step="execute",
+    send = connector_send(
+        SendKind.EXECUTE,
+        order,
         payment_id=order.payment_id,
         partner_id=locked_try.partner_id,
-        amount=order.amount,
-        sent_at=now,
-        send_until=now + timedelta(seconds=connector.profile.timing.send_seconds),
         sends=order.executes_begun,
+        sent_at=world.clock.now(),
+        send_seconds=connector.profile.timing.send_seconds,
     )
     return await connector.execute(order) if world.sends.write(send) else Unreached(NO_JOURNAL)
 

@@ -1,14 +1,13 @@
 """Refunding a payer through the connector that collected the money."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder, RefundOutcome
 from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, found_refund, proof_of, refund_by_file
 from ekpay_switch.domain.outcome import InDoubt, Unreached
-from ekpay_switch.domain.payments.sends import Send, SendKind
+from ekpay_switch.domain.payments.sends import SendKind, connector_send
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,
     NoRefundRoute,
@@ -134,18 +133,14 @@ async def _send(
     locked_refund: LockedRefund, order: RefundOrder, connector: Connector, world: World
 ) -> RefundOutcome:
     """Send a refund; not without its line in the sends journal."""
-    now = world.clock.now()
-    send = Send(
-        kind=SendKind.REFUND,
-        far_side=order.connector_id,
-        reference=order.reference,
-        step="refund",
+    send = connector_send(
+        SendKind.REFUND,
+        order,
         payment_id=locked_refund.payment_id,
         partner_id=locked_refund.partner_id,
-        amount=order.amount,
-        sent_at=now,
-        send_until=now + timedelta(seconds=connector.profile.timing.send_seconds),
         sends=locked_refund.sends + 1,
+        sent_at=world.clock.now(),
+        send_seconds=connector.profile.timing.send_seconds,
     )
     return await connector.refund(order) if world.sends.write(send) else Unreached(NO_JOURNAL)
 
