@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.exc import ObjectNotExecutableError
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
@@ -187,4 +188,8 @@ async def test_a_watch_begins_again_where_another_database_was_put(books: Books,
 
 async def test_a_watch_of_nothing_asks_nothing(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deposit_watch, "READ_HEADS", None)
-    await DepositWatch(books.database.engine(), {}).show()
+    engine = books.database.engine()
+    await DepositWatch(engine, {}).show()
+    with pytest.raises(ObjectNotExecutableError):
+        await DepositWatch(engine, {BILLER: 1.0}).show()
+    await engine.dispose()
