@@ -24,7 +24,6 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.domain.business_day import DHAKA
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import (
@@ -39,6 +38,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext

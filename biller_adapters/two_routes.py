@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome, Unreached
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill, Quote
-from ekpay_switch.domain.claims import Claim
 from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.fetch_bill import FetchOrder
-from ekpay_switch.flows.pay_bill import PartnerPayOrder
+from ekpay_switch.domain.payments.claims import Claim
+from ekpay_switch.flows.bills.fetch_bill import FetchOrder
+from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.pass_keys import hash_pass_key
 from tests.fakes.world import NOON, SmallWorld

@@ -23,7 +23,7 @@ import asyncpg
 from benchmarks.kit.errors import BenchError
 from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.parties.partner_limits import FetchTerms
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.group_commit.batch import write_batch

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Text, and_, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ekpay_switch.domain.claims import Claim, Snapshot
-from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.domain.payment import RELEASED, State
+from ekpay_switch.domain.payments.claims import Claim, Snapshot
+from ekpay_switch.domain.payments.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.persistence.group_commit.lock_and_read import (
     NEW_WINDOW,
     OPEN_WINDOW,

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from benchmarks.paying.naive_reads import lock_and_read
 from benchmarks.paying.naive_writes import next_number, write_entries, write_payments, write_quote
 from ekpay_switch import telemetry
-from ekpay_switch.domain.claims import AcceptedClaim, Claim, ClaimAnswer, RefusedClaim
-from ekpay_switch.domain.delivery import NextSend, Recording
 from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
+from ekpay_switch.domain.payments.claims import AcceptedClaim, Claim, ClaimAnswer, RefusedClaim
+from ekpay_switch.domain.payments.delivery import NextSend, Recording
 from ekpay_switch.persistence.group_commit.committer import Connect, GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.group_commit.decide import BatchDecider
 from ekpay_switch.persistence.group_commit.steps import (

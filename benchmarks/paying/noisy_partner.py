@@ -28,7 +28,7 @@ from benchmarks.kit.open_loop import (
 )
 from benchmarks.kit.prepared_requests import PreparedRequest, RequestPreparer
 from benchmarks.kit.stage import Stage, open_stage
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.parties.partner_limits import FetchTerms
 
 AIM_RATIO_P95 = 2.0
 QUIET, NOISY = 1, 2

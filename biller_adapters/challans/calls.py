@@ -35,7 +35,6 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.sign_in import credentials_of
 from ekpay_switch.domain.bill import BillFound, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money, format_taka, parse_taka
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -47,6 +46,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,

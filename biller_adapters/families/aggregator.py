@@ -32,7 +32,6 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import (
     Approved,
     Declined,
@@ -44,6 +43,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, taka, text, text_or_empty

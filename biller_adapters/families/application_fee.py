@@ -56,7 +56,6 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, PayOrder
 from ekpay_switch.domain.money import ZERO, Money, format_taka
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -68,6 +67,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.context import FamilyContext

@@ -12,7 +12,6 @@ from biller_adapters.fetching import paid_bill
 from biller_adapters.manifest import Manifest
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.errors import OverloadedError, SwitchError
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -25,6 +24,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.domain.scrolls.bill_files import (
     BillStatus,
     BillTaking,

@@ -25,7 +25,6 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, ChargeLine, FetchReply
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, Money, parse_taka, total
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -37,6 +36,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of

@@ -33,7 +33,6 @@ from ekpay_switch.domain.bill import (
     ChargeLine,
     FetchReply,
 )
-from ekpay_switch.domain.delivery import RECEIPT, PayOrder
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import (
@@ -46,6 +45,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import RECEIPT, PayOrder
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import FamilyContext

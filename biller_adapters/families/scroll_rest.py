@@ -23,9 +23,9 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.domain.business_day import business_date, in_dhaka
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import Approved, Inquiry, NoAnswer, NotFound, Outcome, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of

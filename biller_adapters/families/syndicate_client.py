@@ -37,7 +37,6 @@ from biller_adapters.syndicate_messages import (
 )
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, Money, format_taka, total
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -50,6 +49,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext

@@ -22,9 +22,9 @@ from biller_adapters.fetching import reply_without_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Reason
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, format_taka, parse_taka
 from ekpay_switch.domain.outcome import Approved, HalfDone, Inquiry, NotFound, Outcome, Posted, Unreached
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of

@@ -14,10 +14,10 @@ from biller_adapters.fetching import chosen_amount
 from biller_adapters.manifest import Manifest
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.outcome import Inquiry, Outcome
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.family_settings import settings_of

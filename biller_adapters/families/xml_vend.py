@@ -30,7 +30,6 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.token_lines import token_lines, without_digits
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, ChargeLine, FetchReply
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, PayOrder
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import (
@@ -43,6 +42,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, PayOrder
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.context import FamilyContext

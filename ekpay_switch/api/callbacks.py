@@ -1,4 +1,4 @@
-"""Callbacks of connectors: stored as they came, answered at once, never believed (law 6).
+"""Callbacks of connectors: stored with card numbers masked, answered at once, never believed (law 6).
 
 A callback with a wrong proof is answered 400 and kept once; any other that was stored is answered 200,
 understood or not, so that the provider does not repeat it for days. The answer never says why one was not
@@ -15,8 +15,8 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.problems import problem
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.open_page import CALLBACK_PATH
-from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
+from ekpay_switch.flows.collections.open_page import CALLBACK_PATH
+from ekpay_switch.flows.collections.payer_returned import CallbackReceipt, receive_callback
 from ekpay_switch.ports.world import World
 
 PATH = f"{CALLBACK_PATH}/{{connector_id}}"

@@ -28,9 +28,9 @@ from ekpay_switch.edge_kit.bilingual_text import Text, in_bangla, taka_text
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.return_urls import with_payment_id
-from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
-from ekpay_switch.flows.open_page import RETURN_PATH
-from ekpay_switch.flows.payer_returned import find_page, payer_returned
+from ekpay_switch.flows.collections.open_page import RETURN_PATH
+from ekpay_switch.flows.collections.payer_returned import find_page, payer_returned
+from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.ports.collections import ReturnPage
 from ekpay_switch.ports.world import World
 

@@ -49,3 +49,13 @@ def visible_name(text: str) -> str:
 def visible_text(text: str) -> str:
     """Words of a person, without blanks around them and with card numbers masked (docs/adr/0084)."""
     return mask_card_numbers(visible_name(text))
+
+
+def visible_name_or_none(text: str | None) -> str | None:
+    """The same where it may be left out."""
+    return None if text is None else visible_name(text)
+
+
+def visible_text_or_none(text: str | None) -> str | None:
+    """The same where they may be left out."""
+    return None if text is None else visible_text(text)

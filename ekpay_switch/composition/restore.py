@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.composition.positions import place_of, position_keeper, refuse_if_restored
 from ekpay_switch.composition.switch import SEND_CODES, open_switch, send_sealer
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.lost_sends import LostSend
-from ekpay_switch.flows.ask_lost_sends import ask_lost_sends
-from ekpay_switch.flows.book_lost_sends import book_lost_sends
+from ekpay_switch.domain.payments.lost_sends import LostSend
+from ekpay_switch.flows.payments.ask_lost_sends import ask_lost_sends
+from ekpay_switch.flows.payments.book_lost_sends import book_lost_sends
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.positions.keeper import RestoredDatabaseError
 from ekpay_switch.persistence.positions.restores import record_check

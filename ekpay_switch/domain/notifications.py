@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from ekpay_switch.domain.merchants import MerchantCode
+from ekpay_switch.domain.merchants.merchant import MerchantCode
 from ekpay_switch.domain.payment import State
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from ekpay_switch import trouble
 from ekpay_switch.domain.errors import OverloadedError
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.parties.partner_limits import FetchTerms
 from ekpay_switch.ports.world import Permits
 
 RETRY_AFTER_SECONDS = 1

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ekpay_switch.domain.challans import BILLER
-from ekpay_switch.flows.raise_challan import continue_challan
+from ekpay_switch.flows.challans.raise_challan import continue_challan
 from ekpay_switch.jobs.slots import Pace, Slots, run_worker
 from ekpay_switch.ports.challans import ChallanPorts
 

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from ekpay_switch.flows.deliver_collected import deliver_collected
-from ekpay_switch.flows.refund import send_refund
-from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.flows.collections.deliver_collected import deliver_collected
+from ekpay_switch.flows.collections.resolve_collection import resolve_collection
+from ekpay_switch.flows.refunds.refund import send_refund
 from ekpay_switch.jobs.slots import Pace, Slots, run_worker
 from ekpay_switch.ports.world import World
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ekpay_switch.flows.notify import notify
+from ekpay_switch.flows.notifications.notify import notify
 from ekpay_switch.jobs.slots import Pace, Slots, run_worker
 from ekpay_switch.ports.notifications import LeasedNotification, NotificationPorts
 

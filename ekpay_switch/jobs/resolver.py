@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.jobs.slots import Pace, Slots, run_worker
 from ekpay_switch.ports.world import World
 

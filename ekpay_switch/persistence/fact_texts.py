@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT
 from ekpay_switch.security.card_numbers import mask_card_values
 
 # Names under which a far side, or we, must find the same thing again, and what a payer shows as proof. A

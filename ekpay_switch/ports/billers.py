@@ -6,9 +6,9 @@ from typing import Protocol, runtime_checkable
 
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.bill import BillQuery, FetchReply
-from ekpay_switch.domain.delivery import BillerTerms, PayOrder
-from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.outcome import Inquiry, Outcome
+from ekpay_switch.domain.payments.delivery import BillerTerms, PayOrder
+from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 
 

@@ -14,12 +14,12 @@ from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import LockedTry, TryFinding, TryState
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
-from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import USUAL_FETCHES, FetchTerms
+from ekpay_switch.domain.parties.partner_limits import USUAL_FETCHES, FetchTerms
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import Delivery, PayOrder
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refunds.refund import LockedRefund, RefundFinding, RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal

@@ -22,9 +22,9 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOrder,
     RefundOutcome,
 )
-from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer, NotFound
+from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 
 
 @dataclass(frozen=True, slots=True)

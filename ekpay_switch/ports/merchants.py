@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind, Share, plain_http_hosts
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind, Share, plain_http_hosts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal

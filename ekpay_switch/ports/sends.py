@@ -5,8 +5,8 @@ from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
-from ekpay_switch.domain.lost_sends import LostFinding, LostSend
-from ekpay_switch.domain.sends import Send
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend
+from ekpay_switch.domain.payments.sends import Send
 
 # Why a call was not sent whose line could not be written.
 NO_JOURNAL = "the sends journal cannot be written"

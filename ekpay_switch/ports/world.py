@@ -13,9 +13,18 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill, Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
 from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.fees import FeeTable
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.parties.partner_limits import (
+    USUAL_FETCHES,
+    USUAL_MESSAGES,
+    FetchTerms,
+    MessageWindow,
+)
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer, PaymentRecord
+from ekpay_switch.domain.payments.delivery import (
     Delivery,
     NextSend,
     PayOrder,
@@ -23,11 +32,7 @@ from ekpay_switch.domain.delivery import (
     Recording,
     SendAnswer,
 )
-from ekpay_switch.domain.fees import FeeTable
-from ekpay_switch.domain.inquiries import DoubtfulSend
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import USUAL_FETCHES, USUAL_MESSAGES, FetchTerms, MessageWindow
-from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.inquiries import DoubtfulSend
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.collections import Callbacks, Collections, Refunds

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ekpay_switch.domain.inquiries import SafetyFacts, Timing
+from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 SettingName = Annotated[str, Field(pattern=r"^EKPAY_[A-Z0-9_]{2,60}$")]

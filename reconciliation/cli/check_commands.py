@@ -4,7 +4,8 @@ Heavy things are imported when the command runs; `ekpay --help` loads this modul
 """
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Protocol
@@ -13,7 +14,8 @@ import typer
 
 from ekpay_switch.cli.terminal import complain, show_table, taka
 from reconciliation.cli.allocator import keep_buffers
-from reconciliation.errors import ReconciliationError, UnreadableFileError
+from reconciliation.cli.refusals import refusals
+from reconciliation.errors import UnreadableFileError
 
 if TYPE_CHECKING:
     from reconciliation.matching.engines import Engine
@@ -83,40 +85,45 @@ def check_and_print(
     if len(files) > 1:
         keep_buffers()
     try:
-        return _check_all(installation, files, engine, as_json=as_json)
+        return _code_of(partial(_check_all, installation, files, engine, as_json=as_json))
     finally:
         gc.enable()
+
+
+def _code_of(check: Callable[[], int], others: tuple[type[Exception], ...] = ()) -> int:
+    """The exit code of a check; where it is refused, the code that says so."""
+    try:
+        with refusals(others=others, exit_code=NOT_CHECKED):
+            return check()
+    except typer.Exit as refused:
+        return refused.exit_code
 
 
 def _check_all(
     installation: Installation, files: Sequence[Path], engine: "Engine | None", *, as_json: bool
 ) -> int:
-    try:
-        from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
+    from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
 
-        from reconciliation.mirror.mirror_folder import MirrorFolder  # noqa: PLC0415
-        from reconciliation.mirror.mirrored_lines import Mirrors  # noqa: PLC0415
-        from reconciliation.nightly import check_files as checking  # noqa: PLC0415
-        from reconciliation.postgres_arrow import Database  # noqa: PLC0415
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        return NOT_CHECKED
-    try:
+    from reconciliation.mirror.mirror_folder import MirrorFolder  # noqa: PLC0415
+    from reconciliation.mirror.mirrored_lines import Mirrors  # noqa: PLC0415
+    from reconciliation.nightly import check_files as checking  # noqa: PLC0415
+    from reconciliation.postgres_arrow import Database  # noqa: PLC0415
+
+    def check_dates() -> int:
         requests = checking.check_requests(installation.config, files)
         mirrors = Mirrors(MirrorFolder.of(installation.home_folder), complain)
         # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
         with Database(installation.url("audit")) as books:
             return max(_check_date(books, request, engine, mirrors, as_json=as_json) for request in requests)
-    except (ReconciliationError, OSError, Error) as problem:
-        complain(str(problem))
-        return NOT_CHECKED
+
+    return _code_of(check_dates, (OSError, Error))
 
 
 def _check_date(
     books: "Database", request: "CheckRequest", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
     """Check one institution's date and print the result; a failure does not stop the other dates."""
-    code = _check_and_show(books, request, engine, mirrors, as_json=as_json)
+    code = _code_of(partial(_check_and_show, books, request, engine, mirrors, as_json=as_json))
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
@@ -132,9 +139,6 @@ def _check_and_show(
         result = checking.check_lines(books, request, engine, mirrors)
     except UnreadableFileError as problem:
         complain(f"{problem.file} would be refused as {problem.code}: {problem}")
-        return NOT_CHECKED
-    except ReconciliationError as problem:
-        complain(str(problem))
         return NOT_CHECKED
     if as_json:
         # One line for each date, so that a reader can process results as they come.

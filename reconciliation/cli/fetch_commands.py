@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, show_table
-from reconciliation.errors import ConfigurationError, ReconciliationError, SourceError
+from ekpay_switch.cli.terminal import show_table
+from reconciliation.cli.refusals import refusals
+from reconciliation.errors import ConfigurationError, SourceError
 
 if TYPE_CHECKING:
     from ekpay_switch.ports.finance import Finance
@@ -37,14 +38,8 @@ def fetch(
     Files that are not fetched are listed with the reason. Exits 1 if the fetch from a server failed.
     """
     finance: Finance = context.obj
-    try:
+    with refusals():
         results = fetch_from(finance.home_folder, finance.config, server)
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(_IMPERFECT) from problem
-    except ReconciliationError as problem:
-        complain(str(problem))
-        raise typer.Exit(_IMPERFECT) from problem
     rows = [(result.server, result.name, result.outcome.value, result.reason) for result in results]
     show_table("Fetched", ("server", "file", "what", "why"), rows)
     if any(result.outcome.name == "FAILED" for result in results):

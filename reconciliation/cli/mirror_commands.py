@@ -18,7 +18,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
 from reconciliation.cli.progress_bar import counting_bar
-from reconciliation.errors import ReconciliationError
+from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from reconciliation.mirror.make_mirrors import RequiredMirror, Watch
@@ -53,18 +53,12 @@ def mirror(
     command makes those that are missing, and may be stopped and run again. With --verify nothing is made:
     exits 1 if a mirror is missing or holds other lines than the tables.
     """
-    try:
+    with refusals():
         from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
         from asyncpg import PostgresError  # noqa: PLC0415
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(_RED) from problem
-    try:
-        with counting_bar() as bar:
-            report = asyncio.run(_run(context.obj, since, bar, is_proof=verify))
-    except (ReconciliationError, SwitchError, OSError, Error, PostgresError) as problem:
-        complain(f"{problem}: what was made until then stands")
-        raise typer.Exit(_RED) from problem
+    others = (SwitchError, OSError, Error, PostgresError)
+    with refusals(others=others, ending=": what was made until then stands"), counting_bar() as bar:
+        report = asyncio.run(_run(context.obj, since, bar, is_proof=verify))
     for words in report.differences:
         complain(words)
     typer.echo(report.words)

@@ -5,8 +5,7 @@ Heavy things are imported when a command runs; `ekpay --help` loads this module 
 
 import asyncio
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,7 +20,8 @@ from ekpay_switch.ports.finance import Connection, Finance
 from reconciliation.cli.chargeback_wording import chargeback_wording
 from reconciliation.cli.night_option import typed_night
 from reconciliation.cli.progress_bar import counting_bar
-from reconciliation.errors import ReconciliationError, ReportError
+from reconciliation.cli.refusals import refusals
+from reconciliation.errors import ReportError
 
 if TYPE_CHECKING:
     from reconciliation.nightly.night_configuration import NightRules
@@ -61,7 +61,7 @@ def run(
     Reads the files in the inbox. A night without new files or lines is printed as it is; new ones make a
     further run of it. Exits 1 where something is red: an invariant, a missing file, somebody unwatched.
     """
-    with _refusals():
+    with refusals(others=(SwitchError,)):
         _run(context.obj, _chosen_night(context.obj, night, early=early), as_json=json)
 
 
@@ -75,7 +75,7 @@ def nightly(
     night awaited; a night that could not be run is run again after five minutes. With `--once` the exit code
     is that of `run`.
     """
-    with _refusals():
+    with refusals(others=(SwitchError,)):
         from reconciliation.nightly.night_configuration import NIGHT, read_night_settings  # noqa: PLC0415 - needs the extra
         from reconciliation.nightly.night_start import deadline, last_due, now, wait_until  # noqa: PLC0415
 
@@ -97,7 +97,7 @@ def nightly(
 
 def status(context: typer.Context, night: NightOption = None, json: JsonOption = False) -> None:  # noqa: FBT002
     """Print the status of a night, by default the newest. Exits as `run` does; 1 where there is no run."""
-    with _refusals():
+    with refusals(others=(SwitchError,)):
         from reconciliation.nightly.night_status import status_of  # noqa: PLC0415 - needs the extra
 
         night_status = asyncio.run(status_of(context.obj, night))
@@ -119,7 +119,7 @@ def verify(
     Exits 1 and names the first thing that differs: the chain of events, rows on disk, an archived file, what
     went in, findings, outcome, figures, positions, breaks or files.
     """
-    with _refusals():
+    with refusals(others=(SwitchError,)):
         from reconciliation.nightly.verify_run import verify_run as prove  # noqa: PLC0415 - needs the extra
 
         with counting_bar() as bar:
@@ -133,19 +133,6 @@ def verify(
             complain(difference)
             raise typer.Exit(RED)
         typer.echo(f"run {seq} and every run before it are proven" if whole else f"run {seq} is proven")
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """A refusal, or a missing extra, becomes one line and exit code 1."""
-    try:
-        yield
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(RED) from problem
-    except (ReconciliationError, SwitchError) as problem:
-        complain(str(problem))
-        raise typer.Exit(RED) from problem
 
 
 def _chosen_night(finance: Finance, night: date | None, *, early: bool) -> date:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import SwitchError
-from reconciliation.errors import ReconciliationError
+from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from ekpay_switch.ports.finance import Finance
     from reconciliation.nightly.quarantine import RefusedFile
 
-_FAILED: Final = 1
 _ASKER: Final = "EKPAY_STAFF_PASSPHRASE"
 _SHORT: Final = 12
 
@@ -44,11 +43,8 @@ def quarantine(
     that is taken out is seen by no run; its bytes are kept. With --release it is put back, and so is a file
     that a night refused: the next run reads it again.
     """
-    try:
+    with refusals():
         from reconciliation.nightly import quarantine as files  # noqa: PLC0415 - needs the extra
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(_FAILED) from problem
     if back and not file:
         raise typer.BadParameter("which one is to be put back", param_hint="FILE")
     finance: Finance = context.obj
@@ -61,11 +57,8 @@ def quarantine(
         await finance.persons.verify(by.strip(), secret)
         return await move(finance, file, by.strip(), reason.strip())
 
-    try:
+    with refusals(others=(SwitchError, OSError)):
         found = asyncio.run(_carry_out())
-    except (ReconciliationError, SwitchError, OSError) as problem:
-        complain(str(problem))
-        raise typer.Exit(_FAILED) from problem
     if json:
         show_json([asdict(each) for each in found])
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, show_table
+from ekpay_switch.cli.terminal import show_table
 from reconciliation.cli import check_commands, mirror_commands, night_commands
 from reconciliation.cli import fetch_commands as sftp
 from reconciliation.cli import quarantine_commands as quarantine
@@ -18,6 +18,7 @@ from reconciliation.cli import take_commands as upload
 from reconciliation.cli.breaks import closing_commands, decision_commands, list_commands
 from reconciliation.cli.papers import month_commands, tax_commands
 from reconciliation.cli.progress_bar import counting_bar
+from reconciliation.cli.refusals import refusals
 from reconciliation.errors import ReportError
 
 if TYPE_CHECKING:
@@ -61,11 +62,8 @@ def month(
     docs/protocols/reconciliation-month.md says what is in the folder and in the report. Exits 1 if anything
     is missed or invented, or an invariant does not hold.
     """
-    try:
+    with refusals():
         from reconciliation.month.month_run import run_month  # noqa: PLC0415 - needs the extra
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(IMPERFECT) from problem
     _refuse_unfit(json_file, {"--keep": keep, "--reports": reports})
     findings = "{task.fields[found]} findings"
     with TemporaryDirectory(prefix="ekpay-reconcile-") as scratch, counting_bar(findings) as bar:
@@ -75,11 +73,12 @@ def month(
             count_so_far = bar.tasks[task].fields["found"] + len(night.findings)
             bar.update(task, total=count, completed=number, found=count_so_far)
 
-        try:
-            report = run_month(folder, CONFIG, keep or Path(scratch), watch, reports)
-        except ReportError as problem:
-            complain(f"{problem}; what was left until then is right, run again for the rest")
-            raise typer.Exit(IMPERFECT) from problem
+        with refusals():
+            try:
+                report = run_month(folder, CONFIG, keep or Path(scratch), watch, reports)
+            except ReportError as problem:
+                remark = "what was left until then is right, run again for the rest"
+                raise ReportError(f"{problem}; {remark}") from problem
     if json_file is not None:
         json_file.write_text(report.as_json() + "\n", encoding="utf-8")
     _show(report)

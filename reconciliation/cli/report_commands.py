@@ -12,7 +12,7 @@ from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
 from reconciliation.cli.papers import bank_commands, book_commands, statement_commands, tax_commands
-from reconciliation.errors import ReconciliationError
+from reconciliation.cli.refusals import FAILED, refusals
 
 if TYPE_CHECKING:
     from reconciliation.results.records import RunRecord
@@ -22,7 +22,6 @@ book_commands.register(app)
 statement_commands.register(app)
 bank_commands.register(app)
 tax_commands.register_reports(app)
-FAILED = 1
 _FORMAT = "%Y-%m-%d"
 
 
@@ -55,13 +54,10 @@ def night(
 
     Made again they have the same bytes: decisions of persons after the run are in a later report.
     """
-    try:
+    with refusals():
         from reconciliation.digests import sha256_of  # noqa: PLC0415 - needs the extra
         from reconciliation.nightly.night_configuration import NightRules  # noqa: PLC0415
         from reconciliation.reports.night_files import FORMS, read_report, write_report  # noqa: PLC0415
-    except ModuleNotFoundError as problem:
-        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
-        raise typer.Exit(FAILED) from problem
     finance: Finance = context.obj
 
     async def _leave() -> list[Path]:
@@ -75,11 +71,8 @@ def night(
         with screen().status("writing …"):
             return write_report(report, out, tuple(choice.value for choice in form) if form else FORMS)
 
-    try:
+    with refusals():
         written = asyncio.run(_leave())
-    except ReconciliationError as problem:
-        complain(str(problem))
-        raise typer.Exit(FAILED) from problem
     rows = [(path.name, str(path.stat().st_size), sha256_of(path.read_bytes())) for path in written]
     show_table(f"Left in {out}", ("file", ">bytes", "SHA-256"), rows)
 
@@ -101,6 +94,8 @@ def runs(
         finally:
             await connection.close()
 
+    with refusals():
+        records = asyncio.run(_read())
     rows = [
         (
             str(record.seq),
@@ -110,7 +105,7 @@ def runs(
             record.findings_digest[:16],
             record.outcome_digest[:16],
         )
-        for record in asyncio.run(_read())
+        for record in records
     ]
     if night is not None and not rows:
         complain("no run of that night")

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, show_table
-from reconciliation.errors import ReconciliationError, SourceError
+from ekpay_switch.cli.terminal import show_table
+from reconciliation.cli.refusals import refusals
+from reconciliation.errors import SourceError
 
 if TYPE_CHECKING:
     from ekpay_switch.ports.finance import Finance
-
-_IMPERFECT = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +31,8 @@ def take(
     1 if one could not be taken.
     """
     finance: Finance = context.obj
-    try:
+    with refusals(others=(OSError,)):
         rows = take_all(finance.home_folder, finance.config, files)
-    except (ReconciliationError, OSError) as problem:
-        complain(str(problem))
-        raise typer.Exit(_IMPERFECT) from problem
     show_table("Inbox", ("file", "institution", "date", "what"), rows)
 
 

@@ -48,7 +48,7 @@ def git(root: Path, *arguments: str) -> None:
         ("ekpay_switch/persistence/refunds/rows.py", ["contracts", "persistence/refunds"]),
         ("ekpay_switch/persistence/schema/books.py", ["contracts", "persistence"]),
         ("ekpay_switch/ports/refunds.py", ["contracts"]),
-        ("ekpay_switch/flows/refund.py", ["flows"]),
+        ("ekpay_switch/flows/refunds/refund.py", ["flows"]),
         ("ekpay_switch/cli/templates/x.txt", ["cli"]),
         ("reconciliation/matching/lines.py", ["reconciliation/matching"]),
         ("reconciliation/audited.py", ["reconciliation"]),

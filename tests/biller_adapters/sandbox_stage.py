@@ -11,7 +11,7 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wire.http import HttpWire

@@ -132,7 +132,8 @@ def test_it_has_a_price(config: Path) -> None:
     manifest, fees = the_51st(config), read_fee_table(config / "fees.toml")
     names = frozenset({manifest.id, manifest.category})
     for instrument in ("prefund", "bkash"):
-        fees.price(names, instrument, parse_taka("1050.00"), NOW.date())
+        fee = fees.price(names, instrument, parse_taka("1050.00"), NOW.date())
+        assert fee.version == fees.version
 
 
 def test_it_finds_the_sandbox_where_nothing_is_set(config: Path) -> None:

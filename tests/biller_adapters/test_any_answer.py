@@ -15,8 +15,8 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import BillFound, BillQuery
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, HalfDone, NotFound, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext

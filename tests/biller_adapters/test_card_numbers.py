@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from biller_adapters.manifest import read_manifest
-from ekpay_switch.flows.fetch_bill import chosen_parameters
+from ekpay_switch.flows.bills.fetch_bill import chosen_parameters
 from ekpay_switch.ports.billers import Parameter
 from ekpay_switch.security.card_numbers import mask_card_numbers
 from tests.biller_adapters.conftest import CONFIG

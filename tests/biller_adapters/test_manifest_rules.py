@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biller_adapters.manifest import Manifest, manifest_schema, read_manifest
-from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.biller_adapters.conftest import CONFIG, the_manifest
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from biller_adapters.registry import build
-from ekpay_switch.flows.fetch_bill import chosen_parameters
+from ekpay_switch.flows.bills.fetch_bill import chosen_parameters
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens

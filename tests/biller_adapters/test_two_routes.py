@@ -12,9 +12,9 @@ from biller_adapters.registry import build
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE, order_for
 from biller_adapters.two_routes import SECOND_ROUTE, TwoRoutes
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Inquiry, NotFound, Outcome, Unreached
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens

@@ -1,5 +1,6 @@
 """`ekpay` as people type it, over an embedded database of its own."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from ekpay_switch.cli.main import build, carry_out
 from ekpay_switch.settings import Settings
 from tests.cli.command_result import Ekpay, Typed
 from tests.cli.migrated_home import a_home
+from tests.cli.two_persons import install_founders
 
 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """One database for all tests here, whose books are always sound: some of them audit it."""
     with a_home() as home:
+        asyncio.run(install_founders(home))
         yield home
 
 

@@ -1,7 +1,11 @@
 """Who plays both persons where a test of a command needs somebody on the staff."""
 
 import json
+from pathlib import Path
 
+from ekpay_switch.persistence.engine import open_database
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.settings import Settings
 from tests.cli.command_result import Ekpay, Typed
 
 FOUNDERS = ("Amina who founded it", "Badal who founded it")
@@ -20,6 +24,14 @@ def with_both(ekpay: Ekpay, *words: str, **environment: str) -> Typed:
     """Types a request for a change of access that the first two persons make together."""
     founders(ekpay)
     return ekpay(*words, *BY_BOTH, **BOTH_FOUNDERS | environment)
+
+
+async def install_founders(home: Path) -> None:
+    """Put the first two persons on the staff of a new home, before rows of a test take their places."""
+    engine = open_database(Settings(home=home, database_url=None)).engine()
+    for name in FOUNDERS:
+        await Staff(engine).install(name, FOUNDERS_PASSPHRASE, [Role.FINANCE])
+    await engine.dispose()
 
 
 def founders(ekpay: Ekpay) -> tuple[str, str]:

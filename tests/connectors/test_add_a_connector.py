@@ -29,8 +29,8 @@ from ekpay_switch.domain.collections.connector_calls import (
     PageCreated,
     RefundLine,
 )
-from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_draft import MARK, DraftRequest, UnwritableError
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens

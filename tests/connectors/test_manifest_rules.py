@@ -6,8 +6,8 @@ import pytest
 
 from connectors.manifest import Manifest, manifest_schema, read_manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
 from ekpay_switch.ports.connectors import RefundRules
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.connectors.conftest import CONFIG

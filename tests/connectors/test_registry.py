@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import build
-from ekpay_switch.flows.merchant_document import instrument_lookup
+from ekpay_switch.flows.merchants.merchant_document import instrument_lookup
 from ekpay_switch.plugins import load_connectors
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_file import ManifestError

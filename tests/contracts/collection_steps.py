@@ -14,9 +14,9 @@ from ekpay_switch.domain.collections.funding import (
 )
 from ekpay_switch.domain.collections.held_money import MoneyHeld
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
-from ekpay_switch.domain.delivery import Recorded, Recording, plan_outcome
 from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import Recorded, Recording, plan_outcome
 from ekpay_switch.ports.collections import (
     CollectionOpened,
     DeliveryStart,

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, StartedClaim
-from ekpay_switch.domain.delivery import Delivery, Recorded, Recording, plan_outcome, plan_posted
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer, StartedClaim
+from ekpay_switch.domain.payments.delivery import Delivery, Recorded, Recording, plan_outcome, plan_posted
 from ekpay_switch.ports.world import LeasedPayment
 from ekpay_switch.security.identifiers import uuid7
 from tests.contracts.setups import PaymentsSetup

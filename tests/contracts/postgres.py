@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.domain.merchants import Share
+from ekpay_switch.domain.merchants.merchant import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from ekpay_switch.domain.merchants import MerchantCode
+from ekpay_switch.domain.merchants.merchant import MerchantCode
 from ekpay_switch.domain.notifications import (
     GIVEN_UP_MAX,
     EndpointKind,

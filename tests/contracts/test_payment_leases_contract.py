@@ -6,13 +6,13 @@ import pytest
 import pytest_asyncio
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import (
     NextSend,
     SendStarted,
     Stale,
 )
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.payment import State
 from ekpay_switch.security.identifiers import uuid7
 from tests.contracts.payment_steps import (
     APPROVED,

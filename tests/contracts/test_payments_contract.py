@@ -7,8 +7,17 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from ekpay_switch.domain.claims import Claim, ConflictingClaim, RefusedClaim, RepeatedClaim, StartedClaim
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Approved, Unreached
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import (
+    Claim,
+    ConflictingClaim,
+    RefusedClaim,
+    RepeatedClaim,
+    StartedClaim,
+)
+from ekpay_switch.domain.payments.delivery import (
     BillerTerms,
     Delivery,
     Recorded,
@@ -18,9 +27,6 @@ from ekpay_switch.domain.delivery import (
     plan_outcome,
     plan_receipt,
 )
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Approved, Unreached
-from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.security.identifiers import uuid7
@@ -76,9 +82,7 @@ def balances_with(prefunded: int, **others: int) -> dict[str, int]:
 async def test_a_claim_takes_the_prefund_and_opens_the_attempt(setup: PaymentsSetup) -> None:
     quote = await save_quote(setup)
     order = claim_of(quote)
-
     answer = await setup.payments.claim(order)
-
     assert isinstance(answer, StartedClaim)
     assert (answer.claim, answer.quote.sums, answer.scroll_no) == (order, quote.sums, 1)
     assert answer.quote.biller_quote == quote.bill.biller_quote
@@ -100,7 +104,6 @@ async def test_nothing_is_known_of_a_payment_that_was_never_claimed(setup: Payme
 
 async def test_a_prefund_never_falls_below_zero(setup: PaymentsSetup) -> None:
     answers = [await claim(setup, total) for total in (60_000, 60_000, 30_000, 10_000, FEE + 1)]
-
     kinds = [type(answer) for answer in answers]
     assert kinds == [StartedClaim, RefusedClaim, StartedClaim, StartedClaim, RefusedClaim]
     refusals = {answer.refusal for answer in answers if isinstance(answer, RefusedClaim)}

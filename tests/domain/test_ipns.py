@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.merchants import MerchantCode, code_of
+from ekpay_switch.domain.merchants.merchant import MerchantCode, code_of
 from ekpay_switch.domain.notifications import (
     FAILURES_MAX,
     GIVEN_UP_MAX,

@@ -8,14 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.delivery import (
-    Delivery,
-    DeliveryPlan,
-    plan_half_done,
-    plan_not_posted,
-    plan_outcome,
-    plan_posted,
-)
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import (
@@ -38,6 +30,14 @@ from ekpay_switch.domain.notifications import (
 )
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Posted, Unreached
 from ekpay_switch.domain.payment import State, public_state, walk
+from ekpay_switch.domain.payments.delivery import (
+    Delivery,
+    DeliveryPlan,
+    plan_half_done,
+    plan_not_posted,
+    plan_outcome,
+    plan_posted,
+)
 
 DELIVERING = Delivery(
     payment_id=UUID(int=1),
@@ -86,7 +86,8 @@ def test_every_notice_that_plans_are_written_with_is_classified() -> None:
     """A notice without an event would wait for ever."""
     core = Path(__file__).parents[2] / "ekpay_switch"
     deciding = [
-        core / "domain" / name for name in ("delivery.py", "collections/funding.py", "refunds/refund.py")
+        core / "domain" / name
+        for name in ("payments/delivery.py", "collections/funding.py", "refunds/refund.py")
     ]
     # What a partner cancels is written by whoever holds the locks: nothing is left to decide.
     text = "".join(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.outcome import Approved, InDoubt, Inquiry, NotFound, Outcome, Posted, Unreached
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Parameter
 from tests.fakes.connectors import PassingClock
 from tests.fakes.crash_points import Steps

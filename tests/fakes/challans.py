@@ -22,12 +22,12 @@ from ekpay_switch.domain.challans import (
     end_of,
     refuse_challan,
 )
-from ekpay_switch.domain.delivery import RECEIPT, receipts_of
 from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan_entry
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import RECEIPT, receipts_of
 from ekpay_switch.ports.billers import Parameter
 from ekpay_switch.ports.challans import ChallanPorts, ChallanUser
 from tests.fakes.billers import PROFILE, Deed, FakeBiller

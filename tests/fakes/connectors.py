@@ -24,9 +24,9 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOutcome,
     RefundsFound,
 )
-from ekpay_switch.domain.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile, RefundRules
 from ekpay_switch.ports.world import Clock
 from tests.fakes.crash_points import Steps

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import MerchantCode, Share
+from ekpay_switch.domain.merchants.merchant import MerchantCode, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import (
     IPN_CODES,

@@ -6,10 +6,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.claims import (
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
+from ekpay_switch.domain.ledger.entries import Entry, kind_of
+from ekpay_switch.domain.ledger.posting_rules import (
+    IN_FLIGHT,
+    prefund_accepted_entry,
+    prefund_account,
+    topped_up_entry,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State, walk
+from ekpay_switch.domain.payments.after_give_back import KNOWN_TO_HOLD
+from ekpay_switch.domain.payments.claims import (
     AcceptedClaim,
     Claim,
     ClaimAnswer,
@@ -21,8 +31,7 @@ from ekpay_switch.domain.claims import (
     StartedClaim,
     decide_claims,
 )
-from ekpay_switch.domain.collections.file_proofs import NO_FILES, FileStatements
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.payments.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
     UNDO_WANTED,
@@ -38,16 +47,7 @@ from ekpay_switch.domain.delivery import (
     facts_after,
     plan_receipt_taken,
 )
-from ekpay_switch.domain.inquiries import DoubtfulSend
-from ekpay_switch.domain.ledger.entries import Entry, kind_of
-from ekpay_switch.domain.ledger.posting_rules import (
-    IN_FLIGHT,
-    prefund_accepted_entry,
-    prefund_account,
-    topped_up_entry,
-)
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State, walk
+from ekpay_switch.domain.payments.inquiries import DoubtfulSend
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.world import Clock, LeasedPayment, RequestStatus
 from tests.fakes.crash_points import Steps

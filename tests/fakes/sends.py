@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
-from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
-from ekpay_switch.domain.sends import Send
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend, LostState
+from ekpay_switch.domain.payments.sends import Send
 from tests.fakes.payments import FakePayments
 
 NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.addresses import caller_of
 from ekpay_switch.domain.alarms import RaisedAlarm
 from ekpay_switch.domain.bill import Bill, BillQuery, LockedBill
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.ports.world import Clock, NotSent, Partner, WireReply, WireRequest, World
 from tests.fakes.billers import FakeBiller, FakeBillers
 from tests.fakes.collections.refunds import FakeRefunds

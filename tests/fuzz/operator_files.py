@@ -17,7 +17,7 @@ from ekpay_switch.cli.merchants.terms import TermChoices
 from ekpay_switch.cli.payments.bills import UnreadableListError, read_list
 from ekpay_switch.domain.scrolls.bill_file_reading import FIXED, NamingParameter, read_bill_file
 from ekpay_switch.domain.scrolls.bill_files import BillFile
-from ekpay_switch.flows.fetch_in_bulk import BulkFetchRequest
+from ekpay_switch.flows.bills.fetch_in_bulk import BulkFetchRequest
 from ekpay_switch.persistence.merchants.staff_actions import NewMerchant
 from ekpay_switch.ports.merchants import Payee
 from reconciliation.errors import UnreadableFileError

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ekpay_switch.domain.challans import Progress
-from ekpay_switch.flows.raise_challan import raise_challan
+from ekpay_switch.flows.challans.raise_challan import raise_challan
 from ekpay_switch.jobs.challans import AT_ONCE, ChallanWorker, run_challans
 from ekpay_switch.jobs.slots import Pace
 from tests.fakes.challans import Scene, an_order

@@ -13,9 +13,9 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundOrder,
     RefundOutcome,
 )
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Declined, Outcome, Unreached
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.jobs.collector import PER_FAR_SIDE_MAX, Collector, run_collector
 from ekpay_switch.jobs.slots import AT_ONCE, Pace
 from ekpay_switch.ports.collections import FundedPayment

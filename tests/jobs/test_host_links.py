@@ -35,7 +35,11 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_who_keeps_no_link_is_left_alone() -> None:
-    await run_host_links([SmallWorld().connector], asyncio.Event())
+    """It ends at once, though nobody has told it to stop."""
+    connector, stop = SmallWorld().connector, asyncio.Event()
+    async with asyncio.timeout(5):
+        await run_host_links([connector], stop)
+    assert (connector.asked, stop.is_set()) == ({}, False)
 
 
 async def test_a_link_whose_keeping_fails_is_kept_again_and_the_others_are_not_touched() -> None:

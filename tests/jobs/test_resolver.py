@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.flows.payments.pay_bill import pay_bill
 from ekpay_switch.jobs.resolver import PER_FAR_SIDE_MAX, Resolver, run_resolver
 from ekpay_switch.jobs.slots import Pace
 from tests.factories import TOTAL, a_world, an_order, quote_another

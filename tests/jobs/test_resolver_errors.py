@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from ekpay_switch import jobs, telemetry
-from ekpay_switch.domain.delivery import RecordAnswer, Recording
 from ekpay_switch.domain.errors import CommitUnknownError
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.domain.payments.delivery import RecordAnswer, Recording
+from ekpay_switch.flows.payments.pay_bill import pay_bill
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace

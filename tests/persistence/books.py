@@ -13,11 +13,17 @@ import asyncpg
 
 from ekpay_switch.composition.switch import CUSTOMERS as CUSTOMERS_USE
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, RefusedClaim, RepeatedClaim, StartedClaim
-from ekpay_switch.domain.delivery import Delivery, DeliveryPlan, RecordAnswer, Recording, plan_outcome
 from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer, RefusedClaim, RepeatedClaim, StartedClaim
+from ekpay_switch.domain.payments.delivery import (
+    Delivery,
+    DeliveryPlan,
+    RecordAnswer,
+    Recording,
+    plan_outcome,
+)
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.audit.run import AuditFinding, run
 from ekpay_switch.persistence.embedded.server import Endpoint

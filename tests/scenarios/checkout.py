@@ -9,9 +9,9 @@ from ekpay_switch.domain.collections.connector_calls import CreateOutcome
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import ChargesOnRefund, Share, payee_of
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, Share, payee_of
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.flows.checkout import Choice, ChoiceRefusal, ChosenPage, choose_instrument
+from ekpay_switch.flows.merchants.checkout import Choice, ChoiceRefusal, ChosenPage, choose_instrument
 from ekpay_switch.ports.collections import ReturnPage
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import Funding, Merchant, MerchantPayment, OrderText, TryLine

@@ -9,9 +9,9 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.domain.refunds.new_refund import NewRefund
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
-from ekpay_switch.flows.collect import ClientCollectOrder, CollectionAnswer, collect, try_again
-from ekpay_switch.flows.payer_returned import payer_returned, receive_callback
-from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.flows.collections.collect import ClientCollectOrder, CollectionAnswer, collect, try_again
+from ekpay_switch.flows.collections.payer_returned import payer_returned, receive_callback
+from ekpay_switch.flows.collections.resolve_collection import resolve_collection
 from ekpay_switch.ports.collections import Client, PaymentView, ReturnPage
 from tests.factories import BILL_NO, CHARGED, TOTAL, a_world
 from tests.fakes.collections.tables import StoredTry

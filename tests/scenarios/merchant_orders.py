@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind, Share
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.ports.merchants import (

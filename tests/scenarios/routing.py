@@ -7,7 +7,7 @@ from typing import Any
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw
 from ekpay_switch.domain.routing.rules import Action, Condition, RecordRules, RouteRequest, RoutingRules, Rule
-from ekpay_switch.flows.collect import CollectionAnswer, CollectRefusal, collect
+from ekpay_switch.flows.collections.collect import CollectionAnswer, CollectRefusal, collect
 from ekpay_switch.ports.collections import PaymentView
 from tests.fakes.collections.tables import StoredTry
 from tests.fakes.connectors import BKASH, FakeConnector, Page

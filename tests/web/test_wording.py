@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from string import Formatter
 
 import pytest
@@ -9,7 +10,7 @@ from jinja2 import Environment, meta
 
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.checkout import ChoiceRefusal
+from ekpay_switch.flows.merchants.checkout import ChoiceRefusal
 from ekpay_switch.web.checkout.models import REASONS
 from ekpay_switch.web.checkout.situations import WAITING, Situation
 from ekpay_switch.web.pages import TEMPLATES
@@ -24,6 +25,12 @@ ENDS_WITHOUT_MONEY = set(TryEnd) - {TryEnd.APPROVED, TryEnd.DISAGREED, TryEnd.SE
 
 def places(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def leaves(table: Mapping[str, object]) -> list[object]:
+    """What stands in a table and in those within it."""
+    parts = [leaves(part) if isinstance(part, dict) else [part] for part in table.values()]
+    return [leaf for part in parts for leaf in part]
 
 
 def test_both_languages_have_the_same_texts() -> None:
@@ -48,7 +55,8 @@ def test_no_text_holds_markup_or_invisible_letters(language: Language) -> None:
 
 def test_the_files_are_plain_tables_of_texts() -> None:
     for language in Language:
-        tomllib.loads((LOCALE / f"{language}.toml").read_text(encoding="utf-8"))
+        tables = tomllib.loads((LOCALE / f"{language}.toml").read_text(encoding="utf-8"))
+        assert {type(text) for text in leaves(tables)} == {str}
 
 
 def test_every_text_that_is_chosen_by_a_value_stands() -> None:

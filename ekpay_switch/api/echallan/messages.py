@@ -18,8 +18,8 @@ from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.challans import LINES_MAX
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.mobile_numbers import national_number
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
+from ekpay_switch.domain.parties.mobile_numbers import national_number
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 

@@ -21,7 +21,7 @@ from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.raise_challan import raise_challan
+from ekpay_switch.flows.challans.raise_challan import raise_challan
 from ekpay_switch.ports.challans import ChallanPorts, ChallanUser, ChallanUsers
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.pass_keys import pass_key_matches

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from ekpay_switch.domain.merchants import MerchantCode
-from ekpay_switch.flows.merchant_document import ekpay_timestamp
+from ekpay_switch.domain.merchants.merchant import MerchantCode
+from ekpay_switch.flows.merchants.merchant_document import ekpay_timestamp
 
 Answer = dict[str, str | None]
 

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.flows.open_merchant_payment import LINES_MAX
+from ekpay_switch.flows.merchants.open_merchant_payment import LINES_MAX
 
 TEXT_LENGTH_MAX = 2_000
 # More than any address may have, so that one which is too long is refused as an address.

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ekpay_switch.api.page_parts import Page, redirect, render_page
 from ekpay_switch.edge_kit.bilingual_text import Text
-from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
+from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.merchant_tokens import MerchantTokens

@@ -16,7 +16,7 @@ from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_objec
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import listed_url_fault
-from ekpay_switch.flows.open_merchant_payment import MerchantOrder, SplitLine
+from ekpay_switch.flows.merchants.open_merchant_payment import MerchantOrder, SplitLine
 from ekpay_switch.ports.merchants import Merchant, OrderText
 from ekpay_switch.security.card_numbers import mask_card_values
 

@@ -27,16 +27,20 @@ from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, MerchantApiError
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.merchant_callers import Credentials, authenticate
-from ekpay_switch.flows.merchant_document import (
+from ekpay_switch.flows.merchants.merchant_callers import Credentials, authenticate
+from ekpay_switch.flows.merchants.merchant_document import (
     Document,
     instrument_lookup,
     mask_document,
     not_found_document,
     payment_document,
 )
-from ekpay_switch.flows.merchant_status import StatusFound, StatusQuestion, find_status
-from ekpay_switch.flows.open_merchant_payment import OpenedOrder, OrderRefusal, open_merchant_payment
+from ekpay_switch.flows.merchants.merchant_status import StatusFound, StatusQuestion, find_status
+from ekpay_switch.flows.merchants.open_merchant_payment import (
+    OpenedOrder,
+    OrderRefusal,
+    open_merchant_payment,
+)
 from ekpay_switch.ports.merchants import Merchant
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.merchant_tokens import MerchantTokens

@@ -26,11 +26,11 @@ from ekpay_switch.api.syndicate.messages import (
 )
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.flows.pay_bill import PaymentAnswer
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer
 from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.ports.world import RequestStatus
 

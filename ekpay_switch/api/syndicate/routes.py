@@ -43,8 +43,8 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.edge_kit.fetch_limits import RETRY_AFTER_SECONDS, FetchLimitError
-from ekpay_switch.flows.fetch_bill import FetchOrder, ParameterFault, fetch_bill
-from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
+from ekpay_switch.flows.bills.fetch_bill import FetchOrder, ParameterFault, fetch_bill
+from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.envelope import close_envelope
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.money import total
 from ekpay_switch.domain.payment import PublicState, State, public_state
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.refunds.refund import FREED, RefundKind, RefundState
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.collections import PaymentView, RefundView

@@ -18,7 +18,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.edge_kit.fetch_limits import FetchLimitError
 from ekpay_switch.edge_kit.return_urls import return_url_fault
-from ekpay_switch.flows.collect import (
+from ekpay_switch.flows.collections.collect import (
     ClientCollectOrder,
     CollectionAnswer,
     CollectRefusal,

@@ -9,7 +9,7 @@ from ekpay_switch.api.v1.messages import RefundMessage
 from ekpay_switch.api.v1.payments import CREATED, OK, find_payment
 from ekpay_switch.api.v1.problems import ProblemCode, ProblemError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_message, require_json
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal

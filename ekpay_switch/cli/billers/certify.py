@@ -16,7 +16,7 @@ from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.flows.fetch_bill import ParameterFault, chosen_parameters
+from ekpay_switch.flows.bills.fetch_bill import ParameterFault, chosen_parameters
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.plugins import load_billers
 from ekpay_switch.ports.billers import BillerProfile

@@ -12,8 +12,6 @@ from uuid import UUID, uuid4
 
 from ekpay_switch.cli.conformance.run import ConformanceRun, SafetyFact, StepFinding
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
-from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO
 from ekpay_switch.domain.outcome import (
@@ -26,7 +24,9 @@ from ekpay_switch.domain.outcome import (
     Posted,
     outcome_name,
 )
-from ekpay_switch.flows.fetch_bill import payer_of
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
+from ekpay_switch.flows.bills.fetch_bill import payer_of
 from ekpay_switch.ports.billers import BillerAdapter, UndoingBillerAdapter
 from ekpay_switch.system_clock import seconds_since_boot
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from ekpay_switch.cli.terminal import complain, screen
-from ekpay_switch.domain.inquiries import SafetyFacts
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
 
 _LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 

@@ -25,9 +25,9 @@ from ekpay_switch.domain.collections.connector_calls import (
     RefundsFound,
     judge_collected,
 )
-from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
 from ekpay_switch.ports.connectors import Connector, FindsMovements
 from ekpay_switch.system_clock import seconds_since_boot
 

@@ -12,6 +12,7 @@ from ekpay_switch.cli.billers.profiles import biller_traits_of
 from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines, suspense_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
+from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.config_files.journal import read_journal_chart
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
@@ -40,13 +41,6 @@ def _visible_text(text: str) -> str:
     if not text.isprintable():
         raise typer.BadParameter("visible characters, please")
     return mask_card_numbers(text.strip())
-
-
-def _amount(text: str) -> Money:
-    try:
-        return parse_taka(text)
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
 
 
 Subject = Annotated[
@@ -136,7 +130,7 @@ def propose(
     amount: Annotated[
         Money | None,
         typer.Option(
-            parser=_amount, metavar="TAKA", help="What was really given back, where it is asked for."
+            parser=typed_taka, metavar="TAKA", help="What was really given back, where it is asked for."
         ),
     ] = None,
 ) -> None:

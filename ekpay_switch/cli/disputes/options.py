@@ -6,29 +6,18 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.cli.acting import visible_name, visible_text
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.cli.acting import visible_name, visible_name_or_none, visible_text, visible_text_or_none
+from ekpay_switch.cli.typed_amounts import typed_taka
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.ports.disputes import Disputes, DisputeView
 
 
 def _amount(text: str) -> Money:
-    try:
-        amount = parse_taka(text)
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
+    amount = typed_taka(text)
     if not amount.minor:
         raise typer.BadParameter("nothing cannot be disputed")
     return amount
-
-
-def _name_or_none(text: str | None) -> str | None:
-    return None if text is None else visible_name(text)
-
-
-def _text_or_none(text: str | None) -> str | None:
-    return None if text is None else visible_text(text)
 
 
 Number = Annotated[
@@ -52,14 +41,15 @@ Movement = Annotated[
 Transaction = Annotated[
     str | None,
     typer.Option(
-        callback=_name_or_none,
+        callback=visible_name_or_none,
         help="The connector's name of what it had collected, where it collected more than once.",
     ),
 ]
 Consent = Annotated[
     str | None,
     typer.Option(
-        callback=_text_or_none, help="The reference of the biller's written consent: the biller bears it."
+        callback=visible_text_or_none,
+        help="The reference of the biller's written consent: the biller bears it.",
     ),
 ]
 OurLoss = Annotated[bool, typer.Option("--our-loss", help="We bear it; the biller keeps its money.")]

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.billers.profiles import profiles_of
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import passphrase, show_json, show_table, taka
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.cli.typed_amounts import typed_taka
+from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.ledger.deposits import DepositLine, Deposits, read_deposits
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
@@ -28,13 +28,6 @@ def register(app: typer.Typer) -> None:
     app.command("deposits")(list_deposits)
     app.command("deposit")(deposit)
     app.command("approve-deposit")(approve_deposit)
-
-
-def _amount(text: str) -> Money:
-    try:
-        return parse_taka(text)
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
 
 
 def _alarm_days() -> dict[str, float]:
@@ -56,7 +49,7 @@ def list_deposits(*, as_json: Annotated[bool, typer.Option("--json", help="For p
 
 def deposit(
     biller_id: Annotated[str, typer.Argument(help="The utility.")],
-    amount: Annotated[Money, typer.Argument(parser=_amount, metavar="TAKA", help="What was transferred.")],
+    amount: Annotated[Money, typer.Argument(parser=typed_taka, metavar="TAKA", help="What was transferred.")],
     reference: Annotated[str, typer.Option(help="The bank statement's own reference of the transfer.")],
     asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
     approved_by: Annotated[str | None, typer.Option(help="Who approves, if here already.")] = None,

@@ -10,7 +10,7 @@ from ekpay_switch.cli.merchants.imports import import_payees
 from ekpay_switch.cli.merchants.terms import read_payee
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.domain.merchants import PayeeKind
+from ekpay_switch.domain.merchants.merchant import PayeeKind
 from ekpay_switch.persistence.merchants.payees import MerchantPayees, PayeeLine
 from ekpay_switch.persistence.merchants.staff_actions import ClashError
 

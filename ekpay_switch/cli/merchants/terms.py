@@ -21,8 +21,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ekpay_switch.cli.typed_amounts import NOT_TAKA
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import is_return_host
 from ekpay_switch.ports.merchants import Payee
@@ -171,7 +172,7 @@ def _taka(text: str, _: TermChoices) -> Money:
     try:
         return parse_taka(text)
     except MalformedAmountError as problem:
-        raise TermError("not taka with at most two decimals, such as 1250.50") from problem
+        raise TermError(NOT_TAKA) from problem
 
 
 def _whole_number(least: int, most: int) -> Callable[[str, TermChoices], int]:

@@ -22,7 +22,7 @@ from ekpay_switch.composition.restore import (
     read_lost_sends,
     record_differences,
 )
-from ekpay_switch.domain.lost_sends import LostSend, LostState
+from ekpay_switch.domain.payments.lost_sends import LostSend, LostState
 from ekpay_switch.persistence.sends.journal import holds_journal
 from ekpay_switch.persistence.sends.lost_decisions import LostDecisions
 from ekpay_switch.security.masking import mask_account

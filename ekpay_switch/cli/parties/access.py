@@ -12,7 +12,7 @@ from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, v
 from ekpay_switch.cli.parties.staff_wording import change_for_programs
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table
-from ekpay_switch.domain.access import AccessKind
+from ekpay_switch.domain.parties.access import AccessKind
 from ekpay_switch.persistence.access.client_access import ClientAccess, Shown
 from ekpay_switch.persistence.parties.access_changes import AccessChange, AccessOrder
 from ekpay_switch.persistence.parties.staff import Role, Staff

@@ -9,9 +9,9 @@ import typer
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.domain.partner_limits import LimitKind
+from ekpay_switch.cli.typed_amounts import typed_taka
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.parties.partner_limits import LimitKind
 from ekpay_switch.persistence.parties.partner_limits import (
     LimitChange,
     LimitOrder,
@@ -99,14 +99,7 @@ def _carry_out(name: str, variable: str, work: Callable[[PartnerLimits], Awaitab
 
 
 def _amount(text: str) -> Money | None:
-    if text == NO_LIMIT:
-        return None
-    try:
-        return parse_taka(text)
-    except MalformedAmountError as problem:
-        raise typer.BadParameter(
-            "not taka with at most two decimals, such as 1250.50", param_hint="TAKA"
-        ) from problem
+    return None if text == NO_LIMIT else typed_taka(text, param_hint="TAKA")
 
 
 def _wording(limit: LimitOrder | LimitChange) -> str:

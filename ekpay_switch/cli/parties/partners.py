@@ -15,9 +15,9 @@ from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.parties.corrections import TOP_UP_CORRECTIONS
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.domain.partner_limits import FetchTerms, MessageWindow
+from ekpay_switch.cli.typed_amounts import typed_taka
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.parties.partner_limits import FetchTerms, MessageWindow
 from ekpay_switch.persistence.access.client_access import partner_order, secret_order
 from ekpay_switch.persistence.parties.partners import NewPartner, PartnerLine, Partners
 from ekpay_switch.persistence.parties.staff import Role, Staff
@@ -58,13 +58,6 @@ def _syndct_id(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(r"s[0-9]{1,15}", text):
         raise typer.BadParameter("a syndct_id is s and digits")
     return text
-
-
-def _amount(text: str) -> Money:
-    try:
-        return parse_taka(text)
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
 
 
 PartnerId = Annotated[str, typer.Argument(help="The partner's id.")]
@@ -177,7 +170,7 @@ def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
 def top_up(
     partner_id: PartnerId,
     bucket: Annotated[Bucket, typer.Argument(help="Which prefund.")],
-    amount: Annotated[Money, typer.Argument(parser=_amount, metavar="TAKA", help="At most two decimals.")],
+    amount: Annotated[Money, typer.Argument(parser=typed_taka, metavar="TAKA", help="At most two decimals.")],
     reference: Annotated[str, typer.Option(help="The bank statement's own reference of the transfer.")],
     asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
     approved_by: Annotated[

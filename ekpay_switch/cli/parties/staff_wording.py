@@ -4,7 +4,7 @@ from typing import Final
 
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain, dhaka
-from ekpay_switch.domain.access import AccessKind, CameBy
+from ekpay_switch.domain.parties.access import AccessKind, CameBy
 from ekpay_switch.persistence.parties.access_changes import AccessChange, AccessOrder
 from ekpay_switch.persistence.parties.staff import FIRST_PERSONS, Staff, StaffLine
 

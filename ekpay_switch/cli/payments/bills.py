@@ -17,7 +17,7 @@ from ekpay_switch.composition.switch import open_switch
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.spreadsheet_cells import without_formula
-from ekpay_switch.flows.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
+from ekpay_switch.flows.bills.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
 
 app = typer.Typer(help="What payers owe.", no_args_is_help=True)
 

@@ -12,7 +12,7 @@ from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
 from ekpay_switch.cli.session import Session, keys_of, open_session
 from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
 from ekpay_switch.composition.switch import customer_seal
-from ekpay_switch.flows.receipt import Receipt, receipt_of
+from ekpay_switch.flows.receipts.receipt import Receipt, receipt_of
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts, ask_for_final_receipt
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.security.keys import KEY_FILE

@@ -11,7 +11,7 @@ from ekpay_switch.cli.payments.whole_amount import PARTS, whole_amount
 from ekpay_switch.cli.routing.wording import decision_lines
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_wording, taka
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.notifications import DeliveryState
 from ekpay_switch.domain.payment import FINAL, Event, State, public_state
 from ekpay_switch.domain.refunds.burden import Bearer

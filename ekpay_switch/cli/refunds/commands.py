@@ -6,15 +6,23 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_name, visible_text
+from ekpay_switch.cli.acting import (
+    APPROVER_VARIABLE,
+    ASKER_VARIABLE,
+    act_as,
+    visible_name,
+    visible_name_or_none,
+    visible_text,
+    visible_text_or_none,
+)
 from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.cli.typed_amounts import typed_taka
+from ekpay_switch.domain.merchants.merchant import is_merchant
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundState
@@ -39,21 +47,10 @@ Work = Callable[[RefundStaffActions], Awaitable[Result]]
 
 
 def _amount(text: str) -> Money:
-    try:
-        amount = parse_taka(text)
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
+    amount = typed_taka(text)
     if not amount.minor:
         raise typer.BadParameter("nothing cannot be given back")
     return amount
-
-
-def _visible_text_or_none(text: str | None) -> str | None:
-    return None if text is None else visible_text(text)
-
-
-def _visible_name_or_none(text: str | None) -> str | None:
-    return None if text is None else visible_name(text)
 
 
 RefundId = Annotated[UUID, typer.Argument(metavar="ID", help="The refund, as `list` names it.")]
@@ -63,7 +60,7 @@ Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; the conne
 Consent = Annotated[
     str | None,
     typer.Option(
-        callback=_visible_text_or_none,
+        callback=visible_text_or_none,
         help="The reference of the biller's written consent: the biller bears it.",
     ),
 ]
@@ -133,7 +130,7 @@ def chargeback(
     transaction: Annotated[
         str | None,
         typer.Option(
-            callback=_visible_name_or_none,
+            callback=visible_name_or_none,
             help="The connector's name of what it had collected, where it collected more than once.",
         ),
     ] = None,

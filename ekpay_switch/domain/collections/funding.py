@@ -29,10 +29,10 @@ from ekpay_switch.domain.ledger.posting_rules import (
     collected_without_payment_entry,
     merchant_credited_entry,
 )
+from ekpay_switch.domain.merchants.shares import Stake
 from ekpay_switch.domain.money import BDT, Money
 from ekpay_switch.domain.payment import FINAL, Event, State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.domain.shares import Stake
 
 
 class TryState(StrEnum):

@@ -25,7 +25,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     returned_at_our_loss_entry,
     returned_to_prefund_entry,
 )
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger.entries import Entry, Posting, decrease, increase
+from ekpay_switch.domain.merchants.shares import Stake
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.domain.shares import Stake
 
 IN_FLIGHT = "in_flight"
 WRITE_OFF = "write_off"

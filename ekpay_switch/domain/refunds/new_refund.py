@@ -5,11 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from ekpay_switch.domain.merchants.shares import Split
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.burden import UNNAMED, Burden
 from ekpay_switch.domain.refunds.refund import RefundKind
-from ekpay_switch.domain.shares import Split
 
 
 class RefundRefusal(StrEnum):

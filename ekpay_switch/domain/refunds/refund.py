@@ -25,7 +25,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     paid_back_by_hand_entry,
     paid_back_entry,
 )
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State

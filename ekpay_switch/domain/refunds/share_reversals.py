@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import owed_back_by_shares_entry, owed_by_merchant_entry
+from ekpay_switch.domain.merchants.shares import Split
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.domain.shares import Split
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ekpay_switch.domain.access import STAFF_KINDS, AccessKind
 from ekpay_switch.domain.notifications import EventType
+from ekpay_switch.domain.parties.access import STAFF_KINDS, AccessKind
 from ekpay_switch.persistence.challans.users import ChallanGrant, grant_within
 from ekpay_switch.persistence.challans.users import rotate_key_within as rotate_challan_key
 from ekpay_switch.persistence.merchants.agreements import (

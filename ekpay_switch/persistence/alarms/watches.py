@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, UNDO_WANTED
 from ekpay_switch.domain.disputes.dispute import AGAINST_US, UNANSWERED
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, UNDO_WANTED
 from ekpay_switch.persistence.alarms.rows import TODAY
 from ekpay_switch.persistence.ledger.suspense_items import ENTRIES_WITH_REMAINDER
 from ekpay_switch.persistence.schema.books import one_of

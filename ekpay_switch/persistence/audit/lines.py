@@ -7,7 +7,7 @@ by those that froze the lines.
 
 from typing import Any
 
-from ekpay_switch.domain.merchants import payee_of
+from ekpay_switch.domain.merchants.merchant import payee_of
 from ekpay_switch.persistence.ledger.lines import NAMED_BY_BILLER
 from ekpay_switch.ports.finance import LineEvent, LineRole, LineStatus
 

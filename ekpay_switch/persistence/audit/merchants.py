@@ -10,10 +10,10 @@ from typing import Any
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger.posting_rules import Sums, merchant_credited_entry
-from ekpay_switch.domain.merchants import PayeeKind, Share, payee_of, share_account
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share, payee_of, share_account
+from ekpay_switch.domain.merchants.shares import Stake, apportion
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.shares import Stake, apportion
 from ekpay_switch.persistence.audit.refunds import UNDECIDED
 from ekpay_switch.persistence.collections.share_postings import CHARGES
 

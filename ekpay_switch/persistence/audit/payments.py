@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ekpay_switch.domain.delivery import UNDO_WANTED
-from ekpay_switch.domain.merchants import payee_of
+from ekpay_switch.domain.merchants.merchant import payee_of
 from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
+from ekpay_switch.domain.payments.delivery import UNDO_WANTED
 from ekpay_switch.persistence.audit.refunds import UNDECIDED
 
 _IS_MERCHANT = f"starts_with(p.biller_id, '{payee_of('')}') AS is_merchant"

@@ -23,11 +23,11 @@ from ekpay_switch.domain.challans import (
     end_of,
     refuse_challan,
 )
-from ekpay_switch.domain.delivery import RECEIPT, receipts_of
 from ekpay_switch.domain.ledger.entries import Entry, keeps_balance
 from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import RECEIPT, receipts_of
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collections.share_postings import move_owed
 from ekpay_switch.persistence.group_commit.batch import write_batch

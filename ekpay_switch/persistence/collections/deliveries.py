@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.ledger.posting_rules import merchant_credited_entry, owed_back_entry
-from ekpay_switch.domain.merchants import is_merchant, payee_of
+from ekpay_switch.domain.merchants.merchant import is_merchant, payee_of
 from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.payments.delivery import Delivery, PayOrder
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collections.share_postings import owe_merchant, post_entries, read_shares
 from ekpay_switch.persistence.group_commit.batch import write_batch

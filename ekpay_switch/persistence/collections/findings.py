@@ -25,11 +25,11 @@ from ekpay_switch.domain.collections.further_movements import (
     own_movement_left_over,
 )
 from ekpay_switch.domain.collections.held_money import MoneyHeld
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
+from ekpay_switch.domain.merchants.shares import Stake
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunds.refund import RefundKind, refund_due_entry
 from ekpay_switch.domain.routing.breaker import BreakerRules
-from ekpay_switch.domain.shares import Stake
 from ekpay_switch.persistence.collections.break_refunds import is_owed_at_desk
 from ekpay_switch.persistence.collections.finding_evidence import (
     HELD,

@@ -15,7 +15,7 @@ from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected, N
 from ekpay_switch.domain.collections.held_decisions import HeldDecision
 from ekpay_switch.domain.decisions.case import HeldMoney
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.collections.finding_evidence import HELD, facts_of_movement, movement_of_facts

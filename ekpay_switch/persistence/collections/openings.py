@@ -6,7 +6,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.funding import WAITS_FOR_MONEY, LockedTry, TryEnd, TryState
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.batch import bill_lock

@@ -6,7 +6,7 @@ from ekpay_switch.domain.collections.funding import (
     NothingCollected,
     TryFinding,
 )
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.persistence.payment_rows import LEG, Row
 from ekpay_switch.persistence.short_transactions import Connection
 

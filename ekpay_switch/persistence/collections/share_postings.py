@@ -10,10 +10,10 @@ from uuid import UUID
 
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums, owed_by_merchant_entry
-from ekpay_switch.domain.merchants import ChargesOnRefund, is_merchant
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, is_merchant
+from ekpay_switch.domain.merchants.shares import Split, Stake
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.share_reversals import reverse_shares
-from ekpay_switch.domain.shares import Split, Stake
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
 from ekpay_switch.persistence.group_commit.steps import PostEntry

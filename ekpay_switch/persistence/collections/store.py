@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected, TryFinding
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import BreakerRules
 from ekpay_switch.persistence.alarms.rows import raise_alarms

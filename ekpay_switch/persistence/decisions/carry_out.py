@@ -10,16 +10,16 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD, KnownHolding
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, payment_subject, refund_subject
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import Case, CaseKind, HeldMoney, PaymentCase, RefundInDoubt
 from ekpay_switch.domain.decisions.doors import DECIDED
 from ekpay_switch.domain.decisions.option import Option
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, UNDO_WANTED, AttemptEnd
 from ekpay_switch.domain.money import ZERO
 from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.payments.after_give_back import KNOWN_TO_HOLD, KnownHolding
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, UNDO_WANTED, AttemptEnd
 from ekpay_switch.domain.refunds.refund import RefundEvent
 from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_alarms
 from ekpay_switch.persistence.collections.findings import ABANDON_OTHERS

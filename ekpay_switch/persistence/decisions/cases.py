@@ -17,11 +17,11 @@ from ekpay_switch.domain.decisions.case import (
     RefundInDoubt,
 )
 from ekpay_switch.domain.decisions.host_requests import HostRequest
-from ekpay_switch.domain.delivery import UNDO_WANTED
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import UNDO_WANTED
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.refunds.with_payer import had_of
 from ekpay_switch.persistence.collections.further_movements import read_unbooked

@@ -15,7 +15,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     dispute_won_entry,
     held_in_dispute_entry,
 )
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import Bearer, Burden
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal

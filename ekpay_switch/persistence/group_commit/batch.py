@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import (
+from ekpay_switch.domain.payments.claims import (
     AcceptedClaim,
     Claim,
     ClaimAnswer,
@@ -17,7 +17,7 @@ from ekpay_switch.domain.claims import (
     RefusedClaim,
     StartedClaim,
 )
-from ekpay_switch.domain.delivery import NextSend, Recording
+from ekpay_switch.domain.payments.delivery import NextSend, Recording
 from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.group_commit.decide import BatchDecider, Row
 from ekpay_switch.persistence.group_commit.lock_and_read import lock_and_read, under_window_lock

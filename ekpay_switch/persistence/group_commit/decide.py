@@ -8,7 +8,11 @@ from uuid import UUID
 import orjson
 
 from ekpay_switch.domain.alarms import RaisedAlarm
-from ekpay_switch.domain.claims import (
+from ekpay_switch.domain.ledger.entries import Entry, EntryHeader, chain_hash, keeps_balance
+from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_accepted_entry
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
+from ekpay_switch.domain.payments.claims import (
     AcceptedClaim,
     Claim,
     ClaimVerdict,
@@ -17,7 +21,7 @@ from ekpay_switch.domain.claims import (
     StartedClaim,
     decide_claims,
 )
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.payments.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
     UNDO_WANTED,
@@ -31,10 +35,6 @@ from ekpay_switch.domain.delivery import (
     facts_after,
     plan_receipt_taken,
 )
-from ekpay_switch.domain.ledger.entries import Entry, EntryHeader, chain_hash, keeps_balance
-from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_accepted_entry
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.fact_texts import facts_as_json
 from ekpay_switch.persistence.group_commit.lock_and_read import BatchSnapshot, LockedPayment

@@ -16,13 +16,13 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from ekpay_switch.domain.claims import Claim, PaymentRecord, QuotedBill, Snapshot
-from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.domain.ledger.entries import keeps_balance
 from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import DayTotal, left_today
+from ekpay_switch.domain.parties.partner_limits import DayTotal, left_today
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import Claim, PaymentRecord, QuotedBill, Snapshot
+from ekpay_switch.domain.payments.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.steps import PostEntry, SealedRecording, Step, lane_of, postings_of
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from ekpay_switch.domain.claims import Claim
+from ekpay_switch.domain.payments.claims import Claim
 from ekpay_switch.persistence.group_commit.lock_and_read import payment_of, prefund_accounts_of, receipt_of
 from ekpay_switch.persistence.group_commit.steps import Step, lane_of
 

@@ -9,9 +9,9 @@ from datetime import date
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer
-from ekpay_switch.domain.delivery import NextSend, RecordAnswer, Recording, SendAnswer
 from ekpay_switch.domain.ledger.entries import Entry, Posting
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer
+from ekpay_switch.domain.payments.delivery import NextSend, RecordAnswer, Recording, SendAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ what moved on the account between us and the party. The instant is that of the e
 nothing was posted.
 """
 
-from ekpay_switch.domain.delivery import RECEIPT, AttemptEnd
-from ekpay_switch.domain.merchants import payee_of
+from ekpay_switch.domain.merchants.merchant import payee_of
+from ekpay_switch.domain.payments.delivery import RECEIPT, AttemptEnd
 from ekpay_switch.persistence.schema.ledger_lines import PREFUND_MOMENTS
 from ekpay_switch.ports.finance import LineEvent, LineRole, LineStatus
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ekpay_switch.domain.merchants import ChargesOnRefund
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.merchants import Merchant
 

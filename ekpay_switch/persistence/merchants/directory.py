@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.schema.books import partners
 from ekpay_switch.persistence.schema.merchants import merchant_payees, merchants

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.merchants import payee_of, share_account
+from ekpay_switch.domain.merchants.merchant import payee_of, share_account
 from ekpay_switch.domain.money import ZERO
 from ekpay_switch.persistence.collections.openings import LOCK_BILL, NEW_COLLECTION, READ_STANDING
 from ekpay_switch.persistence.group_commit.batch import bill_lock

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.merchants import PayeeKind
+from ekpay_switch.domain.merchants.merchant import PayeeKind
 from ekpay_switch.persistence.merchants.directory import UnknownMerchantError
 from ekpay_switch.persistence.merchants.staff_actions import (
     Clash,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import IPN_CODES
 from ekpay_switch.domain.payment import State

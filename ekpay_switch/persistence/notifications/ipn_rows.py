@@ -5,7 +5,7 @@
 
 import orjson
 
-from ekpay_switch.domain.merchants import MerchantCode
+from ekpay_switch.domain.merchants.merchant import MerchantCode
 from ekpay_switch.domain.notifications import IPN_CODES, NOTICES
 
 KINDS = {

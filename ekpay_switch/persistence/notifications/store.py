@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, endpoint_subject
-from ekpay_switch.domain.merchants import plain_http_hosts
+from ekpay_switch.domain.merchants.merchant import plain_http_hosts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import (
     IPN_CODES,

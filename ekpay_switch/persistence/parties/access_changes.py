@@ -17,8 +17,8 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ekpay_switch.domain.access import STAFF_KINDS, AccessKind
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.parties.access import STAFF_KINDS, AccessKind
 from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.schema.access import access_changes

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.parties.partner_limits import FetchTerms
 from ekpay_switch.persistence.parties.partners import UnknownPartnerError
 from ekpay_switch.persistence.schema.books import partners
 from ekpay_switch.persistence.schema.collections import api_keys

@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.domain.addresses import caller_of
+from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.persistence.parties.shared_buckets import take_statement
 from ekpay_switch.persistence.schema.logins import failed_logins
 from ekpay_switch.ports.world import Clock

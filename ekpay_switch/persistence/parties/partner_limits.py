@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import LimitKind
+from ekpay_switch.domain.parties.partner_limits import LimitKind
 from ekpay_switch.persistence.parties.partners import BUCKETS, NoSyndicateError, UnknownPartnerError
 from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError

@@ -19,7 +19,7 @@ from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import FetchTerms, MessageWindow
+from ekpay_switch.domain.parties.partner_limits import FetchTerms, MessageWindow
 from ekpay_switch.persistence.schema.books import accounts, lanes, partners
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.keys import KeyRing

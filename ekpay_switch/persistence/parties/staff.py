@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch import trouble
-from ekpay_switch.domain.access import CameBy
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.parties.access import CameBy
 from ekpay_switch.persistence.schema.books import staff
 from ekpay_switch.security.passphrases import hash_passphrase, passphrase_matches
 

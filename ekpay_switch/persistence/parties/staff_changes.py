@@ -17,8 +17,8 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ekpay_switch.domain.access import CODED_KINDS, STAFF_KINDS, AccessKind, CameBy
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.parties.access import CODED_KINDS, STAFF_KINDS, AccessKind, CameBy
 from ekpay_switch.persistence.parties.access_changes import AccessChange, AccessChanges, AccessOrder
 from ekpay_switch.persistence.parties.staff import Role, UnknownStaffError, refuse_taken_name
 from ekpay_switch.persistence.schema.access import access_changes

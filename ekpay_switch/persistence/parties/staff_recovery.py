@@ -10,9 +10,9 @@ from collections.abc import Collection
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ekpay_switch.domain.access import CameBy
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm, staff_subject
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.parties.access import CameBy
 from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.parties.staff import (
     FIRST_PERSONS,

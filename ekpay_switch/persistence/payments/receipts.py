@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, and_, exists, fu
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.collections.funding import TryEnd
-from ekpay_switch.domain.delivery import FINAL_RECEIPT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT
 from ekpay_switch.domain.refunds.refund import FREED, NOT_SHOWN, RefundKind, RefundState
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
 from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal

@@ -23,10 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.after_give_back import KNOWN_TO_HOLD
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer, PaymentRecord
+from ekpay_switch.domain.payments.delivery import (
     UNDO_WANTED,
     Delivery,
     NextSend,
@@ -35,10 +38,7 @@ from ekpay_switch.domain.delivery import (
     Recording,
     SendAnswer,
 )
-from ekpay_switch.domain.inquiries import DoubtfulSend
-from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.inquiries import DoubtfulSend
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, LAST_ASKED, file_statements_of

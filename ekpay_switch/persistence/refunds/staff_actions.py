@@ -13,7 +13,7 @@ import asyncpg
 
 from ekpay_switch.domain.alarms import RaisedAlarm, refund_subject
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.burden import UNNAMED, Bearer, Burden
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal

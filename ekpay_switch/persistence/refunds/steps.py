@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, AttemptEnd
 from ekpay_switch.domain.ledger.entries import Entry
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.payments.delivery import LATE_TO_ASK_ABOUT, AttemptEnd
 from ekpay_switch.domain.refunds.burden import Bearer
 from ekpay_switch.domain.refunds.refund import (
     LockedRefund,

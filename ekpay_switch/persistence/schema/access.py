@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, Table, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ekpay_switch.domain.access import CODED_KINDS, STAFF_KINDS, AccessKind
+from ekpay_switch.domain.parties.access import CODED_KINDS, STAFF_KINDS, AccessKind
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
 _WAITS = "num_nonnulls(approved_by, rejected_by) = 0"

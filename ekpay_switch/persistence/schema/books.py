@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ekpay_switch.domain.access import CameBy
+from ekpay_switch.domain.parties.access import CameBy
 from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, State
 from ekpay_switch.domain.vending import TokenKind
 

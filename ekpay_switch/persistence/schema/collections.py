@@ -158,7 +158,7 @@ AND NOT EXISTS (SELECT FROM further_movements AS f
   WHERE f.connector_id = t.connector_id AND f.provider_transaction = u.provider_transaction)
 """
 
-# Every callback of a payment or refund of ours as it came, once (architecture law 6).
+# Every callback of a payment or refund of ours, once, with card numbers masked (architecture law 6).
 callbacks = Table(
     "callbacks",
     metadata,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, Text, Uuid, func, text
 
-from ekpay_switch.domain.partner_limits import LimitKind
+from ekpay_switch.domain.parties.partner_limits import LimitKind
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
 # A row for each request to change a limit: what was asked for never changes, and the newest that is approved

@@ -16,8 +16,8 @@ from sqlalchemy import (
     text,
 )
 
-from ekpay_switch.domain.lost_sends import LostState
-from ekpay_switch.domain.sends import SendKind
+from ekpay_switch.domain.payments.lost_sends import LostState
+from ekpay_switch.domain.payments.sends import SendKind
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
 # A row for each of our references at a far side. What the journal said of it changes only while nothing is

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind
 from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # A pass key is stored as a hash; the previous one is valid until `previous_pass_key_until`. `instruments` is

@@ -17,7 +17,7 @@ from pathlib import Path
 from ekpay_switch import telemetry
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.host_messages import Trace
-from ekpay_switch.domain.sends import Send
+from ekpay_switch.domain.payments.sends import Send
 from ekpay_switch.persistence.sends.parts import JournalLine, TraceLine, line_of, line_of_trace, read_line
 from ekpay_switch.security.sealed_fields import Sealer
 

@@ -12,10 +12,10 @@ from uuid import UUID
 import orjson
 
 from ekpay_switch.domain.host_messages import STAN_MAX
-from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Posted
-from ekpay_switch.domain.sends import SendKind
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend, LostState
+from ekpay_switch.domain.payments.sends import SendKind
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.sends.parts import JournalLine, SendLine, TraceLine, unseal_line
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions

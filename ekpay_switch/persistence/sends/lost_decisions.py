@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.lost_sends import LostState
+from ekpay_switch.domain.payments.lost_sends import LostState
 from ekpay_switch.persistence.parties.staff import refuse_without_asker, require_decider
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions

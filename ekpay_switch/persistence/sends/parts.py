@@ -11,10 +11,10 @@ from uuid import UUID
 
 import orjson
 
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.sends import PrefundClaim, Send, SendKind
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.domain.payments.sends import PrefundClaim, Send, SendKind
 from ekpay_switch.security.sealed_fields import Sealer
 
 CODE_BYTES = 12

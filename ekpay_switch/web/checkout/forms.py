@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.requests import Request
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.checkout import Choice
+from ekpay_switch.flows.merchants.checkout import Choice
 from ekpay_switch.security.form_tokens import FormTokens
 
 FORM_TYPE = "application/x-www-form-urlencoded"

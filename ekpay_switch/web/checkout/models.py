@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.checkout import another_try_from, may_cancel, open_try_of
-from ekpay_switch.flows.offers import Offer
+from ekpay_switch.flows.merchants.checkout import another_try_from, may_cancel, open_try_of
+from ekpay_switch.flows.merchants.offers import Offer
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World

@@ -18,7 +18,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.checkout import (
+from ekpay_switch.flows.merchants.checkout import (
     Choice,
     ChoiceRefusal,
     ChosenPage,
@@ -29,8 +29,8 @@ from ekpay_switch.flows.checkout import (
     next_try,
     open_try_of,
 )
-from ekpay_switch.flows.offers import offers
-from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH as PATH
+from ekpay_switch.flows.merchants.offers import offers
+from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH as PATH
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens

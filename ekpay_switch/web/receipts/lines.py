@@ -5,7 +5,7 @@ from typing import assert_never
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, taka_text
-from ekpay_switch.flows.receipt import Name, Purchase, Receipt, ReceiptStatus
+from ekpay_switch.flows.receipts.receipt import Name, Purchase, Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import SignedFacts
 from ekpay_switch.web.display_text import displayable_text
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text
-from ekpay_switch.flows.receipt import Receipt, ReceiptStatus
+from ekpay_switch.flows.receipts.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts.lines import TITLE, payment_name, receipt_sections, validity_text

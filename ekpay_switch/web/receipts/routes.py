@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.addresses import caller_of
+from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.edge_kit.bilingual_text import Text
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.receipt import receipt_of
+from ekpay_switch.flows.receipts.receipt import receipt_of
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.receipts import Receipts

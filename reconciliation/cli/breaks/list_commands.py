@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ekpay_switch.cli.terminal import show_json
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.cli.typed_amounts import typed_taka
+from ekpay_switch.domain.money import Money
 from reconciliation.cli.breaks.session import (
     AsJson,
     BreakName,
@@ -38,13 +38,6 @@ class BreakStateOption(StrEnum):
     CLOSED = "closed"
 
 
-def _amount(text: str) -> Money:
-    try:
-        return parse_taka(text)
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
-
-
 @dataclass(frozen=True, slots=True)
 class BreakOptions:
     """What `ekpay reconcile breaks` takes: one option a filter, and the form of the answer."""
@@ -61,7 +54,7 @@ class BreakOptions:
     ] = None
     older_than: Annotated[int, typer.Option(min=0, help="Older than so many business days.")] = 0
     at_least: Annotated[
-        Money | None, typer.Option(parser=_amount, metavar="TAKA", help="Exposure of at least so much.")
+        Money | None, typer.Option(parser=typed_taka, metavar="TAKA", help="Exposure of at least so much.")
     ] = None
     reference: Annotated[str, typer.Option(help="Our reference or theirs, whole.")] = ""
     csv_file: Annotated[

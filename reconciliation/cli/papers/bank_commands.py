@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import date
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,20 +12,17 @@ from ekpay_switch.cli.terminal import complain, taka
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.paper_options import (
     FAILED,
+    OutIfAny,
+    SheetForm,
+    SheetForms,
     business_date,
     show_files,
+    write_sheets,
 )
 from reconciliation.cli.refusals import refusals
 
 if TYPE_CHECKING:
     from reconciliation.papers.bank_items import BankReconciliation
-
-
-class BankForm(StrEnum):
-    """What a bank reconciliation is written as."""
-
-    CSV = "csv"
-    XLSX = "xlsx"
 
 
 def register(app: typer.Typer) -> None:
@@ -39,10 +36,8 @@ def bank(
         date,
         typer.Option("--at", parser=business_date, metavar="DATE", help="The end of this business date."),
     ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
-    ] = None,
-    form: Annotated[list[BankForm] | None, typer.Option(help="All by default; may be given again.")] = None,
+    out: OutIfAny = None,
+    form: SheetForms = None,
 ) -> None:
     """Compare our bank account by our books with the banks' statements; list what stands on one side only.
 
@@ -61,24 +56,19 @@ def bank(
     if out is None:
         _show(result)
     else:
-        show_files(out, _write(result, out, form or list(BankForm)))
+        show_files(out, _write(result, out, form or list(SheetForm)))
     if result.unread_amount:
         complain(f"{taka(result.unread_amount)} taka are on statements that were not read")
         raise typer.Exit(FAILED)
 
 
-def _write(result: "BankReconciliation", out: Path, forms: list[BankForm]) -> list[Path]:
+def _write(result: "BankReconciliation", out: Path, forms: list[SheetForm]) -> list[Path]:
     from reconciliation.papers.bank_paper import write_bank_csv, write_bank_workbook  # noqa: PLC0415 - heavy
-    from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
 
-    with written_files(out) as files:
-        for chosen in forms:
-            path = files.path(f"bank-reconciliation_{result.at}.{chosen}")
-            if chosen is BankForm.CSV:
-                write_bank_csv(result, path)
-            else:
-                write_bank_workbook(result, path, files.scratch)
-    return files.paths
+    name = f"bank-reconciliation_{result.at}"
+    return write_sheets(
+        out, name, forms, partial(write_bank_csv, result), partial(write_bank_workbook, result)
+    )
 
 
 def _show(result: "BankReconciliation") -> None:

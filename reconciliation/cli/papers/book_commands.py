@@ -1,12 +1,13 @@
 """`ekpay report trial-balance`, `ledger` and `vat`: our books for accountants."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, taka
+from ekpay_switch.cli.terminal import taka
 from ekpay_switch.ports.finance import Connection
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.paper_options import (
@@ -14,21 +15,19 @@ from reconciliation.cli.papers.paper_options import (
     Last,
     Month,
     Out,
+    OutIfAny,
+    SheetForm,
+    SheetForms,
     chosen_period,
     run_in_snapshot,
+    say_provisional,
     show_files,
+    write_sheets,
 )
 
 if TYPE_CHECKING:
     from reconciliation.papers.trial_balance import TrialBalance
     from reconciliation.papers.vat_report import VatReport
-
-
-class BalanceForm(StrEnum):
-    """What a trial balance and a VAT report are written as."""
-
-    CSV = "csv"
-    XLSX = "xlsx"
 
 
 class LedgerForm(StrEnum):
@@ -51,12 +50,8 @@ def trial_balance(
     month: Month = None,
     first: First = None,
     last: Last = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
-    ] = None,
-    form: Annotated[
-        list[BalanceForm] | None, typer.Option(help="All by default; may be given again.")
-    ] = None,
+    out: OutIfAny = None,
+    form: SheetForms = None,
 ) -> None:
     """Opening balance, debits, credits and closing balance of every account in a period; they sum to zero."""
     period = chosen_period(month, first, last)
@@ -70,8 +65,8 @@ def trial_balance(
     if out is None:
         _show(result)
     else:
-        show_files(out, _write(result, out, form or list(BalanceForm)))
-    _say_provisional(result)
+        show_files(out, _write(result, out, form or list(SheetForm)))
+    say_provisional(is_final=result.is_final)
 
 
 def ledger(
@@ -107,7 +102,7 @@ def ledger(
 
     result, paths = run_in_snapshot(context, _leave)
     show_files(out, paths)
-    _say_provisional(result)
+    say_provisional(is_final=result.is_final)
 
 
 def vat(
@@ -115,12 +110,8 @@ def vat(
     month: Month = None,
     first: First = None,
     last: Last = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
-    ] = None,
-    form: Annotated[
-        list[BalanceForm] | None, typer.Option(help="All by default; may be given again.")
-    ] = None,
+    out: OutIfAny = None,
+    form: SheetForms = None,
 ) -> None:
     """Charges, fees and VAT of a period by partner and merchant; the sums are those of the accounts."""
     period = chosen_period(month, first, last)
@@ -135,22 +126,15 @@ def vat(
     if out is None:
         _show_vat(report)
     else:
-        show_files(out, _write_vat(report, out, form or list(BalanceForm)))
-    _say_provisional(report.trial_balance)
+        show_files(out, _write_vat(report, out, form or list(SheetForm)))
+    say_provisional(is_final=report.trial_balance.is_final)
 
 
-def _write_vat(report: "VatReport", out: Path, forms: list[BalanceForm]) -> list[Path]:
+def _write_vat(report: "VatReport", out: Path, forms: list[SheetForm]) -> list[Path]:
     from reconciliation.papers.vat_paper import write_vat_csv, write_vat_workbook  # noqa: PLC0415 - heavy
-    from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
 
-    with written_files(out) as files:
-        for chosen in forms:
-            path = files.path(f"vat_{report.trial_balance.period}.{chosen}")
-            if chosen is BalanceForm.CSV:
-                write_vat_csv(report, path)
-            else:
-                write_vat_workbook(report, path, files.scratch)
-    return files.paths
+    name = f"vat_{report.trial_balance.period}"
+    return write_sheets(out, name, forms, partial(write_vat_csv, report), partial(write_vat_workbook, report))
 
 
 def _show_vat(report: "VatReport") -> None:
@@ -167,18 +151,12 @@ def _show_vat(report: "VatReport") -> None:
     typer.echo(f"VAT owed before {taka(report.vat_before)}, after {taka(report.vat_after)}")
 
 
-def _write(result: "TrialBalance", out: Path, forms: list[BalanceForm]) -> list[Path]:
+def _write(result: "TrialBalance", out: Path, forms: list[SheetForm]) -> list[Path]:
     from reconciliation.papers import trial_balance_paper as paper  # noqa: PLC0415 - heavy
-    from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
 
-    with written_files(out) as files:
-        for chosen in forms:
-            path = files.path(f"trial-balance_{result.period}.{chosen}")
-            if chosen is BalanceForm.CSV:
-                paper.write_trial_balance_csv(result, path)
-            else:
-                paper.write_trial_balance_workbook(result, path, files.scratch)
-    return files.paths
+    write_csv = partial(paper.write_trial_balance_csv, result)
+    write_workbook = partial(paper.write_trial_balance_workbook, result)
+    return write_sheets(out, f"trial-balance_{result.period}", forms, write_csv, write_workbook)
 
 
 def _show(result: "TrialBalance") -> None:
@@ -191,8 +169,3 @@ def _show(result: "TrialBalance") -> None:
     show_fitting(
         f"Trial balance, {period.first} to {period.last}", ("account", *(f">{name}" for name in names)), rows
     )
-
-
-def _say_provisional(result: "TrialBalance") -> None:
-    if not result.is_final:
-        complain("provisional: a business date of the period, or before it, is not closed yet")

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ekpay_switch.cli.terminal import screen, show_table
+from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.ports.finance import Connection, Finance
 from reconciliation.cli.refusals import refusals
@@ -40,6 +41,19 @@ Last = Annotated[
     date | None, typer.Option("--to", parser=business_date, metavar="DATE", help="The last business date.")
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder for the files.")]
+OutIfAny = Annotated[
+    Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
+]
+
+
+class SheetForm(StrEnum):
+    """What a paper of one table is written as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+SheetForms = Annotated[list[SheetForm] | None, typer.Option(help="All by default; may be given again.")]
 
 
 def chosen_period(month: str | None, first: date | None, last: date | None) -> "Period":
@@ -72,6 +86,35 @@ def run_in_snapshot(context: typer.Context, work: Callable[[Connection], Awaitab
 
     with refusals(), screen().status("reading …"):
         return asyncio.run(_read())
+
+
+def write_sheets(
+    out: Path,
+    name: str,
+    forms: Sequence[SheetForm],
+    write_csv: Callable[[Path], None],
+    write_workbook: Callable[[Path, Path], None],
+) -> list[Path]:
+    """Write one paper in each chosen form, all of them or none; returns the paths.
+
+    The workbook's writer takes a folder for scratch as well.
+    """
+    from reconciliation.papers.written_files import written_files  # noqa: PLC0415 - heavy
+
+    with written_files(out) as files:
+        for chosen in forms:
+            path = files.path(f"{name}.{chosen}")
+            if chosen is SheetForm.CSV:
+                write_csv(path)
+            else:
+                write_workbook(path, files.scratch)
+    return files.paths
+
+
+def say_provisional(*, is_final: bool) -> None:
+    """Say so where the figures of a period may still change."""
+    if not is_final:
+        complain("provisional: a business date of the period, or before it, is not closed yet")
 
 
 def show_files(out: Path, paths: Sequence[Path]) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain
 from ekpay_switch.ports.finance import Connection
 from reconciliation.cli.papers.paper_options import (
     First,
@@ -15,6 +14,7 @@ from reconciliation.cli.papers.paper_options import (
     Out,
     chosen_period,
     run_in_snapshot,
+    say_provisional,
     show_files,
 )
 
@@ -63,5 +63,4 @@ def statement(
 
     is_final, paths = run_in_snapshot(context, _leave)
     show_files(out, paths)
-    if not is_final:
-        complain("provisional: a business date of the period, or before it, is not closed yet")
+    say_provisional(is_final=is_final)

@@ -13,6 +13,7 @@ from ekpay_switch.ports.finance import Connection, Finance
 from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.month_commands import WhichMonth
 from reconciliation.cli.papers.paper_options import (
+    OutIfAny,
     chosen_period,
     run_in_snapshot,
     show_files,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from reconciliation.papers.tax.vat_return import VatReturn
 
 _ISSUER = "EKPAY_STAFF_PASSPHRASE"
-_OutIfAny = Annotated[
-    Path | None, typer.Option(metavar="DIR", file_okay=False, help="The screen if left out.")
-]
 
 
 class TaxForm(StrEnum):
@@ -51,7 +49,7 @@ def register(app: typer.Typer) -> None:
     app.command("issue-invoices")(issue_invoices)
 
 
-def invoices(context: typer.Context, month: WhichMonth, out: _OutIfAny = None, forms: _Forms = None) -> None:
+def invoices(context: typer.Context, month: WhichMonth, out: OutIfAny = None, forms: _Forms = None) -> None:
     """Fee invoices and credit notes of a month, one for each partner or merchant, and their register.
 
     On the screen before they are issued, too; written once they are (`ekpay reconcile issue-invoices`), with
@@ -100,9 +98,7 @@ def issue_invoices(
     _show(result)
 
 
-def vat_return(
-    context: typer.Context, month: WhichMonth, out: _OutIfAny = None, forms: _Forms = None
-) -> None:
+def vat_return(context: typer.Context, month: WhichMonth, out: OutIfAny = None, forms: _Forms = None) -> None:
     """Output VAT of a month by rate, as the return (Mushak 9.1) wants it; what our books lack is listed."""
     period = chosen_period(month, None, None)
     finance: Finance = context.obj

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.edge_kit.bilingual_text import in_bangla
 from reconciliation.papers.period import Period
 from reconciliation.reports.wording import BilingualText, grouped_taka

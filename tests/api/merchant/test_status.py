@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.merchant_document import (
+from ekpay_switch.flows.merchants.merchant_document import (
     instrument_lookup,
     mask_document,
     not_found_document,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.parties.partner_limits import FetchTerms
 from tests.api.api_setup import Caller, Desk, Reply, code_of
 from tests.factories import a_partner
 from tests.scenarios.conditions import until

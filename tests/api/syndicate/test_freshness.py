@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.partner_limits import MessageWindow
+from ekpay_switch.domain.parties.partner_limits import MessageWindow
 from tests.api.api_setup import Caller, Content, Desk, code_of
 from tests.factories import BILL_NO, a_partner
 

@@ -12,7 +12,7 @@ from ekpay_switch.api.syndicate import answers
 from ekpay_switch.api.syndicate.messages import BillPart
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.flows.fetch_bill import chosen_parameters
+from ekpay_switch.flows.bills.fetch_bill import chosen_parameters
 from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire

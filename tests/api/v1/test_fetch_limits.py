@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from ekpay_switch.domain.partner_limits import FetchTerms
+from ekpay_switch.domain.parties.partner_limits import FetchTerms
 from tests.api.v1.v1_setup import SHOP, SHOP_KEY, Till, a_key, an_order, code_of
 
 

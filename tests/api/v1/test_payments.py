@@ -8,7 +8,7 @@ from ekpay_switch.api.v1.problems import MEANINGS, ProblemCode
 from ekpay_switch.domain.bill import BillerSilent
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.collect import CollectRefusal
+from ekpay_switch.flows.collections.collect import CollectRefusal
 from tests.api.v1.v1_setup import (
     NO_PAYMENT,
     PAYMENTS,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.merchants import Share, payee_of
+from ekpay_switch.domain.merchants.merchant import Share, payee_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundState
 from tests.api.v1.v1_setup import Shop, Till, a_refund, code_of

@@ -131,7 +131,9 @@ def test_a_load_that_was_late_itself_is_refused() -> None:
 
 
 def test_one_late_request_in_a_hundred_is_forgiven() -> None:
-    refuse_late_load(observed(*[Sample(0.0, 0.0, 0.1, 200)] * 99, Sample(0.0, 9.0, 9.1, 200)), 1.0)
+    once_late = observed(*[Sample(0.0, 0.0, 0.1, 200)] * 99, Sample(0.0, 9.0, 9.1, 200))
+    assert once_late.lag_p99_ms == 0.0
+    refuse_late_load(once_late, 1.0)
 
 
 @pytest.mark.parametrize(("rank", "expected"), [(50, 50), (95, 95), (99, 99), (100, 100), (0.5, 1)])

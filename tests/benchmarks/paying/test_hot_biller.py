@@ -71,6 +71,8 @@ class TestMix:
 
     def test_a_turn_that_was_cut_off_within_a_period_is_not(self) -> None:
         refuse_other_mix("pay", {"a": 51, "b": 49}, {"a": 1, "b": 1})
+        with pytest.raises(BooksError, match="53 of 100"):
+            refuse_other_mix("pay", {"a": 53, "b": 47}, {"a": 1, "b": 1})
 
     def test_growth_counts_only_what_came_in_between_and_only_these_billers(self) -> None:
         before, after = (

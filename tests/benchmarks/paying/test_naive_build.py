@@ -11,10 +11,10 @@ import pytest
 from benchmarks.kit.turns import Turn
 from benchmarks.paying.naive_build import NaiveRatio
 from benchmarks.paying.naive_store import StepwiseStore
-from ekpay_switch.domain.claims import ConflictingClaim, RepeatedClaim, StartedClaim
-from ekpay_switch.domain.delivery import NextSend, Recorded, SendStarted, Stale
 from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import ConflictingClaim, RepeatedClaim, StartedClaim
+from ekpay_switch.domain.payments.delivery import NextSend, Recorded, SendStarted, Stale
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.embedded.server import Endpoint

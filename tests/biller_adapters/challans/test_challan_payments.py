@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biller_adapters.registry import adapter_of
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -22,6 +21,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock

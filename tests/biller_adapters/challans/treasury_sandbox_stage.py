@@ -15,9 +15,9 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.fetch_bill import chosen_parameters, payer_of
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.flows.bills.fetch_bill import chosen_parameters, payer_of
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire

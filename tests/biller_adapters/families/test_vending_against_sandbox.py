@@ -11,8 +11,8 @@ import sandbox.billers.xmlvend.family as xmlvend
 from ekpay_switch.cli.billers.conformance import BillerConformance
 from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
-from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
+from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT
 from ekpay_switch.domain.vending import TokenKind
 from sandbox.registry import DEFAULT_PORTS, InstitutionName
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest

@@ -9,8 +9,8 @@ from typing_extensions import override
 from ekpay_switch.cli.billers.conformance import BillerConformance
 from ekpay_switch.cli.conformance.run import FactVerdict, SafetyFact, show_run
 from ekpay_switch.domain.bill import BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, Declined, Inquiry, NoAnswer, NotFound, Outcome, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerProfile
 from tests.factories import BILL_NO, a_bill
 from tests.fakes.billers import PROFILE

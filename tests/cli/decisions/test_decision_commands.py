@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import Recording, plan_posted
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay, Typed
 from tests.cli.two_persons import on_the_staff

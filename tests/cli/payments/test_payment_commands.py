@@ -16,13 +16,13 @@ import pytest
 
 from ekpay_switch.cli.payments.wording import EVENT_WORDING
 from ekpay_switch.domain.bill import Bill, Quote
-from ekpay_switch.domain.claims import Claim
-from ekpay_switch.domain.delivery import Delivery, Recording, plan_outcome
 from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, InDoubt, Outcome
 from ekpay_switch.domain.payment import Event
+from ekpay_switch.domain.payments.claims import Claim
+from ekpay_switch.domain.payments.delivery import Delivery, Recording, plan_outcome
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from ekpay_switch.domain.collections.funding import LockedTry
-from ekpay_switch.domain.shares import apportion
+from ekpay_switch.domain.merchants.shares import apportion
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.command_result import Ekpay
 from tests.cli.two_persons import on_the_staff

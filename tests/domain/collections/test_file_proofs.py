@@ -24,7 +24,10 @@ from ekpay_switch.domain.collections.file_proofs import (
     refund_by_file,
     step_without_inquiry,
 )
-from ekpay_switch.domain.inquiries import (
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.inquiries import (
     DoubtfulSend,
     NextStep,
     SafetyFacts,
@@ -33,9 +36,6 @@ from ekpay_switch.domain.inquiries import (
     next_step_after_not_found,
     send_date,
 )
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from ekpay_switch.domain.payment import State
 
 SUNDAY, MONDAY, TUESDAY = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 AMOUNT = 105_000

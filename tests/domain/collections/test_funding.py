@@ -38,10 +38,10 @@ from ekpay_switch.domain.ledger.posting_rules import (
     merchant_credited_entry,
     owed_back_from_suspense_entry,
 )
+from ekpay_switch.domain.merchants.shares import Stake
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
-from ekpay_switch.domain.shares import Stake
 
 SUMS = Sums(Money(100_000), Money(1_500), Money(500), Money(75))
 TOTAL = SUMS.total

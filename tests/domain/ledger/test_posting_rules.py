@@ -33,8 +33,8 @@ from ekpay_switch.domain.ledger.posting_rules import (
     prefund_account,
     topped_up_entry,
 )
+from ekpay_switch.domain.merchants.shares import Stake
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.shares import Stake
 
 PREFUND = prefund_account("bank1", "postpaid")
 SUMS = Sums(amount=Money(100_000), charge=Money(1_000), fee=Money(500), vat=Money(75))

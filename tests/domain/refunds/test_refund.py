@@ -16,6 +16,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
     paid_back_by_hand_entry,
     paid_back_entry,
 )
+from ekpay_switch.domain.merchants.shares import Split, Stake
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notifications import NOTICES
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
@@ -45,7 +46,6 @@ from ekpay_switch.domain.refunds.refund import (
     refund_after,
     refund_due_entry,
 )
-from ekpay_switch.domain.shares import Split, Stake
 
 NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
 AMOUNT = Money(60_000)

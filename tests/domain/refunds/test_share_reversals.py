@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.merchants.shares import Split, apportion
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.refunds.share_reversals import reverse_shares
-from ekpay_switch.domain.shares import Split, apportion
-from tests.domain.test_shares import MERCHANT, a_split
+from tests.domain.merchants.test_shares import MERCHANT, a_split
 
 SELLER, AGENT = f"payable:{MERCHANT}:0", f"payable:{MERCHANT}:1"
 RECEIVABLE, OWN = f"receivable:{MERCHANT}", f"payable:{MERCHANT}"

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums
-from ekpay_switch.domain.merchants import Share, payee_of, share_account
+from ekpay_switch.domain.merchants.merchant import Share, payee_of, share_account
+from ekpay_switch.domain.merchants.shares import Split, Stake
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.share_reversals import reverse_shares
-from ekpay_switch.domain.shares import Split, Stake
 
 UNLIMITED = 10**12
 

@@ -9,10 +9,10 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
 from ekpay_switch.domain.collections.funding import TryState
-from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT
 from ekpay_switch.domain.ledger.posting_rules import paid_back_entry, paid_back_late_entry
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.payments.delivery import LATE_TO_ASK_ABOUT
 from ekpay_switch.domain.refunds.chargebacks import divide_chargeback, refuse_chargeback
 from ekpay_switch.domain.refunds.late_refunds import LateStep, late_step
 from ekpay_switch.domain.refunds.new_refund import (

@@ -16,10 +16,10 @@ from ekpay_switch.domain.collections.funding import (
     TryState,
 )
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
-from ekpay_switch.domain.delivery import Delivery, PayOrder
 from ekpay_switch.domain.ledger.posting_rules import merchant_credited_entry, owed_back_entry
-from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.payments.delivery import Delivery, PayOrder
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import (
     AlreadyOpened,

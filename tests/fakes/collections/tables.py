@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from ekpay_switch.domain.claims import Claim, PaymentRecord, QuotedBill
 from ekpay_switch.domain.collections.connector_calls import CallbackHint, CollectOrder
 from ekpay_switch.domain.collections.file_proofs import NO_FILES
 from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryFinding, TryState
@@ -16,6 +15,7 @@ from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums, charged_back_from_suspense_entry
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
+from ekpay_switch.domain.payments.claims import Claim, PaymentRecord, QuotedBill
 from ekpay_switch.domain.refunds.new_refund import (
     NewRefund,
 )

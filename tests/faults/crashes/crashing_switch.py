@@ -28,9 +28,9 @@ from ekpay_switch.composition.http_app import build_app
 from ekpay_switch.composition.switch import WrapWorld
 from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.domain.bill import BillQuery, FetchReply, Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, PaymentRecord
-from ekpay_switch.domain.delivery import NextSend, PayOrder, RecordAnswer, Recording, SendAnswer
 from ekpay_switch.domain.outcome import Approved, Inquiry, Outcome
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer, PaymentRecord
+from ekpay_switch.domain.payments.delivery import NextSend, PayOrder, RecordAnswer, Recording, SendAnswer
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Billers

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.decisions.actions import DecisionAction
-from ekpay_switch.domain.delivery import NextSend, SendStarted
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.outcome import Outcome
+from ekpay_switch.domain.payments.delivery import NextSend, SendStarted
 from ekpay_switch.domain.refunds.refund import RefundAnswer
 from ekpay_switch.ports.decisions import ProposalView
 from ekpay_switch.security.identifiers import uuid7

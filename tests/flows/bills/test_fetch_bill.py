@@ -6,7 +6,7 @@ from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, FetchReply, Quote
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.fetch_bill import FetchOrder, ParameterFault, chosen_parameters, fetch_bill
+from ekpay_switch.flows.bills.fetch_bill import FetchOrder, ParameterFault, chosen_parameters, fetch_bill
 from ekpay_switch.ports.billers import Parameter
 from tests.factories import BILL_NO, a_bill, a_fetch, a_world
 from tests.fakes.billers import BILL_NUMBER, PROFILE

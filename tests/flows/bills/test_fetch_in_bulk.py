@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillMissing
-from ekpay_switch.flows.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
+from ekpay_switch.flows.bills.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
 from tests.factories import BILL_NO, TOTAL, a_bill
 from tests.fakes.billers import PROFILE, FakeBiller
 from tests.fakes.world import SmallWorld

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.domain.bill import BillerSilent, BillFound, Quote
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
+from ekpay_switch.flows.bills.fetch_bill import FetchOrder, fetch_bill
 from ekpay_switch.ports.billers import Parameter
 from tests.factories import BILL_NO, a_bill, a_world
 from tests.fakes.billers import PROFILE

@@ -17,8 +17,8 @@ from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.challans.raise_challan import continue_challan, raise_challan
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.challans import CREDITED, STRANGE, FakeChallans, Scene, an_order, gives
 from tests.fakes.crash_points import CrashError

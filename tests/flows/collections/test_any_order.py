@@ -11,7 +11,7 @@ from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.flows.collect import try_again
+from ekpay_switch.flows.collections.collect import try_again
 from ekpay_switch.ports.collections import NoNewTry
 from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.connectors import LOST, LOST_ORDER, FakeConnector, Move

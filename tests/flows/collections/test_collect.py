@@ -13,14 +13,14 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.collect import (
+from ekpay_switch.flows.collections.collect import (
     ClientCollectOrder,
     CollectionAnswer,
     CollectRefusal,
     collect,
     try_again,
 )
-from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.flows.payments.pay_bill import pay_bill
 from ekpay_switch.ports.collections import BillTaken, Client, NoNewTry, PaymentView
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world, an_order
 from tests.fakes.connectors import LOST

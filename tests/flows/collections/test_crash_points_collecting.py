@@ -5,7 +5,7 @@ import pytest
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import FINAL, State
-from ekpay_switch.flows.collect import CollectionAnswer, collect
+from ekpay_switch.flows.collections.collect import CollectionAnswer, collect
 from tests.factories import TOTAL
 from tests.fakes.billers import Deed
 from tests.fakes.connectors import LOST, LOST_ORDER, Move

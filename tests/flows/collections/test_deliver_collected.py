@@ -10,7 +10,7 @@ from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.deliver_collected import deliver_collected
+from ekpay_switch.flows.collections.deliver_collected import deliver_collected
 from ekpay_switch.jobs.resolver import Resolver
 from tests.factories import TAKEN, TOTAL, a_world
 from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed

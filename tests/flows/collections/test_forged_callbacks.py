@@ -8,12 +8,12 @@ import pytest
 
 from ekpay_switch.domain.collections.connector_calls import Collected, CollectOrder, ExecuteOutcome
 from ekpay_switch.domain.collections.funding import TryEnd
-from ekpay_switch.domain.merchants import Share
+from ekpay_switch.domain.merchants.merchant import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.checkout import Choice, choose_instrument
-from ekpay_switch.flows.payer_returned import CallbackReceipt, payer_returned, receive_callback
+from ekpay_switch.flows.collections.payer_returned import CallbackReceipt, payer_returned, receive_callback
+from ekpay_switch.flows.merchants.checkout import Choice, choose_instrument
 from tests.fakes.collections.tables import StoredTry, stored_payment
 from tests.fakes.connectors import FakeConnector, Move
 from tests.fakes.payments import books_balance

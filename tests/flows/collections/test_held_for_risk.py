@@ -15,7 +15,7 @@ from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.collect import CollectionAnswer, collect
+from ekpay_switch.flows.collections.collect import CollectionAnswer, collect
 from ekpay_switch.ports.collections import NoNewTry
 from ekpay_switch.ports.world import WireReply, WireRequest
 from tests.connectors.conftest import the_manifest

@@ -6,7 +6,7 @@ from ekpay_switch.domain.collections.connector_calls import AwaitingPayer, Colle
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.payer_returned import payer_returned
+from ekpay_switch.flows.collections.payer_returned import payer_returned
 from tests.fakes.connectors import LOST_ORDER, Move
 from tests.scenarios.collections import Payer
 from tests.scenarios.job_rounds import collect_due

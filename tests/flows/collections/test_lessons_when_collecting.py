@@ -17,7 +17,7 @@ from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.flows.payer_returned import CallbackReceipt, receive_callback
+from ekpay_switch.flows.collections.payer_returned import CallbackReceipt, receive_callback
 from ekpay_switch.ports.collections import RefundOpened
 from tests.factories import BILL_NO, TOTAL, a_bill
 from tests.fakes.connectors import LOST, FakeConnector

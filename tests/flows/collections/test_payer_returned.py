@@ -5,7 +5,12 @@ import pytest
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.payer_returned import CallbackReceipt, find_page, payer_returned, receive_callback
+from ekpay_switch.flows.collections.payer_returned import (
+    CallbackReceipt,
+    find_page,
+    payer_returned,
+    receive_callback,
+)
 from tests.scenarios.collections import COLLECTED, Payer
 
 HEADERS = {"user-agent": "a browser"}

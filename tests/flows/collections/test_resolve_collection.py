@@ -11,7 +11,7 @@ from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.flows.collections.resolve_collection import resolve_collection
 from tests.factories import TOTAL
 from tests.fakes.connectors import LOST, LOST_ORDER, Move
 from tests.scenarios.collections import COLLECTED, DAY, KEPT, RECEIVABLE, Payer

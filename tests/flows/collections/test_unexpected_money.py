@@ -11,7 +11,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
-from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.flows.collections.resolve_collection import resolve_collection
 from tests.factories import BILL_NO
 from tests.fakes.connectors import Move
 from tests.fakes.payments import books_balance

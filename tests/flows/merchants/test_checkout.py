@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 
 from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryFinding, TryState
-from ekpay_switch.domain.merchants import MerchantCode, code_of
+from ekpay_switch.domain.merchants.merchant import MerchantCode, code_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import DatedWindow
-from ekpay_switch.flows.checkout import (
+from ekpay_switch.flows.merchants.checkout import (
     ChoiceRefusal,
     ChosenPage,
     another_try_from,

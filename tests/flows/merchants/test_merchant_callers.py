@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.flows import merchant_callers
-from ekpay_switch.flows.merchant_callers import Credentials, authenticate, is_listed
+from ekpay_switch.flows.merchants import merchant_callers
+from ekpay_switch.flows.merchants.merchant_callers import Credentials, authenticate, is_listed
 from tests.scenarios.merchant_orders import ELSEWHERE, KEY, OLD_KEY, SERVER, Market
 
 NETWORKS = ("192.0.2.0/28", "198.51.100.7", "2001:db8::/64")

@@ -12,7 +12,7 @@ from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.merchant_document import (
+from ekpay_switch.flows.merchants.merchant_document import (
     Document,
     Instrument,
     ekpay_timestamp,

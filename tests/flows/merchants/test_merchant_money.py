@@ -7,13 +7,13 @@ import pytest
 
 from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.flows.deliver_collected import deliver_collected
+from ekpay_switch.flows.collections.deliver_collected import deliver_collected
 from tests.fakes.connectors import Move
 from tests.fakes.payments import books_balance
 from tests.scenarios.checkout import PAYMENT_ID, PRICE, SHOP, Shopper

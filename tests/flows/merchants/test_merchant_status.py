@@ -6,7 +6,12 @@ from datetime import date, timedelta
 import pytest
 
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.merchant_status import CANDIDATES_MAX, StatusFound, StatusQuestion, find_status
+from ekpay_switch.flows.merchants.merchant_status import (
+    CANDIDATES_MAX,
+    StatusFound,
+    StatusQuestion,
+    find_status,
+)
 from tests.fakes.world import NOON
 from tests.scenarios.merchant_orders import A_TEXT, BY_BKASH, ELSEWHERE, SERVER, Market, a_merchant, a_payment
 

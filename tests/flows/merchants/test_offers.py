@@ -10,7 +10,7 @@ from ekpay_switch.domain.fees import FeeRow, FeeTable
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import Action, Condition, DatedWindow, Rule, WeeklyWindow, Window
-from ekpay_switch.flows.offers import Offer, UnavailableReason, down_until, instruments_of, offers
+from ekpay_switch.flows.merchants.offers import Offer, UnavailableReason, down_until, instruments_of, offers
 from tests.fakes.world import FIVE_TAKA, NOON
 from tests.scenarios.checkout import CARDS, PRICE, Shopper, a_merchant
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.open_merchant_payment import (
+from ekpay_switch.flows.merchants.open_merchant_payment import (
     AMOUNT_MAX,
     LINES_MAX,
     MerchantOrder,
@@ -109,7 +109,9 @@ async def test_an_amount_out_of_range_is_refused(minor: int) -> None:
 
 @pytest.mark.parametrize("minor", [1, AMOUNT_MAX.minor])
 async def test_the_ends_of_the_range_are_taken(minor: int) -> None:
-    await taken(Market(), replace(ORDER, amount=Money(minor)))
+    market = Market()
+    await taken(market, replace(ORDER, amount=Money(minor)))
+    assert sum(share.amount.minor for share in market.book.news[0].shares) == minor
 
 
 async def test_shares_stand_in_the_order_in_which_they_were_named() -> None:

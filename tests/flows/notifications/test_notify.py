@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.notifications import NOTICES, RETRY_SECONDS, TRIES_MAX, DeliveryState, SendResult
-from ekpay_switch.flows.notify import message_body, message_id, notify
+from ekpay_switch.flows.notifications.notify import message_body, message_id, notify
 from ekpay_switch.jobs.notifier import Notifier, NotifierPace, run_notifier
 from ekpay_switch.jobs.slots import Slots
 from ekpay_switch.ports.notifications import LeasedNotification

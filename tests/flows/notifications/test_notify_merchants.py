@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.merchants import MerchantCode
+from ekpay_switch.domain.merchants.merchant import MerchantCode
 from ekpay_switch.domain.notifications import DeliveryState, SendResult, Siblings
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
-from ekpay_switch.flows.notify import NoSuchOrderError, message_id, notify
+from ekpay_switch.flows.merchants.merchant_document import instrument_lookup, payment_document
+from ekpay_switch.flows.notifications.notify import NoSuchOrderError, message_id, notify
 from ekpay_switch.jobs.notifier import Notifier, NotifierPace
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.webhook_signatures import signed_content

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.domain.lost_sends import LostState
 from ekpay_switch.domain.outcome import Inquiry
-from ekpay_switch.flows.ask_lost_sends import ask_lost_sends
-from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.domain.payments.lost_sends import LostState
+from ekpay_switch.flows.payments.ask_lost_sends import ask_lost_sends
+from ekpay_switch.flows.payments.pay_bill import pay_bill
 from tests.factories import a_world, an_order, quote_another
 from tests.fakes.billers import FakeBiller, FakeBillers
 from tests.fakes.sends import FakeLostSends

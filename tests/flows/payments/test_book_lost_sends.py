@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.lost_sends import LostState
 from ekpay_switch.domain.outcome import HalfDone
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.lost_sends import LostState
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.ask_lost_sends import ask_lost_sends
-from ekpay_switch.flows.book_lost_sends import book_lost_sends
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.ask_lost_sends import ask_lost_sends
+from ekpay_switch.flows.payments.book_lost_sends import book_lost_sends
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
 from tests.factories import PREFUND, TAKEN, TOTAL, a_world, an_order
 from tests.fakes.sends import FakeLostSends
 from tests.fakes.world import SmallWorld

@@ -7,8 +7,8 @@ import pytest
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import PREFUND, TAKEN, TOTAL, a_world, an_order
 from tests.fakes.billers import APPROVES, LOSES_ANSWER, LOSES_ORDER, Deed

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.after_give_back import KNOWN_TO_HOLD, KnownHolding
 from ekpay_switch.domain.collections.file_proofs import FileStatements
 from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.domain.payments.after_give_back import KNOWN_TO_HOLD, KnownHolding
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from tests.factories import TOTAL
 from tests.fakes.world import SmallWorld
 from tests.flows.payments.test_resolve_in_doubt import FINAL_SECONDS, in_doubt, resolve

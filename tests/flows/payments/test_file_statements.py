@@ -22,7 +22,7 @@ from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.billers import BillerProfile
 from tests.factories import PREFUND, TOTAL
 from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, PROFILE

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.claims import RefusedClaim, StartedClaim
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
+from ekpay_switch.domain.money import Money, format_taka, parse_taka, total
+from ekpay_switch.domain.outcome import Approved, Declined, NoAnswer, Posted, Unreached
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import RefusedClaim, StartedClaim
+from ekpay_switch.domain.payments.delivery import (
     Recorded,
     Recording,
     Stale,
     plan_not_posted,
     plan_posted,
 )
-from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.money import Money, format_taka, parse_taka, total
-from ekpay_switch.domain.outcome import Approved, Declined, NoAnswer, Posted, Unreached
-from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import (
     CHARGED,

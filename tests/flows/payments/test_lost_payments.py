@@ -5,9 +5,9 @@ from dataclasses import replace
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.ask_lost_sends import ask_lost_sends
-from ekpay_switch.flows.fetch_bill import fetch_bill
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.bills.fetch_bill import fetch_bill
+from ekpay_switch.flows.payments.ask_lost_sends import ask_lost_sends
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
 from tests.factories import a_fetch, a_world, an_order
 from tests.fakes.sends import FakeLostSends
 from tests.fakes.world import SmallWorld

@@ -4,14 +4,14 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.claims import PaymentRecord
-from ekpay_switch.domain.delivery import RecordAnswer, Recording
 from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import PaymentRecord
+from ekpay_switch.domain.payments.delivery import RecordAnswer, Recording
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
 from tests.factories import CHARGED, PREFUND, TAKEN, TOTAL, a_bill, a_quote, a_world, an_order
 from tests.fakes.billers import LOSES_ANSWER, Deed
 from tests.fakes.payments import FakePayments, books_balance

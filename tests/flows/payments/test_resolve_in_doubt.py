@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.pay_bill import pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
+from ekpay_switch.flows.payments.pay_bill import pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from tests.factories import PREFUND, TAKEN, TOTAL, a_world, an_order
 from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, SAFETY, Deed
 from tests.fakes.world import SmallWorld

@@ -5,10 +5,10 @@ from datetime import timedelta
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.sends import SendKind
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.domain.sends import SendKind
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
-from ekpay_switch.flows.refund import send_refund
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.refunds.refund import send_refund
 from tests.factories import BILL_NO, PREFUND, TOTAL, a_bill, a_world, an_order
 from tests.fakes.billers import Deed
 from tests.fakes.world import SmallWorld

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -20,8 +19,9 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.ports.world import LeasedPayment
 from tests.factories import BILL_NO, PREFUND, TAKEN, TOTAL, a_bill, a_world, an_order
 from tests.fakes.billers import PROFILE, FakeBiller

@@ -7,8 +7,8 @@ import pytest
 from ekpay_switch.domain.outcome import Approved, InDoubt, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.payments.pay_bill import PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from tests.factories import TOTAL, a_world, an_order
 from tests.fakes.billers import LOSES_ANSWER, PROFILE, Deed
 from tests.fakes.world import SmallWorld

@@ -7,8 +7,8 @@ import pytest
 from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.pay_bill import pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.payments.pay_bill import pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from tests.factories import TOTAL, a_world, an_order
 from tests.fakes.billers import PROFILE, Deed
 from tests.fakes.world import SmallWorld

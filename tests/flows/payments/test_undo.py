@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.delivery import UNDO_WANTED
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.flows.pay_bill import pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.domain.payments.delivery import UNDO_WANTED
+from ekpay_switch.flows.payments.pay_bill import pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from tests.factories import TOTAL, a_world, an_order
 from tests.fakes.billers import LOSES_ORDER, SAFETY, FakeBillers, FakeUndoingBiller
 from tests.fakes.world import SmallWorld

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.receipt import Name, Purchase, Receipt, ReceiptStatus, mask_name, receipt_of
+from ekpay_switch.flows.receipts.receipt import Name, Purchase, Receipt, ReceiptStatus, mask_name, receipt_of
 from ekpay_switch.ports.receipts import PaidPayment
 from tests.fakes.receipts import (
     PAID_AT,

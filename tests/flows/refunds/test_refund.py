@@ -10,8 +10,8 @@ from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import LockedRefund, PaidByHand, RefundKind, RefundState
-from ekpay_switch.flows.payer_returned import receive_callback
-from ekpay_switch.flows.refund import send_refund
+from ekpay_switch.flows.collections.payer_returned import receive_callback
+from ekpay_switch.flows.refunds.refund import send_refund
 from ekpay_switch.ports.collections import RefundOpened
 from ekpay_switch.ports.connectors import RefundRules
 from tests.factories import TOTAL

@@ -10,7 +10,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
-from ekpay_switch.flows.refund import ASK_AGAIN_BY_HAND_SECONDS, send_refund
+from ekpay_switch.flows.refunds.refund import ASK_AGAIN_BY_HAND_SECONDS, send_refund
 from ekpay_switch.ports.connectors import RefundRules
 from tests.fakes.billers import Deed
 from tests.fakes.collections.tables import StoredRefund

@@ -7,7 +7,7 @@ import pytest
 from ekpay_switch.domain.outcome import Unreached
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.rules import Action, Rule
-from ekpay_switch.flows.collect import CollectRefusal
+from ekpay_switch.flows.collections.collect import CollectRefusal
 from ekpay_switch.ports.collections import PaymentView
 from tests.scenarios.routing import CARDS, Acquirers, a_rule, a_split, left_out
 

@@ -11,7 +11,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Approach, draw_of
 from ekpay_switch.domain.routing.rules import Action
-from ekpay_switch.flows.collect import CollectRefusal, try_again
+from ekpay_switch.flows.collections.collect import CollectRefusal, try_again
 from ekpay_switch.ports.collections import NoNewTry, PaymentView
 from tests.fakes.connectors import LOST
 from tests.fakes.crash_points import CrashError

@@ -10,7 +10,7 @@ from ekpay_switch.domain.outcome import InDoubt, NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import Action
-from ekpay_switch.flows.collect import CollectRefusal
+from ekpay_switch.flows.collections.collect import CollectRefusal
 from ekpay_switch.ports.collections import PaymentView
 from tests.factories import BILL_NO, a_bill
 from tests.fakes.crash_points import CrashError

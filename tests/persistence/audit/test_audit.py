@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.ledger.entries import GENESIS, Entry, EntryHeader, Posting, chain_hash
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import Recording, plan_posted
 from ekpay_switch.persistence.audit.run import audit
 from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.database import a_copy, at_the_server

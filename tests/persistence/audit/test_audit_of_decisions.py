@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ekpay_switch.domain.after_give_back import plan_undone
 from ekpay_switch.domain.decisions.actions import DecisionAction
-from ekpay_switch.domain.delivery import Recording
+from ekpay_switch.domain.payments.after_give_back import plan_undone
+from ekpay_switch.domain.payments.delivery import Recording
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import SEALER
 from tests.persistence.collections.collection_setup import Till

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.domain.challans import BILLER, ChallanOrder, StoredChallan, challan_prefund
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.fees import FeeTable
-from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.challans.raise_challan import continue_challan, raise_challan
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.challans.store import PostgresChallans
 from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, PostgresChallanUsers
 from ekpay_switch.persistence.payments.store import PostgresPayments

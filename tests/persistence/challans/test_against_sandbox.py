@@ -11,7 +11,7 @@ from ekpay_switch.config_files.challan_accounts import read_challan_accounts
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.domain.challans import BILLER, ChallanOrder, ChallanRefusal, Progress, StoredChallan
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.raise_challan import raise_challan
+from ekpay_switch.flows.challans.raise_challan import raise_challan
 from ekpay_switch.ports.challans import ChallanPorts
 from tests.biller_adapters.challans.treasury_sandbox_stage import Town, town
 from tests.fakes.billers import FakeBillers

@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.challans import ChallanRefusal, LineEnd, Progress, StoredChallan
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.flows.raise_challan import continue_challan, raise_challan
+from ekpay_switch.flows.challans.raise_challan import continue_challan, raise_challan
 from tests.fakes.billers import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.fakes.challans import FEE, VAT, an_order, gives
 from tests.fakes.crash_points import CrashError

@@ -22,10 +22,10 @@ from ekpay_switch.domain.collections.funding import (
     TryEnd,
 )
 from ekpay_switch.domain.collections.new_tries import NewCollection, NewTry
-from ekpay_switch.domain.delivery import RecordAnswer, Recording, plan_outcome
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Outcome
+from ekpay_switch.domain.payments.delivery import RecordAnswer, Recording, plan_outcome
 from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.collections.store import PostgresCollections
 from ekpay_switch.persistence.short_transactions import Connect, ShortTransactions, TransactionLimits

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.collections.funding import LockedTry, StillOpen
+from ekpay_switch.domain.payments.claims import StartedClaim
 from ekpay_switch.domain.refunds.refund import LockedRefund
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.payments.store import PostgresPayments

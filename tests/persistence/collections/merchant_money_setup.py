@@ -8,7 +8,7 @@ from typing import Any
 from ekpay_switch.domain.collections.funding import LockedTry, MoneyCollected
 from ekpay_switch.domain.ledger.entries import Entry, decrease
 from ekpay_switch.domain.ledger.posting_rules import Charges
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.collections.share_postings import move_owed
 from ekpay_switch.persistence.group_commit.batch import write_batch

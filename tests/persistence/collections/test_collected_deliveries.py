@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from ekpay_switch.domain.delivery import Recorded, Recording, Stale, plan_outcome
 from ekpay_switch.domain.outcome import Approved, Unreached
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import Recorded, Recording, Stale, plan_outcome
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.ports.collections import FundedPayment, StartedDelivery

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.collections.funding import LockedTry, TryState
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import StartedClaim
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import (
     AlreadyOpened,

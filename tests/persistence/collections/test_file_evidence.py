@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from ekpay_switch.cli.payments.wording import payment_lines
-from ekpay_switch.domain.delivery import Recorded
-from ekpay_switch.domain.inquiries import SafetyFacts
 from ekpay_switch.domain.outcome import NoAnswer, Posted
+from ekpay_switch.domain.payments.delivery import Recorded
+from ekpay_switch.domain.payments.inquiries import SafetyFacts
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.payments.payment_details import read_payment_details

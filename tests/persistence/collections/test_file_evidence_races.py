@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.collections.connector_calls import AwaitingPayer, CallbackHint
+from ekpay_switch.domain.payments.claims import StartedClaim
 from ekpay_switch.ports.collections import RawCallback
 from ekpay_switch.ports.finance import FileAnswer, FileSays
 from tests.fakes.billers import SAFETY

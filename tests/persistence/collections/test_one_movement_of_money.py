@@ -1,7 +1,7 @@
 """T67 over real books: the money of one order is no other order's, whatever its provider says of it."""
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.merchants import Share
+from ekpay_switch.domain.merchants.merchant import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.ports.collections import TryRecorded

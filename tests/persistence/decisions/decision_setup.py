@@ -10,16 +10,16 @@ from ekpay_switch.config_files.alarms import read_alarm_terms
 from ekpay_switch.config_files.journal import read_journal_chart
 from ekpay_switch.domain.decisions.actions import REFERENCE, DecisionAction
 from ekpay_switch.domain.decisions.case import BillerTraits
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Posted
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import (
     Recording,
     plan_half_done,
     plan_outcome,
     plan_posted,
     plan_receipt_taken,
 )
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Posted
-from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.alarms.terms import store_alarm_terms
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk

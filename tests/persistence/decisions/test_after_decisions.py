@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.after_give_back import KnownHolding
 from ekpay_switch.domain.alarms import Alarm, RaisedAlarm
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import BillerTraits
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.after_give_back import KnownHolding
 from ekpay_switch.persistence.alarms.rows import raise_alarms
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.payments.store import PostgresPayments

@@ -9,9 +9,9 @@ import pytest
 
 from ekpay_switch.domain.decisions.actions import DecisionAction
 from ekpay_switch.domain.decisions.case import CaseKind
-from ekpay_switch.domain.delivery import NextSend
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import NextSend
 from ekpay_switch.persistence.decisions.desk import (
     MissingFieldError,
     NoCaseError,

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.after_give_back import plan_not_undone, plan_undone
 from ekpay_switch.domain.decisions.actions import DecisionAction
-from ekpay_switch.domain.delivery import DeliveryPlan, Recorded, Recording
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.after_give_back import plan_not_undone, plan_undone
+from ekpay_switch.domain.payments.delivery import DeliveryPlan, Recorded, Recording
 from ekpay_switch.persistence.decisions.desk import NoCaseError
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.ports.decisions import ProposalView

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, StartedClaim
 from ekpay_switch.domain.outcome import Outcome, Unreached
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer, StartedClaim
 from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.database import database_of
 from tests.persistence.books import (

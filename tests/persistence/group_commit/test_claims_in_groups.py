@@ -5,9 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.claims import Claim, ConflictingClaim, RefusedClaim, RepeatedClaim, StartedClaim
 from ekpay_switch.domain.errors import OverloadedError
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import (
+    Claim,
+    ConflictingClaim,
+    RefusedClaim,
+    RepeatedClaim,
+    StartedClaim,
+)
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.group_commit.batch import write_batch

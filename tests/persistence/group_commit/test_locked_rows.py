@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.errors import CommitUnknownError
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import Recorded
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.group_commit import committer
 from tests.persistence.books import APPROVED, BILLER, Books, recording_of

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from ekpay_switch.domain.claims import RepeatedClaim, StartedClaim
-from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.errors import CommitUnknownError
+from ekpay_switch.domain.payments.claims import RepeatedClaim, StartedClaim
+from ekpay_switch.domain.payments.delivery import Recorded
 from ekpay_switch.persistence.engine import is_away
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits

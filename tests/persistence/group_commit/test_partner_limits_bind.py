@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.claims import Claim, ClaimAnswer, RepeatedClaim, StartedClaim
 from ekpay_switch.domain.ledger.posting_rules import given_back_entry, prefund_account, topped_up_entry
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import LimitKind
+from ekpay_switch.domain.parties.partner_limits import LimitKind
+from ekpay_switch.domain.payments.claims import Claim, ClaimAnswer, RepeatedClaim, StartedClaim
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.group_commit.batch import write_batch

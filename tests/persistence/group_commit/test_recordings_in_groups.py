@@ -6,8 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.ledger.entries import Entry, Posting
+from ekpay_switch.domain.outcome import Outcome, Posted, Unreached
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import (
     DeliveryPlan,
     Recorded,
     Recording,
@@ -15,9 +18,6 @@ from ekpay_switch.domain.delivery import (
     plan_not_posted,
     plan_posted,
 )
-from ekpay_switch.domain.ledger.entries import Entry, Posting
-from ekpay_switch.domain.outcome import Outcome, Posted, Unreached
-from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import Answer, Step
 from ekpay_switch.persistence.payments.store import PostgresPayments

@@ -10,7 +10,7 @@ from connectors.families.iso8583.connector import HostLink
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.resolve_collection import resolve_collection
+from ekpay_switch.flows.collections.resolve_collection import resolve_collection
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.ports.collections import RawCallback
 from ekpay_switch.ports.host_links import FramedConnection, HostPorts

@@ -86,6 +86,9 @@ async def test_a_line_is_free_again_once_its_booking_is_reversed(bookings: Booki
     await corrections.ask_reversal(top_up["id"], "it was the utility's", PROPOSES)
     await corrections.approve_reversal(top_up["id"], APPROVES)
     await bookings.deposit()
+    transfers = await bookings.desk.books.rows("SELECT reference, approved_by FROM deposit_transfers")
+    assert [tuple(row.values()) for row in transfers] == [(LINE, APPROVES)]
+    assert await bookings.desk.books.audit() is None
 
 
 async def test_a_line_that_a_decision_about_its_break_has_released_is_free(bookings: Bookings) -> None:

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from ekpay_switch.domain.collections.funding import NothingCollected, TryEnd
-from ekpay_switch.domain.delivery import Recording, plan_not_posted, plan_posted
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Posted, Unreached
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import Recording, plan_not_posted, plan_posted
 from tests.persistence.books import REFUSED, Books, delivery_of
 from tests.persistence.collections.collection_setup import KEPT, LAPSED, TAKEN, Till, agreed
 from tests.persistence.host_links.host_message_setup import BANK, rows_desk

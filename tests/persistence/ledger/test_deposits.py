@@ -5,15 +5,16 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.exc import ObjectNotExecutableError
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import BillerTerms, Recording, plan_outcome
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
 from ekpay_switch.domain.ledger.settlement_postings import settlement_deposited_entry, top_up_approved_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import BillerTerms, Recording, plan_outcome
 from ekpay_switch.persistence.ledger import deposit_watch
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
@@ -191,7 +192,11 @@ async def test_a_watch_begins_again_where_another_database_was_put(books: Books,
 
 async def test_a_watch_of_nothing_asks_nothing(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deposit_watch, "READ_HEADS", None)
-    await DepositWatch(books.database.engine(), {}).show()
+    engine = books.database.engine()
+    await DepositWatch(engine, {}).show()
+    with pytest.raises(ObjectNotExecutableError):
+        await DepositWatch(engine, {BILLER: 1.0}).show()
+    await engine.dispose()
 
 
 ALARMS = "SELECT subject, amount, count, ended_at IS NULL AS stands FROM alarms WHERE kind = 'deposit_low'"

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import asyncpg
 
-from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.payments.claims import StartedClaim
 from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import APPROVED, Books, kinds
 from tests.persistence.conftest import open_books

@@ -10,7 +10,7 @@ from uuid import UUID
 from ekpay_switch.domain.collections.funding import LockedTry
 from ekpay_switch.domain.collections.new_tries import NewTry
 from ekpay_switch.domain.ledger.posting_rules import Charges
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments

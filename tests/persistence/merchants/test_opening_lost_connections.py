@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.merchants import MerchantOpened
 from tests.persistence.books import Books

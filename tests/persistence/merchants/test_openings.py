@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.merchants import PayeeKind, Share
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.merchants.openings import OutOfNamesError

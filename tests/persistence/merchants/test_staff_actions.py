@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
+from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.merchants.agreements import Agreement
 from ekpay_switch.persistence.merchants.directory import PostgresMerchants, UnknownMerchantError

@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.domain.notifications import FAILURES_MAX, IPN_CODES, TRIES_MAX
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.merchant_document import instrument_lookup, payment_document
+from ekpay_switch.flows.merchants.merchant_document import instrument_lookup, payment_document
 from ekpay_switch.persistence.notifications.endpoints import Endpoints, IpnEndpointError, rotate_key_within
 from tests.persistence.notifications.ipn_setup import ALL_ENDS, Stand, a_stand, settled
 from tests.persistence.notifications.notifier_setup import (

@@ -18,7 +18,7 @@ from ekpay_switch.domain.notifications import (
     RetryDecision,
     SendResult,
 )
-from ekpay_switch.flows.notify import message_id, notify
+from ekpay_switch.flows.notifications.notify import message_id, notify
 from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
 from ekpay_switch.ports.notifications import LeasedNotification
 from tests.persistence.books import APPROVED, REFUSED, SILENT

@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.partner_limits import LimitKind
+from ekpay_switch.domain.parties.partner_limits import LimitKind
 from ekpay_switch.persistence.parties.partner_limits import (
     LimitNotWaitingError,
     LimitOrder,

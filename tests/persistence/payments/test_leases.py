@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import NextSend, Recorded, SendStarted, Stale
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import NextSend, Recorded, SendStarted, Stale
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.ports.world import LeasedPayment

@@ -3,8 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from ekpay_switch.domain.claims import StartedClaim
-from ekpay_switch.domain.delivery import (
+from ekpay_switch.domain.outcome import Approved
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import (
     BillerTerms,
     Delivery,
     Recorded,
@@ -12,8 +14,6 @@ from ekpay_switch.domain.delivery import (
     plan_outcome,
     plan_receipt,
 )
-from ekpay_switch.domain.outcome import Approved
-from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.payments.receipts import ask_for_final_receipt
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import Books, delivery_of

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from biller_adapters.two_routes import SECOND_ROUTE, TwoRoutes
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.ports.world import World

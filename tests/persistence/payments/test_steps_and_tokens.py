@@ -8,11 +8,18 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Claim, StartedClaim
-from ekpay_switch.domain.delivery import NextSend, Recorded, Recording, SendStarted, Stale, plan_not_posted
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import Claim, StartedClaim
+from ekpay_switch.domain.payments.delivery import (
+    NextSend,
+    Recorded,
+    Recording,
+    SendStarted,
+    Stale,
+    plan_not_posted,
+)
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.payments.payment_details import read_payment_details

@@ -328,6 +328,7 @@ async def test_what_asks_back_may_open_a_restored_database(stand: Stand) -> None
     await cut_end(stand.books)
     keeper = PositionKeeper(stand.books.database.connect, stand.rules)
     connection = await stand.books.database.admitted_by(keeper.admit).connect()
+    assert await connection.fetchval("SELECT 1") == 1
     await connection.close()
 
 

@@ -96,6 +96,7 @@ async def test_a_column_that_is_widened_meanwhile_costs_a_repeat_and_no_refund(o
     await office.books.tell("ALTER TABLE refunds ALTER COLUMN sends TYPE bigint")
 
     await office.done(first.refund_id)
+    assert (await office.row(first.refund_id))["state"] == "done"
 
 
 async def test_a_refund_that_is_refused_fails_and_the_payee_keeps_the_money(office: Office) -> None:

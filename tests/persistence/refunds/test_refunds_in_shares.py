@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 
 from ekpay_switch.domain.collections.funding import LockedTry
+from ekpay_switch.domain.merchants.shares import apportion
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.domain.refunds.refund import RefundState
-from ekpay_switch.domain.shares import apportion
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.refunds.decisions import DebtLimitError
 from ekpay_switch.persistence.refunds.staff_actions import BearerError, RefundRefusedError

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.outcome import InDoubt, Unreached
 from ekpay_switch.domain.routing.breaker import BreakerState
-from ekpay_switch.flows.collect import CollectionAnswer, CollectRefusal, collect
+from ekpay_switch.flows.collections.collect import CollectionAnswer, CollectRefusal, collect
 from ekpay_switch.ports.collections import PaymentView
 from ekpay_switch.ports.world import World
 from ekpay_switch.system_clock import SystemClock

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from ekpay_switch import telemetry
 from ekpay_switch.domain.collections.funding import LockedTry, NothingCollected, TryEnd
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.persistence.routing.store import read_breakers
@@ -204,6 +205,7 @@ async def test_one_that_nobody_can_ask_half_opens_by_itself(desk: Desk) -> None:
 
 async def test_where_nothing_is_open_nothing_is_looked_after(desk: Desk) -> None:
     await desk.here.candidates()
+    # Whoever looked after anything would fail on the missing table.
     await desk.books.tell("DROP TABLE connector_breakers")
     await desk.here.look_after_breakers()
 
@@ -222,4 +224,7 @@ async def test_a_person_sees_how_they_stand(desk: Desk) -> None:
 async def test_an_answer_that_cannot_be_noted_is_no_reason_to_lose_it(desk: Desk) -> None:
     """Whoever heard it has to record it yet."""
     await desk.books.tell("DROP TABLE connector_breakers")
+    errors = telemetry.LOOP_ERRORS.labels("breaker_not_moved")
+    before = errors._value.get()  # noqa: SLF001 - what was counted
     await desk.here.record_answer("ebl")
+    assert errors._value.get() == before + 1  # noqa: SLF001 - the same

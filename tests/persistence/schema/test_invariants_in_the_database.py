@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.claims import StartedClaim
+from ekpay_switch.domain.payments.claims import StartedClaim
 from ekpay_switch.persistence.schema import append_only_tables
 from ekpay_switch.persistence.schema.books import metadata
 from tests.persistence.books import APPROVED, REFUSED, Books, recording_of

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.decisions.actions import DecisionAction
-from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.outcome import Outcome, Posted
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.claims import StartedClaim
+from ekpay_switch.domain.payments.delivery import Recording, plan_posted
 from ekpay_switch.domain.scrolls.scroll import ScrollFile, ScrollTerms
 from ekpay_switch.persistence.decisions.desk import PostgresDecisionDesk
 from ekpay_switch.persistence.embedded.server import Endpoint

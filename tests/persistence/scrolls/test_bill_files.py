@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.bill import ChargeLine
-from ekpay_switch.domain.claims import StartedClaim
 from ekpay_switch.domain.money import Money, total
+from ekpay_switch.domain.payments.claims import StartedClaim
 from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,

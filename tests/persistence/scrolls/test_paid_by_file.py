@@ -11,14 +11,14 @@ import pytest
 from biller_adapters.manifest import read_manifest
 from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill
 from ekpay_switch.domain.scrolls.scroll import RowType, ScrollTerms
-from ekpay_switch.flows.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
-from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder, PaymentAnswer, pay_bill
+from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles

@@ -3,10 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.sends import PrefundClaim, Send, SendKind
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.domain.payments.sends import PrefundClaim, Send, SendKind
 from ekpay_switch.security.sealed_fields import Sealer
 
 NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.lost_sends import LostFinding, LostSend, LostState
 from ekpay_switch.domain.outcome import Posted
-from ekpay_switch.domain.sends import Send, SendKind
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend, LostState
+from ekpay_switch.domain.payments.sends import Send, SendKind
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.flows.book_lost_sends import book_lost_sends
+from ekpay_switch.flows.payments.book_lost_sends import book_lost_sends
 from ekpay_switch.persistence.host_links.store import PostgresHosts
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.sends.lost import TRACES_BEYOND, PostgresLostSends

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.lost_sends import LostFinding, LostState
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostState
 from ekpay_switch.persistence.parties.staff import NotAllowedError
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.persistence.sends.lost import PostgresLostSends

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ekpay_switch.domain.errors import OverloadedError
-from ekpay_switch.domain.lost_sends import LostFinding, LostState
+from ekpay_switch.domain.payments.lost_sends import LostFinding, LostState
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
 from ekpay_switch.persistence.sends.lost_payments import LOOK_AGAIN_SECONDS, PostgresLostPayments
 from ekpay_switch.persistence.short_transactions import ShortTransactions

@@ -29,6 +29,13 @@ def test_a_run_that_began_on_the_day_itself_closes_nothing() -> None:
 
 
 def test_a_rehearsal_need_not_wait_for_midnight() -> None:
-    rehearsal = ClosingTime(CUT_OFF - timedelta(days=1), CUT_OFF, is_rehearsal=True)
+    day_before = CUT_OFF - timedelta(days=1)
+    early_run = a_run(1, NIGHT, 1, started_at=day_before)
+    rehearsal = ClosingTime(day_before, CUT_OFF, is_rehearsal=True)
     rehearsal.refuse_before_cut_off(NIGHT)
-    rehearsal.refuse_early_run(a_run(1, NIGHT, 1, started_at=CUT_OFF - timedelta(days=1)))
+    rehearsal.refuse_early_run(early_run)
+    production = ClosingTime(day_before, CUT_OFF)
+    with pytest.raises(UnfitError):
+        production.refuse_before_cut_off(NIGHT)
+    with pytest.raises(UnfitError):
+        production.refuse_early_run(early_run)

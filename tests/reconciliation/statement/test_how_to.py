@@ -18,4 +18,5 @@ def test_every_kind_is_shown() -> None:
 
 @pytest.mark.parametrize("text", SHOWN)
 def test_what_is_shown_is_a_layout(text: str) -> None:
-    Layout.model_validate(tomllib.loads(text))
+    raw = tomllib.loads(text)
+    assert Layout.model_validate(raw).container == raw["container"]

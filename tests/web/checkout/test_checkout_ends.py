@@ -7,7 +7,7 @@ import pytest
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.checkout import cancel_by_payer
+from ekpay_switch.flows.merchants.checkout import cancel_by_payer
 from tests.fakes.world import NOON
 from tests.scenarios.checkout import LIFE_SECONDS
 from tests.web.checkout.checkout_setup import HOME, Browser, Counter

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.receipt import receipt_of
+from ekpay_switch.flows.receipts.receipt import receipt_of
 from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.web.receipts import typeset as child
 from ekpay_switch.web.receipts.lines import signed_facts

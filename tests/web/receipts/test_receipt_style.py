@@ -2,7 +2,7 @@
 
 import re
 
-from ekpay_switch.flows.receipt import ReceiptStatus
+from ekpay_switch.flows.receipts.receipt import ReceiptStatus
 from ekpay_switch.web.pages import TEMPLATES
 from ekpay_switch.web.static_files import FOLDER
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE, order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import Approved, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock

@@ -9,7 +9,6 @@ import pytest
 
 from biller_adapters.families.aggregator import Aggregator
 from biller_adapters.manifest import Manifest
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import (
     Approved,
     Declined,
@@ -20,6 +19,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.aggregator.aggregator_stage import (
     CANCEL,

@@ -12,9 +12,9 @@ from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome
-from ekpay_switch.flows.fetch_bill import payer_of
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.flows.bills.fetch_bill import payer_of
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens

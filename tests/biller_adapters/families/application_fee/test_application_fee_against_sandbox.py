@@ -7,7 +7,7 @@ import pytest
 
 from ekpay_switch.domain.bill import BillFound, BillMissing
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
-from ekpay_switch.flows.fetch_bill import chosen_parameters
+from ekpay_switch.flows.bills.fetch_bill import chosen_parameters
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.application_fee.offices_sandbox_stage import OfficesStage, offices_stage
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillFound, BillMissing, ChargeLine
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from tests.biller_adapters.families.application_fee.offices_sandbox_stage import OfficesStage, offices_stage
 
 MUTATION, DCR, LDTAX, PORCHA = "emutation_application", "emutation_dcr", "ldtax", "eporcha_khatian"

@@ -10,9 +10,7 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of, build
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, ChargeLine
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.errors import CommitUnknownError, OverloadedError
-from ekpay_switch.domain.inquiries import DoubtfulSend, NextStep, next_step_after_not_found
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -23,6 +21,8 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
+from ekpay_switch.domain.payments.inquiries import DoubtfulSend, NextStep, next_step_after_not_found
 from ekpay_switch.domain.scrolls.bill_files import BillStatus, FiledBill
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireReply, WireRequest

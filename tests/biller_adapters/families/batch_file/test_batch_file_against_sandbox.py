@@ -12,9 +12,9 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import BillFound, BillMissing, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.domain.scrolls.bill_file_reading import NamingParameter, read_bill_file
 from ekpay_switch.domain.scrolls.bill_files import BillFile
 from ekpay_switch.domain.scrolls.layouts import content_of, with_digest

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, NotFound, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from tests.biller_adapters.families.direct_rest.direct_rest_stage import (
     QUERY,
     WEST_ZONE,

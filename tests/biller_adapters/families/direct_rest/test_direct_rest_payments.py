@@ -8,7 +8,6 @@ import pytest
 
 from biller_adapters.fetching import paid_bill
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE, order_for
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -20,6 +19,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.families.direct_rest.direct_rest_stage import (
     ACCOUNT,

@@ -13,7 +13,7 @@ from biller_adapters.families.scroll_rest import ScrollRest
 from biller_adapters.manifest import Manifest
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
-from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire

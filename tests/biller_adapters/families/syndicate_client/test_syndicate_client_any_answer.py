@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE, order_for
 from ekpay_switch.domain.bill import BillFound
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, NotFound, Posted
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext

@@ -8,7 +8,6 @@ import pytest
 from biller_adapters.families.syndicate_client import SyndicateClient
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import BillFound, BillMissing, BillQuery
-from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -18,6 +17,7 @@ from ekpay_switch.domain.outcome import (
     NotFound,
     Posted,
 )
+from ekpay_switch.domain.payments.delivery import PayOrder
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.rehearsal import order_for
-from ekpay_switch.domain.collections.connector_calls import Collected, ConfirmedCollection, judge_collected
+from ekpay_switch.domain.collections.connector_calls import (
+    CallbackHint,
+    Collected,
+    ConfirmedCollection,
+    NoHint,
+    judge_collected,
+)
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import FamilyContext
 from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens, StoppedClock
@@ -147,6 +153,6 @@ def test_whatever_comes_unasked_raises_nothing(connector_id: str, body: bytes) -
     async def read() -> None:
         bank = a_bank(connector_id, {}, 200)
         for brought in (body, b"xmlmsg=" + body, b"trans_id=" + body, b"session_token=" + body):
-            await bank.read_callback({}, brought)
+            assert isinstance(await bank.read_callback({}, brought), CallbackHint | NoHint)
 
     asyncio.run(read())

@@ -142,7 +142,7 @@ async def test_a_refund_that_fails_later_is_invoiced_again(earnings: MonthOfEarn
 
 
 async def test_a_refund_whose_parts_go_both_ways_is_one_credit_note(earnings: MonthOfEarnings) -> None:
-    """By largest remainders a part of a larger refund can be a paisa less (`domain.shares`)."""
+    """By largest remainders a part of a larger refund can be a paisa less (`domain.merchants.shares`)."""
     order = await earnings.earn(APRIL_1, "bank1", "desco_postpaid", charge=0, fee=870, vat=130)
     await earnings.give_back(APRIL_30, order, charge=0, fee=1, vat=-1)
     issued = await earnings.issue()

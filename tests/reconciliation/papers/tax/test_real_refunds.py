@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekpay_switch.domain.shares import apportion
+from ekpay_switch.domain.merchants.shares import apportion
 from reconciliation.papers.period import Period
 from reconciliation.papers.tax.month_documents import MonthDocuments, read_month_documents
 from tests.persistence.collections.merchant_money_setup import AMOUNT, SPLIT, Stall

@@ -1,0 +1,1 @@
+"""Partners and staff: keys and access, limits, addresses and mobile numbers."""

@@ -1,0 +1,1 @@
+"""Bills: fetching them from billers, with a quote bound to each."""

@@ -1,0 +1,1 @@
+"""Treasury challans that a merchant raises."""

@@ -1,0 +1,1 @@
+"""Collecting money from payers: pages, inquiries, and the delivery that follows."""

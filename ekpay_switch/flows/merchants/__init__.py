@@ -1,0 +1,1 @@
+"""Merchants' payments: orders, the hosted checkout, and what their servers are told."""

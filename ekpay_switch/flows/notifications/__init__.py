@@ -1,0 +1,1 @@
+"""Notifications to partners and merchants."""

@@ -1,0 +1,18 @@
+"""Amounts as people type them: taka in, paisa out, and a refusal that shows how one is written."""
+
+import pytest
+import typer
+
+from ekpay_switch.cli.typed_amounts import NOT_TAKA, typed_taka
+from ekpay_switch.domain.money import Money
+
+
+def test_taka_become_whole_paisa() -> None:
+    assert (typed_taka("1250.50"), typed_taka("0")) == (Money(125_050), Money(0))
+
+
+@pytest.mark.parametrize("text", ["", "12.345", "-1", "1,250", "taka"])
+def test_what_is_no_taka_is_refused_with_its_parameter(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match=NOT_TAKA) as refused:
+        typed_taka(text, param_hint="TAKA")
+    assert refused.value.param_hint == "TAKA"
