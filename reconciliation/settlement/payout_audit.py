@@ -3,12 +3,14 @@
 Each approved withdrawal has moved exactly its amount from its prefund, and each cancelled one has put it
 back; no such entry stands without its withdrawal. A sweep of our own money took no more than its closed
 period held, and left the reserve. An instruction names the account that was valid then.
-Tax was withheld by the rate of what a month has paid, and each of its entries is one of a payout or a sweep.
+Tax was withheld by the rate of what a month has paid, and each of its entries is one of a payout or a sweep;
+certificates of it are what was issued and what the ledger says.
 """
 
 from typing import Final
 
 from ekpay_switch.ports.audit import AuditFinding
+from reconciliation.results.issued_certificates import first_unsound_certificate
 from reconciliation.results.table_values import Connection
 
 _MOVED: Final = """
@@ -154,4 +156,7 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
         row = await connection.fetchrow(query)
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])
+    unsound = await first_unsound_certificate(connection)
+    if unsound is not None:
+        return AuditFinding(f"reconciliation.withholding_certificates {unsound[0]}", unsound[1])
     return None

@@ -1,9 +1,9 @@
-"""Tax withheld from payouts: each movement of it, and its sweeps.
+"""Tax withheld from payouts: each movement of it, its sweeps, and certificates as they were issued.
 
-Safe while the switch runs: a column with a constant default on a table that only `ekpay settle` writes, a new
-table, and triggers. The old code may settle until the new one does; it withholds nothing.
+Safe while the switch runs: a column with a constant default on a table that only `ekpay settle` writes, new
+tables, and triggers. The old code may settle until the new one does; it withholds nothing.
 
-Going back is refused once tax was withheld.
+Going back is refused once tax was withheld; certificates are of nothing else.
 """
 
 from alembic import op
@@ -150,6 +150,92 @@ BEGIN
   RETURN NEW;
 END $$
 """
+_CERTIFICATES = """
+CREATE TABLE reconciliation.withholding_certificates (
+  month DATE NOT NULL,
+  number INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  party TEXT NOT NULL,
+  gross BIGINT NOT NULL,
+  tax BIGINT NOT NULL,
+  content JSONB NOT NULL,
+  digest TEXT NOT NULL,
+  issued_by TEXT NOT NULL,
+  issued_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  CONSTRAINT pk_withholding_certificates PRIMARY KEY (month, number),
+  CONSTRAINT uq_withholding_certificates_payee UNIQUE (month, role, party),
+  CONSTRAINT ck_withholding_certificates_month CHECK (extract(day FROM month) = 1),
+  CONSTRAINT ck_withholding_certificates_role CHECK (role IN ('biller', 'merchant', 'payee')),
+  CONSTRAINT ck_withholding_certificates_amounts CHECK ((gross, tax) <> (0, 0)),
+  CONSTRAINT ck_withholding_certificates_content CHECK (jsonb_typeof(content) = 'object'),
+  CONSTRAINT fk_withholding_certificates_issued_by FOREIGN KEY (issued_by) REFERENCES public.staff (name)
+);
+GRANT SELECT ON reconciliation.withholding_certificates TO ekpay_app, ekpay_audit;
+GRANT INSERT ON reconciliation.withholding_certificates TO ekpay_app
+"""
+# All certificates of a month bear the instant of their one transaction, so nothing joins them later.
+_ISSUE = """
+CREATE FUNCTION reconciliation.check_withholding_certificate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.issued_at := now();
+  IF NOT reconciliation.are_of_finance(ARRAY[NEW.issued_by]) THEN
+    RAISE EXCEPTION 'a person of finance issues certificates' USING ERRCODE = 'check_violation';
+  END IF;
+  IF EXISTS (SELECT FROM public.settlement_windows
+      WHERE state = 'open' AND business_date < NEW.month + interval '1 month')
+    OR NOT EXISTS (SELECT FROM public.settlement_windows
+      WHERE business_date >= NEW.month + interval '1 month' - interval '1 day') THEN
+    RAISE EXCEPTION 'certificates are issued of a month whose business dates are closed'
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF EXISTS (SELECT FROM reconciliation.withholding_certificates
+      WHERE month = NEW.month AND issued_at <> NEW.issued_at) THEN
+    RAISE EXCEPTION 'the certificates of a month are issued once, together' USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.number IS DISTINCT FROM (SELECT count(*) + 1 FROM reconciliation.withholding_certificates
+      WHERE month = NEW.month) THEN
+    RAISE EXCEPTION 'certificates of a month are numbered without a gap' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+_CERTIFIED = """
+CREATE FUNCTION reconciliation.check_withholding_certificate_sums() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  wrong text;
+BEGIN
+  WITH booked AS (
+    SELECT m.month, i.role, i.party, sum(w.gross) AS gross, sum(w.tax) AS tax
+    FROM (SELECT DISTINCT month FROM added) AS m
+    JOIN public.journal_entries AS j
+      ON j.business_date >= m.month AND j.business_date < m.month + interval '1 month'
+    JOIN reconciliation.withheld_taxes AS w ON w.entry_id = j.id
+    JOIN reconciliation.settlement_instructions AS i ON i.end_to_end_id = w.end_to_end_id
+    GROUP BY 1, 2, 3),
+  issued AS (
+    SELECT month, role, party, gross, tax FROM reconciliation.withholding_certificates
+    WHERE month IN (SELECT month FROM added))
+  SELECT role || ':' || party INTO wrong FROM booked AS b FULL JOIN issued AS i USING (month, role, party)
+  WHERE (coalesce(b.gross, 0), coalesce(b.tax, 0)) <> (coalesce(i.gross, 0), coalesce(i.tax, 0))
+  ORDER BY role, party LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the certificate of % is not what the ledger of the month says', wrong
+      USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_ISSUED = (
+    """
+CREATE TRIGGER withholding_certificates_issue BEFORE INSERT ON reconciliation.withholding_certificates
+FOR EACH ROW EXECUTE FUNCTION reconciliation.check_withholding_certificate()
+""",
+    """
+CREATE TRIGGER withholding_certificates_sums AFTER INSERT ON reconciliation.withholding_certificates
+REFERENCING NEW TABLE AS added FOR EACH STATEMENT
+EXECUTE FUNCTION reconciliation.check_withholding_certificate_sums()
+""",
+)
 _SWEPT = """
 CREATE OR REPLACE FUNCTION reconciliation.withdrawal_accounts(partner text, bucket text) RETURNS text[]
 LANGUAGE sql IMMUTABLE AS $$
@@ -181,7 +267,8 @@ END $$
 def upgrade() -> None:
     """Add the column, the table and what holds them to the ledger; let withheld tax be swept."""
     op.execute("SET LOCAL lock_timeout = '3s'")
-    for statement in (*_TABLE.split(";\n"), _SUMS, _AGREES, *_TRIGGERS):
+    tables = (*_TABLE.split(";\n"), *_CERTIFICATES.split(";\n"))
+    for statement in (*tables, _SUMS, _AGREES, *_TRIGGERS, _ISSUE, _CERTIFIED, *_ISSUED):
         op.execute(statement)
     op.execute(_ALLOWED.format(gross="NEW.amount + NEW.withheld"))
     op.execute(_SWEPT.format(more=_TAX))
@@ -197,7 +284,9 @@ def downgrade() -> None:
     op.execute(_ALLOWED.format(gross="NEW.amount"))
     op.execute("DROP TRIGGER settlement_endings_tax ON reconciliation.settlement_endings")
     op.execute("DROP TRIGGER settlement_instructions_tax ON reconciliation.settlement_instructions")
+    op.execute("DROP TABLE reconciliation.withholding_certificates")
     op.execute("DROP TABLE reconciliation.withheld_taxes")
-    for name in ("check_withheld_tax", "check_withheld_sums"):
+    functions = ("check_withholding_certificate", "check_withholding_certificate_sums")
+    for name in (*functions, "check_withheld_tax", "check_withheld_sums"):
         op.execute(f"DROP FUNCTION reconciliation.{name}")
     op.execute("ALTER TABLE reconciliation.settlement_instructions DROP COLUMN withheld")

@@ -1,7 +1,9 @@
 """Tax is withheld from payouts, restored with their rejection, and proven by database and audit."""
 
+import runpy
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -16,7 +18,7 @@ from reconciliation.settlement.store.contradictions import Verdict
 from tests.reconciliation.settlement.sample_lines import CALENDAR, MON, SUN, TUE
 from tests.reconciliation.settlement.stage import Stage, booked, pair, report
 
-WED = date(2026, 4, 8)
+MIGRATION = Path(__file__).parents[3] / "migrations/versions/from_0026/0053_withheld_tax.py"
 DESCO_ACCOUNT = "payable:desco_postpaid"
 INSTRUCTIONS = """
 SELECT end_to_end_id, amount, withheld FROM reconciliation.settlement_instructions ORDER BY value_date
@@ -244,3 +246,13 @@ async def test_the_audit_finds_what_somebody_has_changed(stage: Stage, name: str
 async def test_the_audit_finds_withheld_tax_of_no_payout(stage: Stage) -> None:
     await stage.hold({"withheld_tax_payable": 500, "settlement_bank": 500})
     assert "no payout has withheld" in str(await audited(stage))
+
+
+async def test_the_migration_is_not_taken_back_over_withheld_tax(stage: Stage) -> None:
+    guard = runpy.run_path(str(MIGRATION))["GUARD"]
+    await stage.books.tell(guard)
+    with_taxes(stage)
+    await agreed(stage, 100_000)
+    await settled(stage, SUN)
+    with pytest.raises(asyncpg.RaiseError, match="tax was withheld from payouts"):
+        await stage.books.tell(guard)
