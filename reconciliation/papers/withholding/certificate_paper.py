@@ -75,7 +75,7 @@ def write_register(month: MonthCertificates, path: Path) -> None:
                     percent_text(line["basis_points"]), Amount(line["gross"]), Amount(line["tax"]),
                 ])  # fmt: skip
         monthly = month.monthly_return
-        paper.control([("tax", monthly.withheld - monthly.restored)])
+        paper.control([("tax", monthly.withheld_tax - monthly.restored_tax)])
 
 
 def certificate_page(certificate: IssuedCertificate, period: Period) -> Mapping[str, Any]:

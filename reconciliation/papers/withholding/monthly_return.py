@@ -77,11 +77,11 @@ class WithholdingReturn:
     swept: int
 
     def __post_init__(self) -> None:
-        if self.opening + self.withheld - self.restored - self.swept != self.closing:
+        if self.opening + self.withheld_tax - self.restored_tax - self.swept != self.closing:
             raise ReportError(
                 f"{WITHHELD_TAX} opens with {self.opening} and closes with {self.closing} paisa; withheld"
-                f" {self.withheld}, restored {self.restored} and swept {self.swept} do not say so: run ekpay"
-                " audit"
+                f" {self.withheld_tax}, restored {self.restored_tax} and swept {self.swept} do not say so:"
+                " run ekpay audit"
             )
 
     @property
@@ -90,12 +90,12 @@ class WithholdingReturn:
         return -sum(line.opening for line in self.trial_balance.of_accounts([WITHHELD_TAX]))
 
     @property
-    def withheld(self) -> int:
+    def withheld_tax(self) -> int:
         """All tax that was withheld."""
         return sum(line.withheld for line in self.lines)
 
     @property
-    def restored(self) -> int:
+    def restored_tax(self) -> int:
         """All tax that went back to payees whose payouts did not arrive."""
         return sum(line.restored for line in self.lines)
 

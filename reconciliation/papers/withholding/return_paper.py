@@ -52,7 +52,7 @@ def write_return_csv(result: WithholdingReturn, path: Path) -> None:
                 line.section, percent_text(line.basis_points), line.payees, *map(Amount, amounts),
             ])  # fmt: skip
         paper.control([
-            ("opening", result.opening), ("withheld", result.withheld), ("restored", result.restored),
+            ("opening", result.opening), ("withheld", result.withheld_tax), ("restored", result.restored_tax),
             ("swept", result.swept), ("closing", result.closing),
         ])  # fmt: skip
 
@@ -108,8 +108,8 @@ def account_lines(result: WithholdingReturn) -> tuple[tuple[BilingualText, int],
     """The movements of the account in words, in paisa."""
     return (
         (BilingualText("Owed to the state before", "আগে সরকারকে দেয়"), result.opening),
-        (BilingualText("Withheld", "কর্তিত"), result.withheld),
-        (BilingualText("Restored, payouts did not arrive", "পরিশোধ না পৌঁছানোয় ফেরত"), -result.restored),
+        (BilingualText("Withheld", "কর্তিত"), result.withheld_tax),
+        (BilingualText("Restored, payouts did not arrive", "পরিশোধ না পৌঁছানোয় ফেরত"), -result.restored_tax),
         (BilingualText("Swept to the state", "সরকারকে পরিশোধের জন্য দেওয়া"), -result.swept),
         (BilingualText("Owed to the state after", "পরে সরকারকে দেয়"), result.closing),
     )

@@ -42,7 +42,7 @@ async def test_each_payee_gets_one_and_all_together_are_the_account(taxed: Withh
         ("WHT-2026-04-0001", "biller:desco_postpaid", 100_025, 2_001),
         ("WHT-2026-04-0002", "payee:shop:udc", 50_005, 5_001),
     ]
-    assert sum(item.tax for item in planned.certificates) == planned.monthly_return.withheld
+    assert sum(item.tax for item in planned.certificates) == planned.monthly_return.withheld_tax
     biller, agent = (item.content for item in planned.certificates)
     assert biller["payee"] == {"name": "Dhaka Electric Supply Company", "name_bn": "", "tin": ""}
     assert agent["payee"] == {"name": "Centre <1>", "name_bn": "", "tin": TIN}
@@ -138,6 +138,12 @@ async def test_two_who_issue_at_once_issue_one_set(taxed: WithheldMonth) -> None
         assert isinstance(answer, ReportError) or (
             isinstance(answer, MonthCertificates) and answer.certificates == issued
         )
+
+
+async def test_a_person_who_is_not_of_finance_issues_nothing(taxed: WithheldMonth) -> None:
+    with pytest.raises(ReportError, match="a person of finance issues certificates"):
+        await taxed.issue(by="nobody")
+    assert not (await taxed.certificates()).is_issued
 
 
 async def test_an_open_month_is_not_certified(taxed: WithheldMonth) -> None:

@@ -31,7 +31,7 @@ BILLERS = SectionLine("89", 200, 1, 100_025, 2_001, 0, 0, 2_001)
 
 
 def movements(result: WithholdingReturn) -> tuple[int, int, int, int, int]:
-    return result.opening, result.withheld, result.restored, result.swept, result.closing
+    return result.opening, result.withheld_tax, result.restored_tax, result.swept, result.closing
 
 
 async def test_it_agrees_with_the_account_from_month_to_month(taxed: WithheldMonth) -> None:
