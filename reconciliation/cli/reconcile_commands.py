@@ -16,7 +16,7 @@ from reconciliation.cli import fetch_commands as sftp
 from reconciliation.cli import quarantine_commands as quarantine
 from reconciliation.cli import take_commands as upload
 from reconciliation.cli.breaks import closing_commands, decision_commands, list_commands
-from reconciliation.cli.papers import month_commands, tax_commands
+from reconciliation.cli.papers import month_commands, tax_commands, withholding_commands
 from reconciliation.cli.progress_bar import counting_bar
 from reconciliation.cli.refusals import refusals
 from reconciliation.errors import ReportError
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Match our books with what institutions say happened.")
 for part in (night_commands, upload, sftp, quarantine, check_commands, mirror_commands):
     part.register(app)
-for part in (list_commands, decision_commands, closing_commands, month_commands, tax_commands):
+for part in (
+    list_commands,
+    decision_commands,
+    closing_commands,
+    month_commands,
+    tax_commands,
+    withholding_commands,
+):
     part.register(app)
 
 CONFIG = Path(__file__).parents[2] / "config"

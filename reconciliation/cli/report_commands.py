@@ -11,7 +11,13 @@ import typer
 from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
-from reconciliation.cli.papers import bank_commands, book_commands, statement_commands, tax_commands
+from reconciliation.cli.papers import (
+    bank_commands,
+    book_commands,
+    statement_commands,
+    tax_commands,
+    withholding_commands,
+)
 from reconciliation.cli.refusals import FAILED, refusals
 
 if TYPE_CHECKING:
@@ -22,6 +28,7 @@ book_commands.register(app)
 statement_commands.register(app)
 bank_commands.register(app)
 tax_commands.register_reports(app)
+withholding_commands.register_reports(app)
 _FORMAT = "%Y-%m-%d"
 
 

@@ -21,7 +21,13 @@ from reconciliation.cli.payouts.account_commands import app as account_app
 from reconciliation.cli.payouts.deposit_commands import app as top_up_app
 from reconciliation.cli.payouts.deposit_commands import deposits
 from reconciliation.cli.payouts.limit_commands import limit, limits
-from reconciliation.cli.payouts.order_basis import basis_facts, show_basis, show_unreceived
+from reconciliation.cli.payouts.order_basis import (
+    basis_facts,
+    show_basis,
+    show_taxes,
+    show_unreceived,
+    tax_facts,
+)
 from reconciliation.cli.payouts.sweep_commands import app as sweep_app
 from reconciliation.cli.payouts.withdrawal_commands import app as withdrawal_app
 from reconciliation.cli.refusals import refusals
@@ -85,12 +91,12 @@ def positions(
     rows_by_name = [position_facts(row) for row in rows]
     if as_json:
         content = {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
-        show_json(content | basis_facts(sheet.holdbacks, sheet.cover))
+        show_json(content | basis_facts(sheet.holdbacks, sheet.cover, sheet.taxes))
     elif as_csv:
         _show_csv(rows_by_name)
     else:
         _show_sheet(day, rows)
-        show_basis(sheet.holdbacks, sheet.cover)
+        show_basis(sheet.holdbacks, sheet.cover, sheet.taxes)
 
 
 async def _positions(work: "SettlementWork", value_date: datetime | None) -> tuple["PreviewedSheet", date]:
@@ -130,7 +136,7 @@ def explain(
     if as_json:
         unreceived = [asdict(payment) for payment in found.unreceived]
         content = {"party": str(found.party), "value_date": day, "lines": facts}
-        show_json(content | {"unreceived": unreceived})
+        show_json(content | {"unreceived": unreceived, "withheld": [tax_facts(item) for item in found.taxes]})
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
@@ -141,6 +147,7 @@ def explain(
     )
     typer.echo(f"{len(lines)} lines, net {taka(sum(line.shares.get('net', 0) for line in lines))}")
     show_unreceived(found.unreceived)
+    show_taxes(found.taxes)
 
 
 @app.command()
@@ -312,10 +319,10 @@ def _show_issued(issued: "SettledValueDate", paths: Sequence[Path], *, as_json: 
         ]  # fmt: skip
         content = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
         content |= {"files": files, "positions": [position_facts(row) for row in issued.rows]}
-        show_json(content | basis_facts(issued.holdbacks, issued.cover))
+        show_json(content | basis_facts(issued.holdbacks, issued.cover, issued.taxes))
         return
     _show_sheet(head.value_date, issued.rows)
-    show_basis(issued.holdbacks, issued.cover)
+    show_basis(issued.holdbacks, issued.cover, issued.taxes)
     word = "settled" if issued.is_new else f"stands, settled by {head.instructed_by} and {head.approved_by}"
     typer.echo(f"{head.value_date} {word}; digest {head.digest}")
     for file, path in zip(issued.files, paths, strict=True):

@@ -12,6 +12,9 @@ ACCOUNT_WORDS: Mapping[str, BilingualText] = {
     "refund_due": BilingualText("refunds owed to payers", "পরিশোধকারীকে ফেরতযোগ্য"),
     "suspense": BilingualText("suspense", "অনিষ্পন্ন হিসাব"),
     "vat_payable": BilingualText("VAT owed to the state", "সরকারকে দেয় ভ্যাট"),
+    "withheld_tax_payable": BilingualText(
+        "tax withheld from payouts, owed to the state", "উৎসে কর্তিত কর, সরকারকে দেয়"
+    ),
     "stamp_payable": BilingualText("stamp duty owed to the state", "সরকারকে দেয় স্ট্যাম্প"),
     "commission_payable": BilingualText("commission owed", "দেয় কমিশন"),
     "clearing": BilingualText("instructed, not booked by the bank", "নির্দেশিত, ব্যাংকে এখনো লেখা হয়নি"),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
-from reconciliation.settlement.instructions.account_registry import Paisa
+from reconciliation.settlement.instructions.toml_values import Paisa
 
 FILE_NAME = "trust_cover.toml"
 _BASIS_POINTS = 10_000

@@ -59,6 +59,10 @@ MOMENT_WORDS: Mapping[str, BilingualText] = {
     ),
     "settlement_rejected": BilingualText("payout rejected by the bank", "ব্যাংক পরিশোধ প্রত্যাখ্যান করেছে"),
     "settlement_returned": BilingualText("payout returned by the bank", "ব্যাংক পরিশোধ ফেরত দিয়েছে"),
+    "settlement_tax_restored": BilingualText(
+        "withheld tax restored, the payout did not arrive", "পরিশোধ না পৌঁছানোয় কর্তিত কর ফেরত"
+    ),
+    "settlement_tax_withheld": BilingualText("tax withheld at source", "উৎসে কর কর্তন"),
     "taken_from_suspense": BilingualText("taken from suspense", "অনিষ্পন্ন হিসাব থেকে নেওয়া হলো"),
     "topped_up": BilingualText("top-up", "জমা"),
     "unidentified_booked": BilingualText("unidentified bank line", "অশনাক্ত ব্যাংক লাইন"),

@@ -15,6 +15,8 @@ TEMPLATES = {
     "statement": _FOLDER / "statement.typ",
     "invoice": _FOLDER / "tax" / "invoice.typ",
     "vat-return": _FOLDER / "tax" / "vat_return.typ",
+    "withholding-return": _FOLDER / "withholding" / "withholding_return.typ",
+    "certificate": _FOLDER / "withholding" / "certificate.typ",
 }
 INPUT_BYTES_MAX = 4 * 1024 * 1024
 

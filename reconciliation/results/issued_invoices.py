@@ -90,8 +90,13 @@ class IssuedDocument:
     @property
     def expected_digest(self) -> str:
         """SHA-256 over the canonical JSON of everything that is printed."""
-        printed = {"name": self.name, "party": self.party, "sums": list(self.sums), "content": self.content}
-        return hashlib.sha256(as_json(printed).encode()).hexdigest()
+        return printed_digest(self.name, self.party, self.sums, self.content)
+
+
+def printed_digest(name: str, party: str, sums: Sequence[int], content: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical JSON of everything that a document prints."""
+    printed = {"name": name, "party": party, "sums": list(sums), "content": content}
+    return hashlib.sha256(as_json(printed).encode()).hexdigest()
 
 
 def document_name(kind: DocumentKind, month: date, number: int) -> str:

@@ -12,7 +12,8 @@ _PROOFS: Final = (
 SELECT 'settlement_instructions ' || i.end_to_end_id AS row, 'the rules of payouts do not allow it' AS why
 FROM reconciliation.settlement_instructions AS i
 LEFT JOIN reconciliation.settlement_holdbacks AS h
-  ON h.value_date = i.value_date AND h.role = i.role AND h.party = i.party AND h.instructed = i.amount
+  ON h.value_date = i.value_date AND h.role = i.role AND h.party = i.party
+  AND h.instructed = i.amount + i.withheld
 WHERE i.value_date >= (SELECT min(value_date) FROM reconciliation.settlement_covers) AND h.party IS NULL
 ORDER BY i.end_to_end_id LIMIT 1
 """,

@@ -14,7 +14,13 @@ from ekpay_switch.ports.finance import Adjustment, AlarmBooks, Connection
 from reconciliation.errors import SettlementError
 from reconciliation.settlement.current_state import SettlementWork, settlement_lock
 from reconciliation.settlement.instructions.instruction_steps import InstructionStep
-from reconciliation.settlement.journal_entries import of_movement, of_reinstatement, of_rejection
+from reconciliation.settlement.journal_entries import (
+    of_movement,
+    of_reinstatement,
+    of_rejection,
+    of_tax,
+    tax_movement_of_step,
+)
 from reconciliation.settlement.positions.ledger_lines import debt_of, owed_on_account
 from reconciliation.settlement.store.bank_outcomes import StepEntries, read_steps, write_steps
 from reconciliation.settlement.store.contradictions import (
@@ -25,6 +31,7 @@ from reconciliation.settlement.store.contradictions import (
     write_contradiction_end,
 )
 from reconciliation.settlement.store.settlement_sheets import IssuedInstruction, read_instructions
+from reconciliation.settlement.store.withheld_taxes import write_tax_movements
 
 _DECIDED = "two persons have decided it"
 _AGREED = "the bank's answers and statements agree"
@@ -44,7 +51,26 @@ def may_reinstate(issued: IssuedInstruction, balances: Mapping[str, int]) -> boo
     instruction = issued.instruction
     owed = owed_on_account(issued.ledger_account, balances.get(issued.ledger_account, 0))
     debt = balances.get(debt_of(instruction.creditor.creditor), 0)
-    return owed >= instruction.amount + issued.set_off and debt >= issued.set_off
+    return owed >= instruction.gross + issued.set_off and debt >= issued.set_off
+
+
+async def write_new_steps(work: SettlementWork, new_steps: Sequence[NewStep]) -> None:
+    """Write steps with what they move, tax that was withheld included, and post it.
+
+    Raises:
+        asyncpg.CheckViolationError: our books do not allow it.
+    """
+    posted = [(new, *entries_of_step(new)) for new in new_steps]
+    await write_steps(work.connection, [(new.step, ids) for new, ids, _ in posted])
+    taxed = [
+        (new.issued, tax)
+        for new in new_steps
+        if (tax := tax_movement_of_step(new.issued, new.step, new.before))
+    ]
+    await write_tax_movements(work.connection, [movement for _, movement in taxed])
+    entries = [entry for _, _, entries_of_new in posted for entry in entries_of_new]
+    entries += [of_tax(issued, movement) for issued, movement in taxed]
+    await work.setting.finance.books.post(work.connection, entries)
 
 
 def entries_of_step(new: NewStep) -> tuple[StepEntries, tuple[Adjustment, ...]]:
@@ -110,10 +136,8 @@ async def _write_verdict(work: SettlementWork, contradiction: Contradiction, ver
     before = (await read_steps(work.connection))[name]
     issued = {item.instruction.end_to_end_id: item for item in await read_instructions(work.connection)}
     step = replace(before, revision=before.revision + 1, is_owed_again=is_owed_again)
-    posted, entries = entries_of_step(NewStep(issued[name], step, before))
-    await write_steps(work.connection, [(step, posted)])
     try:
-        await work.setting.finance.books.post(work.connection, entries)
+        await write_new_steps(work, [NewStep(issued[name], step, before)])
     except asyncpg.CheckViolationError as refused:
         raise SettlementError(
             f"our books owe {contradiction.party} less than {name} has paid: claim the rest first"

@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from ekpay_switch.domain.ledger.settlement_postings import clearing_account
+from ekpay_switch.domain.ledger.settlement_postings import WITHHELD_TAX, clearing_account
 from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
@@ -56,7 +56,7 @@ from reconciliation.settlement.store.settlement_sheets import LOCK, newest_sheet
 from reconciliation.statement.layout import Layout, read_layouts
 
 _ACCOUNTS: Final = (
-    "settlement_bank", "bank_charges", "rounding", "write_off",
+    "settlement_bank", "bank_charges", "rounding", "write_off", WITHHELD_TAX,
     *(clearing_account(rail) for rail in ("rtgs", "beftn")),
 )  # fmt: skip
 # Settling reads whole days; the guards of payments would cut it short.

@@ -16,6 +16,8 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     settlement_paid_entry,
     settlement_reinstated_entry,
     settlement_rejected_entry,
+    settlement_tax_restored_entry,
+    settlement_tax_withheld_entry,
 )
 from ekpay_switch.ports.finance import Adjustment
 from reconciliation.settlement.instructions.instruction_steps import InstructionStep
@@ -23,6 +25,7 @@ from reconciliation.settlement.positions.cycles import PartyRole
 from reconciliation.settlement.positions.ledger_lines import debt_of
 from reconciliation.settlement.positions.payout_credits import PayoutCredit
 from reconciliation.settlement.store.settlement_sheets import IssuedInstruction
+from reconciliation.settlement.store.withheld_taxes import TaxMovement
 
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "ekpay:settlement")
 
@@ -71,6 +74,30 @@ def of_reinstatement(
         return None
     name = entry_id("reinstated", step.end_to_end_id, step.revision)
     return Adjustment.of(name, settlement_reinstated_entry(_instructed(issued)))
+
+
+def tax_movement(issued: IssuedInstruction, revision: int, *, is_restored: bool) -> TaxMovement | None:
+    """The movement of what an instruction withholds by a step, 0 for itself; None without tax."""
+    instruction = issued.instruction
+    if instruction.withheld is None:
+        return None
+    name = entry_id("tax", instruction.end_to_end_id, revision)
+    return TaxMovement(instruction.end_to_end_id, revision, instruction.withheld, name, is_restored)
+
+
+def tax_movement_of_step(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
+) -> TaxMovement | None:
+    """The tax that a step restores or withholds again; None where what is owed stays as it is."""
+    if step.is_owed_again == before.is_owed_again:
+        return None
+    return tax_movement(issued, step.revision, is_restored=step.is_owed_again)
+
+
+def of_tax(issued: IssuedInstruction, movement: TaxMovement) -> Adjustment:
+    """The entry of a movement of tax."""
+    make = settlement_tax_restored_entry if movement.is_restored else settlement_tax_withheld_entry
+    return Adjustment.of(movement.entry_id, make(issued.ledger_account, movement.withheld.tax))
 
 
 def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) -> Adjustment | None:

@@ -1,14 +1,17 @@
-"""What `ekpay audit` proves of withdrawals and changed accounts (`ekpay.audits`); needs no extra.
+"""What `ekpay audit` proves of withdrawals, changed accounts and tax (`ekpay.audits`); needs no extra.
 
 Each approved withdrawal has moved exactly its amount from its prefund, and each cancelled one has put it
 back; no such entry stands without its withdrawal. A sweep of our own money took no more than its closed
 period held, and left the reserve. Of the top-ups of a deposit one was on its way at a time, and what left
-transit is in the deposit. An instruction names the account that was valid then.
+transit is in the deposit. An instruction names the account that was valid then. Tax was withheld by the rate
+of what a month has paid, and each of its entries is one of a payout or a sweep; certificates of it are what
+was issued and what the ledger says.
 """
 
 from typing import Final
 
 from ekpay_switch.ports.audit import AuditFinding
+from reconciliation.results.issued_certificates import first_unsound_certificate
 from reconciliation.results.table_values import Connection
 
 _MOVED: Final = """
@@ -103,6 +106,61 @@ SELECT row, 'one person has decided it' AS why FROM (
   WHERE approved_by = asked_by) AS alone
 ORDER BY row LIMIT 1
 """
+# An instruction with tax has moved it once, a rejection has restored it, a reinstatement moved it again.
+_TAX_MOVED: Final = """
+WITH due AS (
+  SELECT end_to_end_id, 0 AS revision, amount + withheld AS gross, withheld AS tax
+  FROM reconciliation.settlement_instructions WHERE withheld > 0
+  UNION ALL
+  SELECT i.end_to_end_id, e.revision, s.sign * (i.amount + i.withheld), s.sign * i.withheld
+  FROM reconciliation.settlement_instructions AS i
+  JOIN reconciliation.settlement_endings AS e ON e.end_to_end_id = i.end_to_end_id
+    AND num_nonnulls(e.rejected_entry_id, e.reinstated_entry_id) > 0
+  CROSS JOIN LATERAL (SELECT CASE WHEN e.rejected_entry_id IS NULL THEN 1 ELSE -1 END AS sign) AS s
+  WHERE i.withheld > 0)
+SELECT 'withheld_taxes ' || coalesce(d.end_to_end_id, w.end_to_end_id) AS row,
+  'it is not what its instruction and its steps withhold' AS why
+FROM due AS d
+FULL JOIN reconciliation.withheld_taxes AS w
+  ON w.end_to_end_id = d.end_to_end_id AND w.revision = d.revision
+WHERE (d.gross, d.tax) IS DISTINCT FROM (w.gross, w.tax)
+ORDER BY 1 LIMIT 1
+"""
+_TAX_POSTED: Final = """
+SELECT 'withheld_taxes ' || w.end_to_end_id AS row, 'its entry does not move ' || w.tax || ' paisa' AS why
+FROM reconciliation.withheld_taxes AS w
+JOIN reconciliation.settlement_instructions AS i ON i.end_to_end_id = w.end_to_end_id
+LEFT JOIN LATERAL (
+  SELECT count(*) AS postings, sum(p.amount) FILTER (WHERE p.account = i.ledger_account) AS payee,
+    sum(p.amount) FILTER (WHERE p.account = 'withheld_tax_payable') AS state
+  FROM public.postings AS p WHERE p.entry_id = w.entry_id) AS p ON true
+WHERE (p.postings, p.payee, p.state) IS DISTINCT FROM (2, w.tax, -w.tax)
+ORDER BY w.id LIMIT 1
+"""
+# By the sums of the rows before it of the same month, payee, section and rate.
+_TAX_RATE: Final = """
+SELECT 'withheld_taxes ' || end_to_end_id AS row, 'it is not the rate of what its month has paid' AS why
+FROM (
+  SELECT w.*, coalesce(sum(w.gross) OVER earlier, 0) AS gross_sum,
+    coalesce(sum(w.tax) OVER earlier, 0) AS tax_sum
+  FROM reconciliation.withheld_taxes AS w
+  JOIN reconciliation.settlement_instructions AS i ON i.end_to_end_id = w.end_to_end_id
+  WINDOW earlier AS (
+    PARTITION BY i.role, i.party, w.section, w.basis_points, date_trunc('month', i.value_date)
+    ORDER BY w.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS w
+WHERE revision = 0 AND (gross_before, tax_before, tax) IS DISTINCT FROM (
+  gross_sum, tax_sum, div(2 * (gross_sum + gross) * basis_points + 10000, 20000) - tax_sum)
+ORDER BY id LIMIT 1
+"""
+_TAX_UNKNOWN: Final = """
+SELECT 'journal_entries ' || j.id AS row, 'no payout has withheld it, no sweep has taken it' AS why
+FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
+WHERE p.account = 'withheld_tax_payable'
+  AND NOT EXISTS (SELECT FROM reconciliation.withheld_taxes AS w WHERE w.entry_id = j.id)
+  AND NOT EXISTS (
+    SELECT FROM reconciliation.withdrawals AS w WHERE j.id IN (w.entry_id, w.cancel_entry_id))
+ORDER BY j.id LIMIT 1
+"""
 # A sheet keeps its time in whole seconds.
 _ELSEWHERE: Final = """
 SELECT 'settlement_instructions ' || i.end_to_end_id AS row,
@@ -128,17 +186,22 @@ SELECT 'account_changes ' || number AS row, 'it is valid before its cooling time
 FROM reconciliation.account_changes
 WHERE valid_from < approved_at + make_interval(hours => cooling_hours) ORDER BY number LIMIT 1
 """
+_TAX: Final = (_TAX_MOVED, _TAX_POSTED, _TAX_RATE, _TAX_UNKNOWN)
 
 
 _CHECKS: Final = (
     _MOVED, _UNASKED, _OVERSWEPT, _UNCOVERED, _IN_TRANSIT, _NOT_ARRIVED, _TWICE, _ALONE, _ELSEWHERE, _EARLY,
+    *_TAX,
 )  # fmt: skip
 
 
 async def first_broken(connection: Connection) -> AuditFinding | None:
-    """See `ekpay_switch.ports.audit.AuditCheck`: withdrawals, their entries, accounts in force."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: withdrawals, accounts in force, withheld tax."""
     for query in _CHECKS:
         row = await connection.fetchrow(query)
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])
+    unsound = await first_unsound_certificate(connection)
+    if unsound is not None:
+        return AuditFinding(f"reconciliation.withholding_certificates {unsound[0]}", unsound[1])
     return None

@@ -16,10 +16,16 @@ from reconciliation.settlement.instructions.instruction_steps import ids_owed_ag
 from reconciliation.settlement.instructions.value_date_record import SettledPosition, settle_positions
 from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.holdbacks import Holdback, holdbacks_of, rows_paid_by
-from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
+from reconciliation.settlement.positions.ledger_lines import (
+    account_paid_from,
+    accounts_of,
+    debt_of,
+    owed_on_account,
+)
 from reconciliation.settlement.positions.net_positions import SettlementSheet
 from reconciliation.settlement.positions.payout_credits import PayoutBatch
 from reconciliation.settlement.positions.trust_cover import cover_of, overdue_of
+from reconciliation.settlement.positions.withholding import WithheldTax
 from reconciliation.settlement.store.account_changes import registry_in_force
 from reconciliation.settlement.store.bank_outcomes import read_credits, read_steps
 from reconciliation.settlement.store.contradictions import open_contradictions
@@ -36,6 +42,7 @@ from reconciliation.settlement.store.payout_limits import read_limits
 from reconciliation.settlement.store.payout_records import OrderCover, PayeeHoldback, open_nights
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held
 from reconciliation.settlement.store.settlement_sheets import read_instructions
+from reconciliation.settlement.store.withheld_taxes import month_sums
 from reconciliation.unidentified.item_store import standing_debits
 
 Balances = Mapping[str, int]
@@ -71,7 +78,13 @@ async def plan_order(
     held_back = await _on_payout_dates(work, sheet.value_date, settled_until, payees, by_rules)
     registry = await registry_in_force(connection, work.setting.registry)
     outgoing = instructions_of(
-        sheet, registry, carried, owed_to, await _stopped_parties(connection), held_back
+        sheet,
+        registry,
+        carried,
+        owed_to,
+        await _stopped_parties(connection),
+        held_back,
+        tax_of=await _taxes_on(work, sheet.value_date, balances),
     )
     rows = settle_positions(sheet, outgoing, carried)
     holdbacks = tuple(
@@ -247,6 +260,18 @@ def owed_to_parties(now: Balances, closed: Balances) -> Callable[[Party], int]:
 def _owed_amount(party: Party, balances: Balances) -> int:
     owed_paisa = sum(owed_on_account(name, balances.get(name, 0)) for name in accounts_of(party))
     return owed_paisa - max(0, balances.get(debt_of(party), 0))
+
+
+async def _taxes_on(
+    work: SettlementWork, value_date: date, balances: Balances
+) -> Callable[[Party, int], WithheldTax | None]:
+    """What is withheld of so many paisa that a party is paid on a value date."""
+    rules, earlier = work.setting.registry.payouts.taxes, await month_sums(work.connection, value_date)
+
+    def tax_of(party: Party, gross: int) -> WithheldTax | None:
+        return rules.tax_of(party, account_paid_from(party, balances), gross, value_date, earlier)
+
+    return tax_of
 
 
 async def _stopped_parties(connection: Connection) -> frozenset[Party]:

@@ -14,9 +14,9 @@ from reconciliation.matching.institution_positions import COLUMNS, CURRENCY
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.contradictions import (
     NewStep,
-    entries_of_step,
     may_reinstate,
     raise_contradiction_alarms,
+    write_new_steps,
 )
 from reconciliation.settlement.current_state import (
     SettlementWork,
@@ -51,7 +51,6 @@ from reconciliation.settlement.store.bank_outcomes import (
     read_steps,
     write_answers,
     write_credits,
-    write_steps,
 )
 from reconciliation.settlement.store.contradictions import Contradiction, open_contradictions
 from reconciliation.settlement.store.settlement_lines import read_agreed
@@ -173,10 +172,7 @@ async def _post_instructions(
         carried=await carried_ids(connection),
         balances=await work.setting.finance.books.balances(connection),
     )
-    posted = [(new, *entries_of_step(new)) for new in new_steps]
-    await write_steps(connection, [(new.step, ids) for new, ids, _ in posted])
-    entries = [entry for _, _, entries_of_new in posted for entry in entries_of_new]
-    await work.setting.finance.books.post(connection, entries)
+    await write_new_steps(work, new_steps)
     await raise_contradiction_alarms(connection, work.setting.finance.alarms, new_steps)
     return tuple(new.step for new in new_steps), matched.outcomes, matched.answers
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from reconciliation.settlement.current_state import SettlementWork, batches, settlement_lock, take_in
+from reconciliation.settlement.instructions.creditor_instructions import OutgoingInstructions
 from reconciliation.settlement.instructions.value_date_record import SettledPosition
 from reconciliation.settlement.plan_order import later_cycles, plan_order, received_money, undecided_batches
 from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.net_positions import sheet_of
 from reconciliation.settlement.positions.trust_cover import TrustCover, cover_of, overdue_of
+from reconciliation.settlement.positions.withholding import TaxedPayout
 from reconciliation.settlement.screen_rows import LineDetails, position_details
 from reconciliation.settlement.settle_value_date import carried_into, lines_from
 from reconciliation.settlement.store.bank_outcomes import read_closings
@@ -21,6 +23,7 @@ from reconciliation.settlement.store.payout_records import (
 )
 from reconciliation.settlement.store.settlement_lines import read_held, read_lines
 from reconciliation.settlement.store.settlement_sheets import head_of, newest_sheet, read_sheet
+from reconciliation.settlement.store.withheld_taxes import taxed_payouts
 from reconciliation.unidentified.item_store import standing_debits
 
 
@@ -31,6 +34,7 @@ class PreviewedSheet:
     rows: tuple[SettledPosition, ...]
     holdbacks: tuple[PayeeHoldback, ...]
     cover: OrderCover | None
+    taxes: tuple[TaxedPayout, ...] = ()
 
 
 async def preview_sheet(work: SettlementWork, value_date: date) -> PreviewedSheet:
@@ -43,6 +47,7 @@ async def preview_sheet(work: SettlementWork, value_date: date) -> PreviewedShee
                 await read_sheet(connection, value_date),
                 await read_holdbacks(connection, value_date),
                 await read_cover(connection, value_date),
+                await taxed_payouts(connection, value_date),
             )
         await take_in(work)
         newest = await newest_sheet(connection)
@@ -50,16 +55,33 @@ async def preview_sheet(work: SettlementWork, value_date: date) -> PreviewedShee
         carried = {} if newest and value_date < newest else await carried_into(work, lines, value_date)
         sheet = sheet_of(value_date, lines, work.setting.cycles)
         planned = await plan_order(work, sheet, carried, bank_batches, newest)
-        return PreviewedSheet(planned.rows, planned.holdbacks, planned.cover)
+        return PreviewedSheet(planned.rows, planned.holdbacks, planned.cover, _taxes_of(planned.outgoing))
+
+
+def _taxes_of(outgoing: OutgoingInstructions) -> tuple[TaxedPayout, ...]:
+    return tuple(
+        sorted(
+            (
+                TaxedPayout(item.creditor.creditor, item.withheld)
+                for item in outgoing.instructions
+                if item.withheld
+            ),
+            key=lambda taxed: taxed.payee,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedParty:
-    """The lines behind a party's position, and its payments whose money is not here, of any value date."""
+    """The lines behind a party's position, and its payments whose money is not here, of any value date.
+
+    `taxes` is what is withheld of its payout of the value date, if anything is.
+    """
 
     party: Party
     lines: list[LineDetails]
     unreceived: list[UnreceivedPayment]
+    taxes: list[TaxedPayout]
 
 
 async def explain_party(work: SettlementWork, party: str, value_date: date) -> ExplainedParty:
@@ -75,7 +97,8 @@ async def explain_party(work: SettlementWork, party: str, value_date: date) -> E
         found, details = await position_details(work, lines, party, value_date)
         received, later = await received_money(work, bank_batches), await later_cycles(work, value_date)
         unreceived = await unreceived_payments(work.connection, found, received, later)
-        return ExplainedParty(found, details, unreceived)
+    sheet = await preview_sheet(work, value_date)
+    return ExplainedParty(found, details, unreceived, [item for item in sheet.taxes if item.payee == found])
 
 
 async def current_cover(work: SettlementWork) -> TrustCover:

@@ -29,7 +29,12 @@ from reconciliation.settlement.instructions.value_date_record import (
     settle_positions,
     sheet_digest,
 )
-from reconciliation.settlement.journal_entries import id_of_instruction, of_instruction
+from reconciliation.settlement.journal_entries import (
+    id_of_instruction,
+    of_instruction,
+    of_tax,
+    tax_movement,
+)
 from reconciliation.settlement.plan_order import (
     Balances,
     PlannedOrder,
@@ -37,7 +42,7 @@ from reconciliation.settlement.plan_order import (
     refuse_uncovered,
 )
 from reconciliation.settlement.positions.cycles import Party, PartyRole
-from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
+from reconciliation.settlement.positions.ledger_lines import account_paid_from, debt_of
 from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.settlement.positions.net_positions import (
     SettlementSheet,
@@ -46,6 +51,7 @@ from reconciliation.settlement.positions.net_positions import (
     value_dates,
 )
 from reconciliation.settlement.positions.payout_credits import PayoutBatch
+from reconciliation.settlement.positions.withholding import TaxedPayout
 from reconciliation.settlement.store.bank_outcomes import carried_ids, read_steps, write_carries
 from reconciliation.settlement.store.contradictions import undecided_ids
 from reconciliation.settlement.store.payout_records import (
@@ -70,6 +76,7 @@ from reconciliation.settlement.store.settlement_sheets import (
     write_instructions,
     write_sheet,
 )
+from reconciliation.settlement.store.withheld_taxes import taxed_payouts, write_tax_movements
 
 # What stops a withdrawal until a person does something.
 _WITHDRAWING: Final = frozenset({PartyRole.PARTNER, PartyRole.SWEEP, PartyRole.DEPOSIT})
@@ -94,7 +101,7 @@ class SettledValueDate:
     """A value date as it stands in the tables; `is_new` if it was written just now.
 
     `holdbacks` and `cover` are what its instructions rest on; one that was settled before there were rules
-    has none.
+    has none. `taxes` were withheld of what it instructs.
     """
 
     head: SheetHead
@@ -103,6 +110,7 @@ class SettledValueDate:
     is_new: bool
     holdbacks: tuple[PayeeHoldback, ...] = ()
     cover: OrderCover | None = None
+    taxes: tuple[TaxedPayout, ...] = ()
 
 
 async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDate:
@@ -128,7 +136,8 @@ async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDa
     files = await load_bank_files(connection, order.value_date)
     holdbacks = await read_holdbacks(connection, order.value_date)
     cover = await read_cover(connection, order.value_date)
-    return SettledValueDate(head, rows, files, standing is None, holdbacks, cover)
+    taxes = await taxed_payouts(connection, order.value_date)
+    return SettledValueDate(head, rows, files, standing is None, holdbacks, cover, taxes)
 
 
 def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | None) -> None:
@@ -259,14 +268,16 @@ async def _issue_instructions(
     statement = work.setting.registry.debtor.statement
     issued = [_issued_instruction(instruction, statement, balances) for instruction in outgoing.instructions]
     await write_instructions(work.connection, issued)
-    await work.setting.finance.books.post(
-        work.connection, [of_instruction(instruction) for instruction in issued]
-    )
+    taxed = [(item, tax) for item in issued if (tax := tax_movement(item, 0, is_restored=False))]
+    await write_tax_movements(work.connection, [movement for _, movement in taxed])
+    entries = [of_instruction(instruction) for instruction in issued]
+    entries += [of_tax(item, movement) for item, movement in taxed]
+    await work.setting.finance.books.post(work.connection, entries)
 
 
 def _issued_instruction(instruction: Instruction, statement: str, balances: Balances) -> IssuedInstruction:
     party = instruction.creditor.creditor
-    account = max(accounts_of(party), key=lambda name: owed_on_account(name, balances.get(name, 0)))
+    account = account_paid_from(party, balances)
     debt = balances.get(debt_of(party), 0)
     return IssuedInstruction(
         instruction, statement, account, max(0, debt), id_of_instruction(instruction.end_to_end_id)
@@ -288,7 +299,7 @@ async def _with_rejected(
         instruction = issued.instruction
         if instruction.end_to_end_id in names and instruction.value_date < value_date:
             party = instruction.creditor.creditor
-            amounts[party] = amounts.get(party, 0) + instruction.amount
+            amounts[party] = amounts.get(party, 0) + instruction.gross
     return amounts
 
 

@@ -1,4 +1,4 @@
-"""Sweeping our own money: fees and charges to our own account, VAT to the treasury.
+"""Sweeping our own money: fees and charges to our own account, VAT and withheld tax to the state.
 
 A sweep is a withdrawal with a recipient in place of a partner. One person of finance asks for what a closed
 period holds, another approves it, and the account holds it no more; from there it goes the way of every
@@ -18,6 +18,7 @@ from reconciliation.errors import SettlementError
 from reconciliation.settlement.current_state import SettlementWork, settlement_lock
 from reconciliation.settlement.journal_entries import entry_id
 from reconciliation.settlement.positions.sweep_sources import SweptMoney, recipient_of, source_of
+from reconciliation.settlement.positions.trust_cover import is_of_others
 from reconciliation.settlement.preview import current_cover
 from reconciliation.settlement.store.withdrawals import (
     RequestedWithdrawal,
@@ -100,7 +101,7 @@ async def approve_own_money(work: SettlementWork, own: Withdrawal, approved_by: 
         asyncpg.CheckViolationError: the database finds that it may not be approved.
     """
     connection, finance = work.connection, work.setting.finance
-    cover = await _kept_cover(work, own.amount)
+    cover = await _kept_cover(work, 0 if is_of_others(own.source) else own.amount)
     name = entry_id("withdrawn", own.id)
     await finance.books.post(connection, [Adjustment.of(name, own.approval_entry)])
     await write_approval(connection, own.id, approved_by, name, cover)
@@ -132,6 +133,7 @@ async def _checked_amount(connection: Connection, source: str, until: date, amou
 
 
 async def _kept_cover(work: SettlementWork, amount: int) -> SweepCover:
+    """The cover after it; `amount` is what the cover does not count as money of others yet."""
     reserve = work.setting.registry.cover.reserve
     after = (await current_cover(work)).with_receivables - amount
     if after < reserve:

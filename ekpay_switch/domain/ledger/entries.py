@@ -42,6 +42,7 @@ CHART = MappingProxyType(
         "refund_due": AccountKind.LIABILITY,
         "suspense": AccountKind.LIABILITY,
         "vat_payable": AccountKind.LIABILITY,
+        "withheld_tax_payable": AccountKind.LIABILITY,
         "stamp_payable": AccountKind.LIABILITY,
         "commission_payable": AccountKind.LIABILITY,
         "clearing": AccountKind.LIABILITY,

@@ -1,7 +1,7 @@
 """Which accounts move when a day is settled: instructions, bank bookings and payouts of connectors.
 
 An instruction moves what we owe a party to `clearing`, one account a rail, until the bank's statement books
-it (docs/adr/0060). Amounts are whole paisa.
+it (docs/adr/0060). Tax that is withheld from it moves beside it (docs/adr/0103). Amounts are whole paisa.
 """
 
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from ekpay_switch.domain.ledger.entries import Entry, Posting, decrease, increas
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
 
 SETTLEMENT_BANK = "settlement_bank"
+WITHHELD_TAX = "withheld_tax_payable"
 # How the moments of entries about an unidentified line of our bank's statement begin.
 UNIDENTIFIED = "unidentified_"
 # The moments that move our deposit at a utility, or what is on its way there, and are no vend.
@@ -53,6 +54,16 @@ def settlement_rejected_entry(instruction: Entry) -> Entry:
 def settlement_reinstated_entry(instruction: Entry) -> Entry:
     """The bank has carried the instruction out after its rejection: the party is not owed it again."""
     return Entry("settlement_reinstated", instruction.postings, instruction.currency)
+
+
+def settlement_tax_withheld_entry(account: str, tax: int) -> Entry:
+    """Tax is withheld from a payout: we owe it to the state, and no more to the payee of `account`."""
+    return Entry.of("settlement_tax_withheld", (decrease(account, tax), increase(WITHHELD_TAX, tax)))
+
+
+def settlement_tax_restored_entry(account: str, tax: int) -> Entry:
+    """The payout has not arrived, so nothing was withheld: the payee of `account` is owed the tax again."""
+    return Entry.of("settlement_tax_restored", (increase(account, tax), decrease(WITHHELD_TAX, tax)))
 
 
 def settlement_paid_entry(rail: str, amount: int) -> Entry:

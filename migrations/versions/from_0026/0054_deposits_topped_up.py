@@ -9,14 +9,15 @@ Going back is refused while a top-up, or a line or an account of one, stands.
 from alembic import op
 
 revision = "0054"
-down_revision = "0052"
+down_revision = "0053"
 branch_labels = None
 depends_on = None
 
-_OWN = "('fees', 'charges', 'vat')"
+_OWN = "('fees', 'charges', 'vat', 'withheld-tax')"
 _BUCKETS = """
 bucket IN ('postpaid', 'prepaid')
-    OR (partner, bucket) IN (('operator', 'fees'), ('operator', 'charges'), ('treasury', 'vat'))
+    OR (partner, bucket) IN (('operator', 'fees'), ('operator', 'charges'), ('treasury', 'vat'),
+      ('income-tax', 'withheld-tax'))
 """
 _CONSTRAINTS = """
 ALTER TABLE reconciliation.withdrawals
@@ -48,6 +49,7 @@ LANGUAGE sql IMMUTABLE AS $$
     WHEN 'fees' THEN ARRAY['fee_income', 'sweep_due:' || partner]
     WHEN 'charges' THEN ARRAY['charge_income', 'sweep_due:' || partner]
     WHEN 'vat' THEN ARRAY['vat_payable', 'sweep_due:' || partner]
+    WHEN 'withheld-tax' THEN ARRAY['withheld_tax_payable', 'sweep_due:' || partner]
     {deposit}ELSE ARRAY['prefund:' || partner || ':' || bucket, 'withdrawal_due:' || partner] END
 $$
 """

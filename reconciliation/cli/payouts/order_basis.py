@@ -1,4 +1,4 @@
-"""What an order to pay rests on, for screens and programs: holdbacks, payout terms, cover, override."""
+"""What an order to pay rests on, for screens and programs: holdbacks, payout terms, tax, cover, override."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,6 +10,7 @@ from ekpay_switch.cli.terminal import taka
 from reconciliation.cli.money_tables import show_fitting
 
 if TYPE_CHECKING:
+    from reconciliation.settlement.positions.withholding import TaxedPayout
     from reconciliation.settlement.store.payment_facts import UnreceivedPayment
     from reconciliation.settlement.store.payout_records import OrderCover, PayeeHoldback
 
@@ -17,13 +18,45 @@ if TYPE_CHECKING:
 _HEADINGS: Final = ("party", ">owed", ">instructed", ">resting", ">minimum", "why")
 
 
-def basis_facts(holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None") -> dict[str, object]:
-    """Holdbacks and cover by name, in paisa."""
+def basis_facts(
+    holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None", taxes: "Sequence[TaxedPayout]" = ()
+) -> dict[str, object]:
+    """Holdbacks, withheld tax and cover by name, in paisa."""
     return {
         "held_back": [_holdback_facts(item) for item in holdbacks if item.holdback.unreceived],
         "waiting": [_waiting_facts(item) for item in holdbacks if _waiting_words(item)],
+        "withheld": [tax_facts(item) for item in taxes],
         "cover": None if cover is None else asdict(cover) | {"against": cover.against},
     }
+
+
+def tax_facts(item: "TaxedPayout") -> dict[str, object]:
+    """The tax withheld of one payout by name, in paisa."""
+    tax = item.withheld
+    return {
+        "party": str(item.payee),
+        "gross": tax.gross,
+        "section": tax.section,
+        "basis_points": tax.basis_points,
+        "tax": tax.tax,
+        "net": tax.net,
+    }
+
+
+def show_taxes(taxes: "Sequence[TaxedPayout]") -> None:
+    """What is withheld of the payouts, where anything is."""
+    if taxes:
+        show_fitting(
+            "Tax withheld at source",
+            ("party", ">gross", "section", ">rate, %", ">tax", ">net"),
+            (
+                [
+                    str(item.payee), taka(item.withheld.gross), item.withheld.section,
+                    taka(item.withheld.basis_points), taka(item.withheld.tax), taka(item.withheld.net),
+                ]
+                for item in taxes
+            ),
+        )  # fmt: skip
 
 
 def _holdback_facts(item: "PayeeHoldback") -> dict[str, object]:
@@ -66,8 +99,10 @@ def _waiting_words(item: "PayeeHoldback") -> str:
     return "; ".join(words)
 
 
-def show_basis(holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None") -> None:
-    """The payees for whom money is not here yet or whose terms let it wait, and the cover of the order."""
+def show_basis(
+    holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None", taxes: "Sequence[TaxedPayout]" = ()
+) -> None:
+    """The payees for whom money is not here yet or whose terms let it wait, their tax, and the cover."""
     rows = [_holdback_facts(item) for item in holdbacks if item.holdback.unreceived]
     if rows:
         headings = [name.replace("_", " ") for name in rows[0]]
@@ -90,6 +125,7 @@ def show_basis(holdbacks: "Sequence[PayeeHoldback]", cover: "OrderCover | None")
                 for facts in waiting
             ),
         )
+    show_taxes(taxes)
     if cover is None:
         return
     typer.echo(

@@ -1,4 +1,4 @@
-"""`ekpay settle sweep`: our income to our own account, and VAT to the treasury, by two persons."""
+"""`ekpay settle sweep`: our income to our own account, VAT and withheld tax to the state, by two persons."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from reconciliation.settlement.store.withdrawals import Withdrawal
 
 app = typer.Typer(
-    no_args_is_help=True, help="Sweep our income and VAT; list, reject and cancel by `withdrawals`."
+    no_args_is_help=True,
+    help="Sweep our income, VAT and withheld tax; list, reject and cancel by `withdrawals`.",
 )
 
 
 @app.command()
 def ask(
     context: typer.Context,
-    money: Annotated[str, typer.Argument(metavar="fees|charges|vat", help="What is swept.")],
+    money: Annotated[str, typer.Argument(metavar="fees|charges|vat|withheld-tax", help="What is swept.")],
     until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day of the closed period.")],
     reference: Annotated[
         str, typer.Option(callback=visible_text, help="The paper behind it, such as a return; it asks once.")
@@ -31,7 +32,7 @@ def ask(
         str, typer.Option(metavar="TAKA", help="As 1250.50; without it, all that the period holds.")
     ] = "",
 ) -> None:
-    """Ask that our own money leave; none moves until another person approves."""
+    """Ask that our own money, or the state's, leave; none moves until another person approves."""
     from reconciliation.settlement.sweeps import NewSweep, ask_for_sweep  # noqa: PLC0415 - heavy
 
     secret = passphrase(ASKER, f"Passphrase of {by}")

@@ -10,11 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
-
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.errors import ConfigurationError, ReportError
+from reconciliation.errors import ReportError
 from reconciliation.papers.period import Period
 from reconciliation.papers.tax.earned_parts import (
     EarnedPart,
@@ -23,10 +21,10 @@ from reconciliation.papers.tax.earned_parts import (
     read_month_earnings,
     sums_of,
 )
-from reconciliation.papers.tax.issuer import FILE_NAME, InvoiceSettings, read_invoice_settings
+from reconciliation.papers.tax.issuer import InvoiceSettings, read_invoice_settings
+from reconciliation.papers.tax.issuing import issuing_transaction, refuse_issuing, refuse_placeholder
 from reconciliation.papers.trial_balance import read_trial_balance
 from reconciliation.papers.vat_report import read_vat_report
-from reconciliation.resolutions.deciding_persons import refuse_removed
 from reconciliation.results.issued_invoices import (
     DocumentKind,
     IssuedDocument,
@@ -35,9 +33,6 @@ from reconciliation.results.issued_invoices import (
     write_documents,
 )
 
-_PATIENCE: Final = (
-    "SET LOCAL statement_timeout = '30min'; SET LOCAL idle_in_transaction_session_timeout = '30min'"
-)
 _PARTIES: Final = """
 SELECT p.id, p.name, m.name_bn, CASE WHEN m.partner_id IS NULL THEN 'partner' ELSE 'merchant' END AS role
 FROM partners AS p LEFT JOIN merchants AS m ON m.partner_id = p.id WHERE p.id = ANY($1)
@@ -118,30 +113,15 @@ async def issue_documents(finance: Finance, period: Period, *, issued_by: str) -
         UnfitError: the person may decide nothing any more.
     """
     settings = read_invoice_settings(finance.config)
-    if settings.is_placeholder and not finance.is_rehearsal:
-        raise ConfigurationError(
-            f"{FILE_NAME}: status: the issuer is made up; put in name, address and BIN of the VAT"
-            ' registration certificate and set it to "registered"'
-        )
-    connection = await finance.connect()
-    try:
-        async with connection.transaction(isolation="repeatable_read"):
-            await connection.execute(_PATIENCE)
-            month = await _documents(connection, finance, period)
-            if month.is_issued or not month.documents:
-                return month
-            if not month.earnings.vat_report.trial_balance.is_final:
-                raise ReportError(f"a business date of {period.first:%Y-%m}, or before it, is not closed yet")
-            await refuse_removed(connection, finance, (issued_by,))
-            documents = [_issued_by(document, issued_by) for document in month.documents]
-            await write_documents(connection, documents)
-            return await _documents(connection, finance, period)
-    except (asyncpg.UniqueViolationError, asyncpg.SerializationError) as problem:
-        raise ReportError("somebody else issues this month now: look at it again") from problem
-    except asyncpg.CheckViolationError as problem:
-        raise ReportError(str(problem)) from problem
-    finally:
-        await connection.close()
+    refuse_placeholder(settings, finance)
+    async with issuing_transaction(finance) as connection:
+        month = await _documents(connection, finance, period)
+        if month.is_issued or not month.documents:
+            return month
+        await refuse_issuing(connection, finance, month.earnings.vat_report.trial_balance, issued_by)
+        documents = [_issued_by(document, issued_by) for document in month.documents]
+        await write_documents(connection, documents)
+        return await _documents(connection, finance, period)
 
 
 async def _documents(connection: Connection, finance: Finance, period: Period) -> MonthDocuments:

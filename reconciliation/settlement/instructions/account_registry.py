@@ -12,9 +12,6 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -24,16 +21,22 @@ from reconciliation.calendar import FileTimes
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.latin_names import transliterate
+from reconciliation.settlement.instructions.toml_values import Paisa, StrictRow
+from reconciliation.settlement.instructions.withholding_rows import (
+    TaxpayerRow,
+    WithholdingRow,
+    refuse_doubled_rows,
+    withholding_rules,
+)
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.deposit_terms import USUAL_TERMS, DepositTerms
 from reconciliation.settlement.positions.payout_rules import PayoutRule, PayoutRules
 from reconciliation.settlement.positions.payout_terms import PayoutTerms, Schedule, TermsByPayee
-from reconciliation.statement.values.amounts import paisa_of_decimal
+from reconciliation.settlement.positions.withholding import WithholdingRules
 
 Rail = Literal["rtgs", "beftn"]
 _WEIGHTS: Final = (5, 7, 1) * 3
 _ROUTING = re.compile(r"[0-9]{9}", re.ASCII)
-_TAKA = re.compile(r"[0-9]{1,13}\.[0-9]{2}", re.ASCII)
 # The BEFTN record is the narrower one: 17 characters for an account, 10 for a company.
 _ACCOUNT = r"^[A-Z0-9]{1,17}$"
 # The twelve digits of an amount in a BEFTN entry.
@@ -57,13 +60,6 @@ def _routing_number(text: str) -> str:
     return text
 
 
-def _paisa(text: object) -> int:
-    amount = paisa_of_decimal(text) if isinstance(text, str) and _TAKA.fullmatch(text) else None
-    if amount is None:
-        raise ValueError(f"{text!r} is no amount of taka with two decimals")
-    return amount
-
-
 def _readable(text: str) -> str:
     if not transliterate(text):
         raise ValueError(f"{text!r} leaves nothing in Latin letters")
@@ -71,15 +67,10 @@ def _readable(text: str) -> str:
 
 
 RoutingNumber = Annotated[str, AfterValidator(_routing_number)]
-Paisa = Annotated[int, BeforeValidator(_paisa)]
 Name = Annotated[str, AfterValidator(_readable)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Debtor(_Strict):
+class Debtor(StrictRow):
     """Our own settlement account, and the clearing house to which its bank sends our files."""
 
     name: Name
@@ -92,7 +83,7 @@ class Debtor(_Strict):
     statement: str = Field(min_length=1)
 
 
-class RailBounds(_Strict):
+class RailBounds(StrictRow):
     """The least and the most that one instruction of a rail may be, in paisa.
 
     An amount below the minimum takes the rail `below_minimum`, if there is one.
@@ -111,7 +102,7 @@ class RailBounds(_Strict):
         return self
 
 
-class CreditorAccount(_Strict):
+class CreditorAccount(StrictRow):
     """The registered account of one creditor."""
 
     role: Literal["connector", "biller", "merchant", "payee", "partner", "sweep", "deposit"]
@@ -129,13 +120,13 @@ class CreditorAccount(_Strict):
         return Party(PartyRole(self.role), self.party)
 
 
-class AccountChangeTerms(_Strict):
+class AccountChangeTerms(StrictRow):
     """How many hours an approved change of an account waits before the new account is paid into."""
 
     cooling_hours: int = Field(default=48, ge=1, le=720)
 
 
-class PayoutRow(_Strict):
+class PayoutRow(StrictRow):
     """The rule of one payee, of one connector, or of what one connector collects for one payee."""
 
     role: Literal["biller", "merchant", "payee"] | None = None
@@ -158,7 +149,7 @@ class PayoutRow(_Strict):
         return payee, self.connector
 
 
-class ScheduleRow(_Strict):
+class ScheduleRow(StrictRow):
     """The payout terms of one payee, or of all of a role that have no row of their own (docs/adr/0100).
 
     A payout date on which banks are closed moves to the next business day. `minimum` is in paisa.
@@ -195,7 +186,7 @@ class ScheduleRow(_Strict):
         )
 
 
-class DepositRow(_Strict):
+class DepositRow(StrictRow):
     """The terms of our deposit at one prefunded utility (docs/adr/0104); amounts in paisa."""
 
     biller: str = Field(min_length=1)
@@ -221,13 +212,15 @@ class DepositRow(_Strict):
         )
 
 
-class PayoutSettings(_Strict):
-    """When payees are paid, and when deposits are topped up (docs/adr/0090, 0100, 0104)."""
+class PayoutSettings(StrictRow):
+    """When payees are paid (docs/adr/0090, 0100), less what tax (0103); deposits topped up (0104)."""
 
     default: Literal["matched", "received", "on_risk"] = "received"
     rules: tuple[PayoutRow, ...] = Field(default=(), strict=False)
     schedules: tuple[ScheduleRow, ...] = Field(default=(), strict=False)
     deposits: tuple[DepositRow, ...] = Field(default=(), strict=False)
+    withholding: tuple[WithholdingRow, ...] = Field(default=(), strict=False)
+    taxpayers: tuple[TaxpayerRow, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _says_it_once(self) -> "PayoutSettings":
@@ -245,6 +238,7 @@ class PayoutSettings(_Strict):
         for biller in billers:
             if billers.count(biller) > 1:
                 raise ValueError(f"deposits: two rows for {biller}")
+        refuse_doubled_rows(self.withholding, self.taxpayers)
         return self
 
     @property
@@ -258,19 +252,24 @@ class PayoutSettings(_Strict):
         return {row.biller: row.terms for row in self.deposits}
 
     @property
+    def taxes(self) -> WithholdingRules:
+        """The rules of withheld tax as they are looked up."""
+        return withholding_rules(self.withholding, self.taxpayers)
+
+    @property
     def by_place(self) -> PayoutRules:
         """The rules as they are looked up."""
         rows = {row.place: PayoutRule(row.rule) for row in self.rules}
         return PayoutRules(PayoutRule(self.default), rows)
 
 
-class CoverSettings(_Strict):
+class CoverSettings(StrictRow):
     """What the cover may not fall below by an order to pay, in paisa."""
 
     reserve: Paisa = 0
 
 
-class AccountRegistry(_Strict):
+class AccountRegistry(StrictRow):
     """Everything that an instruction needs beside its amount."""
 
     version: str

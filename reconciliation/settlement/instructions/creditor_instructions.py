@@ -22,6 +22,7 @@ from reconciliation.settlement.instructions.account_registry import (
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.holdbacks import Holdback
 from reconciliation.settlement.positions.net_positions import SettlementSheet
+from reconciliation.settlement.positions.withholding import WithheldTax
 
 # The narrowest field that carries it back is the 15 characters of a BEFTN entry.
 ID_LENGTH: Final = 15
@@ -55,14 +56,26 @@ class RemainderReason(StrEnum):
 class Instruction:
     """Pay `amount` paisa (positive) into the creditor's account with this value date.
 
-    `end_to_end_id` is made of creditor and value date alone: the same instruction sent again, or computed
-    again with another amount, has the same id, and a bank accepts an id once.
+    `withheld` is the tax that was taken off what the creditor is owed, where there is any. `end_to_end_id`
+    is made of creditor and value date alone: the same instruction sent again, or computed again with another
+    amount, has the same id, and a bank accepts an id once.
     """
 
     end_to_end_id: str
     value_date: date
     creditor: CreditorAccount
     amount: int
+    withheld: WithheldTax | None = None
+
+    @property
+    def tax(self) -> int:
+        """The tax withheld, in paisa."""
+        return self.withheld.tax if self.withheld else 0
+
+    @property
+    def gross(self) -> int:
+        """What the creditor is owed less by it, in paisa: the amount and the tax."""
+        return self.amount + self.tax
 
     @property
     def text(self) -> str:
@@ -96,8 +109,8 @@ class OutgoingInstructions:
 
     @property
     def total(self) -> int:
-        """The sum of all instructions, in paisa."""
-        return sum(instruction.amount for instruction in self.instructions)
+        """The sum of all instructions, in paisa, with the tax withheld."""
+        return sum(instruction.gross for instruction in self.instructions)
 
     @property
     def carried_amounts(self) -> Mapping[Party, int]:
@@ -111,6 +124,11 @@ def end_to_end_id(party: Party, value_date: date) -> str:
     return _PREFIX + base64.b32encode(digest).decode("ascii")[: ID_LENGTH - len(_PREFIX)]
 
 
+def nothing_withheld(_party: Party, _gross: int) -> WithheldTax | None:
+    """The tax of a payout where there are no rules."""
+    return None
+
+
 def instructions_of(
     sheet: SettlementSheet,
     registry: AccountRegistry,
@@ -118,11 +136,13 @@ def instructions_of(
     books: Callable[[Party], int] | None = None,
     stopped: Collection[Party] = (),
     holdbacks: Mapping[Party, Holdback] | None = None,
+    *,
+    tax_of: Callable[[Party, int], WithheldTax | None] = nothing_withheld,
 ) -> OutgoingInstructions:
     """The instructions of a sheet's value date; `books` returns what our books owe a party at this moment.
 
     Nobody is ever paid more than that, nor what the rules of payouts hold back: the rest is carried. Of
-    `stopped` parties everything is carried.
+    `stopped` parties everything is carried. `tax_of` is what is withheld of so many paisa that are paid.
 
     Raises:
         ClashingInstructionsError: two ids are the same.
@@ -132,21 +152,30 @@ def instructions_of(
     for party, due in _due(sheet, carried):
         by_books = due if books is None or due <= 0 else min(due, books(party))
         payable, because = _payable_now(due, by_books, (holdbacks or {}).get(party, Holdback()))
-        account = registry.account_of(party)
-        if account is not None:
-            account = registry.on_rail_for(account, payable)
-        reason = _refusal_of(payable, account, registry)
+        withheld = tax_of(party, payable) if payable > 0 else None
+        net = withheld.net if withheld else payable
+        account, reason = _payable_account(party, net, registry)
         if reason is None and party in stopped:
             reason = RemainderReason.CONTRADICTED
         if reason is None and account is not None:
             name = end_to_end_id(party, sheet.value_date)
-            instructions.append(Instruction(name, sheet.value_date, account, payable))
+            instructions.append(Instruction(name, sheet.value_date, account, net, withheld))
         else:
             payable = 0
         rest_reason = because or reason
         if rest_reason is not None:
             remainders.append(Remainder(party, due - payable, rest_reason))
     return OutgoingInstructions(sheet.value_date, _in_order(instructions), tuple(remainders))
+
+
+def _payable_account(
+    party: Party, net: int, registry: AccountRegistry
+) -> tuple[CreditorAccount | None, RemainderReason | None]:
+    """The account into which so many paisa are paid on which rail, and why they cannot be."""
+    account = registry.account_of(party)
+    if account is not None:
+        account = registry.on_rail_for(account, net)
+    return account, _refusal_of(net, account, registry)
 
 
 def _payable_now(due: int, by_books: int, holdback: Holdback) -> tuple[int, RemainderReason | None]:

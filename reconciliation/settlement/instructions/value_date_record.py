@@ -18,7 +18,10 @@ from reconciliation.settlement.positions.net_positions import OURS, NetPosition,
 
 @dataclass(frozen=True, slots=True)
 class SettledPosition:
-    """One line of a sheet. Amounts in paisa; `carried_in` and `carried_out` are positive for what we owe."""
+    """One line of a sheet. Amounts in paisa; `carried_in` and `carried_out` are positive for what we owe.
+
+    `instructed` is with the tax that is withheld of it.
+    """
 
     position: NetPosition
     carried_in: int = 0
@@ -57,7 +60,7 @@ def settle_positions(
 ) -> tuple[SettledPosition, ...]:
     """Every party with a position or with an amount carried in, and our own position last."""
     positions = {item.party: item for item in sheet.positions}
-    paid = {item.creditor.creditor: item.amount for item in outgoing.instructions}
+    paid = {item.creditor.creditor: item.gross for item in outgoing.instructions}
     remainders = {item.party: item for item in outgoing.remainders}
     rows = []
     for party in sorted({*positions, *carried}):

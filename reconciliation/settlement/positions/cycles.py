@@ -22,7 +22,7 @@ class PartyRole(StrEnum):
     MERCHANT = "merchant"
     PAYEE = "payee"
     PARTNER = "partner"
-    SWEEP = "sweep"  # who gets our own money: `operator` our income, `treasury` the VAT
+    SWEEP = "sweep"  # who gets our own money: `operator` our income, the others VAT and tax
     DEPOSIT = "deposit"  # our own deposit at a prefunded utility, named by its biller
     OURS = "ours"
 

@@ -93,6 +93,11 @@ def accounts_of(party: Party) -> tuple[str, ...]:
     return tuple(f"{first}:{party.name}" for first in _OWED_ON[party.role])
 
 
+def account_paid_from(party: Party, balances: Mapping[str, int]) -> str:
+    """The account from which a party is paid: of those that it has, the one on which we owe it most."""
+    return max(accounts_of(party), key=lambda name: owed_on_account(name, balances.get(name, 0)))
+
+
 def debt_of(party: Party) -> str:
     """The account of what a merchant owes us beyond its debt limit; empty for everybody else."""
     return f"receivable:{_MERCHANTS}:{party.name}" if party.role is PartyRole.MERCHANT else ""

@@ -1,4 +1,4 @@
-"""What we sweep from which account to whom: our income to ourselves, VAT to the treasury."""
+"""What we sweep from which account to whom: our income to ourselves, VAT and withheld tax to the state."""
 
 from enum import StrEnum
 from types import MappingProxyType
@@ -11,16 +11,20 @@ class SweptMoney(StrEnum):
     FEES = "fees"
     CHARGES = "charges"
     VAT = "vat"
+    WITHHELD_TAX = "withheld-tax"
 
 
 OPERATOR: Final = "operator"
 TREASURY: Final = "treasury"
+# The state takes withheld tax under another code than VAT, so it has an account of its own.
+INCOME_TAX: Final = "income-tax"
 # The account that holds it, and the recipient.
 _SOURCES: Final = MappingProxyType(
     {
         SweptMoney.FEES: ("fee_income", OPERATOR),
         SweptMoney.CHARGES: ("charge_income", OPERATOR),
         SweptMoney.VAT: ("vat_payable", TREASURY),
+        SweptMoney.WITHHELD_TAX: ("withheld_tax_payable", INCOME_TAX),
     }
 )
 
@@ -31,7 +35,7 @@ def source_of(money: SweptMoney) -> str:
 
 
 def recipient_of(money: SweptMoney) -> str:
-    """Who gets it: `operator` or `treasury`."""
+    """Who gets it: `operator`, `treasury` or `income-tax`."""
     return _SOURCES[money][1]
 
 

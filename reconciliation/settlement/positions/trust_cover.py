@@ -19,10 +19,10 @@ from reconciliation.settlement.positions.payout_credits import PayoutBatch, is_f
 
 _BANK: Final = "settlement_bank"
 # Accounts of money that belongs to others. VAT is ours to pay and not among them, like our own income, until
-# two persons have approved that it leaves.
+# two persons have approved that it leaves; tax that is withheld was a payee's and is the state's.
 _LIABILITIES: Final = (
     "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
-    "clearing", "withdrawal_due", "sweep_due", "deposit_due",
+    "clearing", "withdrawal_due", "sweep_due", "deposit_due", "withheld_tax_payable",
 )  # fmt: skip
 _DEPOSIT: Final = "biller_deposit:"
 _RECEIVABLE: Final = "receivable:"
@@ -105,6 +105,11 @@ class TrustCover:
             f"bank account negative: by our books we have {format_taka(self.bank)} taka at our banks, so"
             " payouts are booked and the credits behind them are not: ekpay settle credits"
         )
+
+
+def is_of_others(account: str) -> bool:
+    """Whether the cover counts what an account holds as money of others."""
+    return account.split(":", 1)[0] in _LIABILITIES
 
 
 def cover_of(

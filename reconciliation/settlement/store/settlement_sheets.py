@@ -12,6 +12,7 @@ from reconciliation.settlement.instructions.creditor_instructions import Instruc
 from reconciliation.settlement.instructions.value_date_record import BankFile, SettledPosition
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.net_positions import NetPosition
+from reconciliation.settlement.store.withheld_taxes import withheld_tax
 
 # Only one settlement at a time.
 LOCK: Final = "SELECT pg_advisory_xact_lock(3, 2)"
@@ -44,9 +45,12 @@ SELECT role, party, carried_out AS amount FROM reconciliation.settlement_positio
 WHERE value_date = $1 AND carried_out <> 0
 """
 _INSTRUCTIONS: Final = """
-SELECT end_to_end_id, value_date, role, party, amount, set_off, rail, statement, ledger_account, name, bic,
-  routing_number, account, holds, entry_id
-FROM reconciliation.settlement_instructions WHERE $1::date IS NULL OR value_date = $1 ORDER BY end_to_end_id
+SELECT i.end_to_end_id, i.value_date, i.role, i.party, i.amount, i.set_off, i.rail, i.statement,
+  i.ledger_account, i.name, i.bic, i.routing_number, i.account, i.holds, i.entry_id, w.section, w.base,
+  w.basis_points, w.gross, w.tax, w.gross_before, w.tax_before
+FROM reconciliation.settlement_instructions AS i
+LEFT JOIN reconciliation.withheld_taxes AS w ON w.end_to_end_id = i.end_to_end_id AND w.revision = 0
+WHERE $1::date IS NULL OR i.value_date = $1 ORDER BY i.end_to_end_id
 """
 _INSTRUCTION_COLUMNS: Final[Columns] = (
     ("end_to_end_id", "text"),
@@ -64,6 +68,7 @@ _INSTRUCTION_COLUMNS: Final[Columns] = (
     ("account", "text"),
     ("holds", "text"),
     ("entry_id", "uuid"),
+    ("withheld", "bigint"),
 )
 _FILES: Final = """
 SELECT rail, name, message_id, content, entries, amount, hash_total
@@ -175,6 +180,7 @@ async def write_instructions(connection: Connection, issued: Sequence[IssuedInst
                 account.account,
                 account.holds,
                 issued_instruction.entry_id,
+                paid.tax,
             )
         )
     await insert(connection, "settlement_instructions", _INSTRUCTION_COLUMNS, rows)
@@ -241,5 +247,6 @@ def _issued_instruction(row: Row) -> IssuedInstruction:
         holds=row["holds"],
         rail=row["rail"],
     )
-    paid = Instruction(row["end_to_end_id"], row["value_date"], account, row["amount"])
+    withheld = None if row["section"] is None else withheld_tax(row)
+    paid = Instruction(row["end_to_end_id"], row["value_date"], account, row["amount"], withheld)
     return IssuedInstruction(paid, row["statement"], row["ledger_account"], row["set_off"], row["entry_id"])

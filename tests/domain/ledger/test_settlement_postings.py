@@ -16,6 +16,8 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     settlement_paid_entry,
     settlement_reinstated_entry,
     settlement_rejected_entry,
+    settlement_tax_restored_entry,
+    settlement_tax_withheld_entry,
     sweep_approved_entry,
     sweep_cancelled_entry,
     top_up_approved_entry,
@@ -58,6 +60,16 @@ def test_a_connector_that_we_owe_stands_on_its_receivable() -> None:
         "receivable:bkash": 500,
         "clearing:beftn": -500,
     }
+
+
+@given(amounts)
+def test_withheld_tax_is_the_states_until_it_is_restored(tax: int) -> None:
+    entry = settlement_tax_withheld_entry("payable:merchant:shop:seller", tax)
+    assert lines(entry) == {"payable:merchant:shop:seller": tax, "withheld_tax_payable": -tax}
+    assert payable_changes(entry) == (("shop", -tax),)
+    back = settlement_tax_restored_entry("payable:merchant:shop:seller", tax)
+    assert lines(back) == {account: -moved for account, moved in lines(entry).items()}
+    assert {entry.moment, back.moment} == {"settlement_tax_withheld", "settlement_tax_restored"}
 
 
 @given(amounts, amounts)

@@ -14,6 +14,8 @@ from reconciliation.canonical_row import BROKEN
 from reconciliation.cli.settle_commands import app
 from reconciliation.settlement import current_state as desk
 from reconciliation.settlement.instructions import pacs009
+from reconciliation.settlement.instructions.account_registry import PayoutSettings, read_registry
+from reconciliation.settlement.instructions.withholding_rows import WithholdingRow
 from tests.reconciliation.settlement.sample_lines import MON, SUN, TUE
 from tests.reconciliation.settlement.stage import (
     CHECKER,
@@ -95,6 +97,39 @@ async def test_a_party_that_nobody_is_is_refused_with_those_like_it(typed: Typed
 def _plain(result: Result) -> str:
     """What was said, without the frame around it."""
     return " ".join(result.output.replace("│", " ").split())
+
+
+async def test_tax_is_shown_by_positions_instruct_and_explain(
+    typed: Typed, stage: Stage, tmp_path: Path
+) -> None:
+    row_of_tax = WithholdingRow.model_validate(
+        {"role": "biller", "section": "94", "basis_points": 1_000, "valid_from": MON}
+    )
+    payouts = PayoutSettings(withholding=(row_of_tax,))
+    registry = read_registry(stage.office.config / "settlement.toml").model_copy(update={"payouts": payouts})
+    expected_tax = {
+        "party": "biller:desco_postpaid", "gross": RTGS, "section": "94", "basis_points": 1_000,
+        "tax": 1_200_000, "net": 10_800_000,
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk, "read_registry", lambda _: registry)
+        day = ("--value-date", str(MON))
+        assert "Tax withheld at source" in (await typed("positions", *day)).output
+        assert json.loads((await typed("positions", *day, "--json")).output)["withheld"] == [expected_tax]
+        instruct = (
+            "instruct",
+            *day,
+            *TWO_PERSONS,
+            "--out",
+            str(tmp_path),
+            "--override",
+            "no night is closed",
+        )
+        told = json.loads((await typed(*instruct, "--json")).output)
+        assert (told["withheld"], told["files"][0]["amount"]) == ([expected_tax], 10_800_000)
+        explained = ("explain", "desco_postpaid", *day)
+        assert json.loads((await typed(*explained, "--json")).output)["withheld"] == [expected_tax]
+        assert "108000.00" in (await typed(*explained)).output
 
 
 async def test_two_persons_settle_a_day_and_find_the_same_files_again(

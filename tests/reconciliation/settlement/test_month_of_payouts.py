@@ -1,7 +1,8 @@
 """A month of payouts to banks that reject, return, split, pay late and contradict themselves.
 
 For each payee, after every night and to the paisa:  what came in  =  what left  +  what is held.
-One is paid weekly from a minimum on, and the money of another rests a day; our own fees and VAT are swept.
+One is paid weekly from a minimum on, and the money of another rests a day and is paid less tax, which the
+state is owed; our own fees and VAT are swept.
 Bills, withdrawals and what the bank does are drawn from a seed.
 """
 
@@ -14,6 +15,8 @@ from datetime import date
 import pytest
 
 from reconciliation.settlement.instructions.account_registry import PayoutSettings, ScheduleRow
+from reconciliation.settlement.instructions.withholding_rows import WithholdingRow
+from reconciliation.settlement.payout_audit import first_broken
 from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.ledger_lines import accounts_of
 from reconciliation.settlement.store.contradictions import Verdict
@@ -51,6 +54,13 @@ WEEKLY = ScheduleRow.model_validate(
     }
 )  # fmt: skip
 RESTING = ScheduleRow.model_validate({"role": "biller", "party": BREB.name, "hold_days": 1})
+TAXED = WithholdingRow.model_validate(
+    {
+        "role": "biller", "party": BREB.name, "section": "94", "basis_points": 1_000,
+        "valid_from": date(2026, 1, 1),
+    }
+)  # fmt: skip
+WITHHELD = "SELECT coalesce(sum(tax), 0)::bigint FROM reconciliation.withheld_taxes"
 REASONS = "SELECT DISTINCT party, reason FROM reconciliation.settlement_positions WHERE carried_out > 0"
 # Entries of a test stand on the day on which it runs; while a value date is settled they stand on its night.
 TO_NIGHT = """
@@ -156,6 +166,12 @@ class Month:
             verdict = Verdict.EXECUTED if contradiction.moved_amount else Verdict.REJECTED
             await self.stage.decide(contradiction.end_to_end_id, verdict)
 
+    async def withheld(self) -> Counter[Party]:
+        """The tax of the one payee that is taxed; what the state is owed is nothing else."""
+        tax = await self.stage.books.value(WITHHELD)
+        assert (await self.stage.balances()).get("withheld_tax_payable", 0) == tax
+        return Counter({BREB: tax})
+
     async def held(self) -> Counter[Party]:
         """What our books owe each payee, and what is on its way to it."""
         balances = await self.stage.balances()
@@ -188,7 +204,7 @@ async def test_what_came_in_has_left_or_is_held_for_each_payee_every_night(stage
     for account in (payout_desk.BANK1, OPERATOR, TREASURY):
         await change(stage, account)
     await cool(stage)
-    payouts = PayoutSettings(schedules=(WEEKLY, RESTING))
+    payouts = PayoutSettings(schedules=(WEEKLY, RESTING), withholding=(TAXED,))
     stage.with_registry(stage.desk.registry.model_copy(update={"payouts": payouts}))
     month = Month(stage, random.Random(seed))  # noqa: S311 - a rehearsal
     for number, (night, value_date) in enumerate(_nights()):
@@ -205,14 +221,20 @@ async def test_what_came_in_has_left_or_is_held_for_each_payee_every_night(stage
         await month.follow(value_date)
         if number in {2, DAYS}:
             await month.sweep(value_date)
-        held = await month.held()
+        held, withheld = await month.held(), await month.withheld()
         for payee in PAYEES:
-            assert month.came[payee] == month.left[payee] + held[payee], (night, payee)
-    assert month.came == month.left
+            assert month.came[payee] == month.left[payee] + held[payee] + withheld[payee], (night, payee)
+    assert (await month.withheld())[BREB] > 0
+    assert month.came == month.left + await month.withheld()
     assert set(month.fates) == {"pay", "reject", "return", "split", "late", "contradict"}
     reasons = {tuple(row) for row in await stage.books.rows(REASONS)}
     assert {(WASA.name, "not_scheduled"), (BREB.name, "resting")} <= reasons
     assert set((await states(stage)).values()) <= {"paid"}
     assert (await stage.balances()).get("clearing:rtgs", 0) == 0
+    connection = await stage.office.connect("audit")
+    try:
+        assert await first_broken(connection) is None
+    finally:
+        await connection.close()
     await undate_books(stage)
     assert await stage.books.audit() is None

@@ -11,6 +11,7 @@ from reconciliation.settlement.current_state import open_work
 from reconciliation.settlement.instructions.account_registry import CoverSettings
 from reconciliation.settlement.payout_audit import first_broken
 from reconciliation.settlement.positions.trust_cover import cover_of
+from reconciliation.settlement.preview import current_cover
 from reconciliation.settlement.settle_value_date import SettledValueDate
 from reconciliation.settlement.store.withdrawals import Cancellation
 from reconciliation.settlement.sweeps import NewSweep, approve_sweep, ask_for_sweep
@@ -124,7 +125,7 @@ async def test_no_more_is_swept_than_the_closed_period_held_and_still_stands(giv
 @pytest.mark.parametrize(
     ("new", "words"),
     [
-        (NewSweep("rounding", None, SUN, "R"), "money: rounding is none of fees, charges, vat"),
+        (NewSweep("rounding", None, SUN, "R"), "money: rounding is none of fees, charges, vat, withheld-tax"),
         (NewSweep("vat", 0, SUN, "R"), "amount: it is above zero"),
         (NewSweep("charges", None, SUN, "R"), r"amount: .* charge_income held 0\.00"),
         (NewSweep("vat", None, EARLIER, "R"), r"amount: .* held 0\.00 by 2026-04-02"),
@@ -251,3 +252,20 @@ async def test_the_database_approves_no_sweep_without_its_entry_and_cover(
             await connection.execute(statement, other)
     finally:
         await connection.close()
+
+
+async def test_withheld_tax_leaves_for_the_state_and_does_not_change_the_cover(given: Stage) -> None:
+    await given.hold({"withheld_tax_payable": 12_345, "settlement_bank": 12_345})
+    await change(given, replace(TREASURY, party="income-tax", name="Income tax", account="9910000000080"))
+    await cool(given)
+    await given.run(SUN)
+    await date_books(given, SUN)
+    async with open_work(given.desk) as work:
+        before = (await current_cover(work)).with_receivables
+    number = await sweep(given, "withheld-tax", SUN)
+    async with open_work(given.desk) as work:
+        assert (await current_cover(work)).with_receivables == before
+    assert figures(await settled(given, MON, TUE)) == [("sweep:income-tax", 12_345, 0, "")]
+    await debited(given, 12_345, TUE)
+    assert await states(given) == {number: "paid"}
+    assert "withheld_tax_payable" not in await given.balances()
