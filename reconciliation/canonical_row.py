@@ -3,9 +3,12 @@
 Amounts are whole paisa in 64 bits, signed: what takes money back is negative. `gross` is null where a file
 has the net alone. `origin` and `ordinal` name the line for ever: the ledger day or the file, and the line in
 its body counted from 1. `reference` is what rows are grouped by (see `matching.reference_keys`).
+`outcome_code` says how a row of theirs was paid, by their own word; it is null where the file has no such
+column, and in rows that were stored before there was one (docs/adr/0106).
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 import polars as pl
@@ -45,10 +48,22 @@ SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "payment_id": pl.String(),
     "raw_hash": pl.String(),
     "verdict": pl.String(),
+    "outcome_code": pl.String(),
 }
 IDENTITY: Final = ("source", "origin", "ordinal")
 FAMILY: Final = ("institution", "reference")
 KEY: Final = (*FAMILY, "direction")
+
+
+class OutcomeCode(StrEnum):
+    """How a row of theirs was paid; the comment of each member is its meaning."""
+
+    NORMAL = "normal"  # answered by the biller while the payer waited
+    STAND_IN = "stand_in"  # taken in stand-in, while the biller could not answer
+    LATE_ADVICE = "late_advice"  # paid, and advised to us afterwards
+    NO_RECEIPT = "no_receipt"  # paid, and no receipt was made
+    REVERSED = "reversed"  # paid, and reversed afterwards
+
 
 # Verdicts: what became of a row.
 OPEN: Final = "open"

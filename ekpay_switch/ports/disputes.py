@@ -130,7 +130,10 @@ class ChargebackRowAnswer:
 
 
 class ChargebackRows(Protocol):
-    """Passes chargeback rows of settlement files to the desk of disputes; no money moves by it."""
+    """Passes chargeback rows of settlement files to the desk of disputes, so that each is booked once.
+
+    No money moves by it.
+    """
 
     async def record(self, connection: Connection, row: ChargebackRow) -> ChargebackRowAnswer:
         """Open the dispute of a row, or a round of a dispute that was won; one transaction of its own.
@@ -138,6 +141,25 @@ class ChargebackRows(Protocol):
         A row whose name a dispute or a chargeback has already changes nothing, so a repeated night and a file
         that is stated again open nothing twice. What cannot be disputed changes nothing either.
         """
+        ...
+
+    async def booked_by(self, connection: Connection, row: ChargebackRow) -> str:
+        """What books the money of a row, or has booked it, and the command for it; empty where nothing does.
+
+        It is a dispute that stands and has the row or waits for as much of the same try, or a chargeback of
+        this name. In the caller's transaction; no dispute of the try changes until it ends.
+        """
+        ...
+
+    async def decide(self, connection: Connection, entry_id: UUID, row: ChargebackRow) -> None:
+        """Keep that a decision about its break has booked a row; once, in the caller's transaction.
+
+        From then on neither a dispute nor a chargeback books the row under its name.
+        """
+        ...
+
+    async def release(self, connection: Connection, entry_id: UUID, reversal_id: UUID) -> None:
+        """Keep that the entry `reversal_id` has taken back what `entry_id` had booked of a row; once."""
         ...
 
 
@@ -255,6 +277,7 @@ class Disputes(Protocol):
             IllegalTransitionError: it cannot happen in this state.
             HeldMoneyError: its money is recorded already, or is held where the claim is settled.
             MovementTakenError: the movement belongs to another dispute or refund.
+            DecidedRowError: a decision about the break of its row has booked the movement.
             RefundRefusedError: this amount cannot have been taken, or nobody is named who bears it.
         """
         ...

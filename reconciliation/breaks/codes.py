@@ -47,7 +47,10 @@ class BreakCode(StrEnum):
 
 
 class DifferenceCause(StrEnum):
-    """Possible causes of a difference of amounts, in the order tried, and what a chargeback row is."""
+    """Possible causes of a difference of amounts, in the order tried, and what a row says of itself.
+
+    That is what a chargeback row is, and that they have paid in stand-in or advised us late.
+    """
 
     FEE_AND_VAT = "fee_and_vat"
     FEE = "fee"
@@ -65,6 +68,12 @@ class DifferenceCause(StrEnum):
     CHARGEBACK_OF_NO_PAYMENT = "chargeback_of_no_payment"
     CHARGEBACK_IN_OTHER_CURRENCY = "chargeback_in_other_currency"
     CHARGEBACK_BEYOND_PAYMENT = "chargeback_beyond_payment"
+    PAID_IN_STAND_IN = "paid_in_stand_in"
+    PAID_AND_ADVISED_LATE = "paid_and_advised_late"
+
+
+# Rules that were kept before there was a member lack its sentence.
+_ADDED_LATER = frozenset({DifferenceCause.PAID_IN_STAND_IN, DifferenceCause.PAID_AND_ADVISED_LATE})
 
 
 Exposure = Literal["none", "amount", "difference", "file_total", "open_total"]
@@ -127,8 +136,8 @@ class BreakRules:
     diagnoses: Mapping[DifferenceCause, Phrase]
 
 
-def read_rules(path: Path) -> BreakRules:
-    """The meaning of every code, and the limits beside them.
+def read_rules(path: Path, *, are_kept: bool = False) -> BreakRules:
+    """The meaning of every code, and the limits beside them; `are_kept` are rules of an earlier run.
 
     Raises:
         ConfigurationError: a code is missing, unknown or there twice, or one of them lacks something.
@@ -145,7 +154,8 @@ def read_rules(path: Path) -> BreakRules:
         if (meaning.automatic == "none") != (meaning.reverse == "none"):
             raise ConfigurationError(f"{path.name}: {meaning.code} has an automatic rule without its reverse")
     meanings = {BreakCode(meaning.code): meaning for meaning in table.breaks}
-    if sorted(table.diagnoses) != sorted(DifferenceCause):
+    lacking = set(DifferenceCause) - set(table.diagnoses)
+    if set(table.diagnoses) - set(DifferenceCause) or lacking - (_ADDED_LATER if are_kept else set()):
         wrong = sorted(set(table.diagnoses) ^ set(DifferenceCause))
         raise ConfigurationError(f"{path.name} must say each diagnosis: {wrong}")
     diagnoses = {DifferenceCause(cause): phrase for cause, phrase in table.diagnoses.items()}

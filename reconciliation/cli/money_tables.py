@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.padding import Padding
 from rich.text import Text
 
-from ekpay_switch.cli.terminal import screen, show_table
+from ekpay_switch.cli.terminal import screen, show_table, taka
 from ekpay_switch.security.masking import printable
 
 _BORDER: Final = 3
@@ -31,3 +31,8 @@ def show_fitting(title: str, headings: Sequence[str], rows: Iterable[Sequence[st
         pairs = zip(names[1:], remaining, strict=True)
         facts = ", ".join(f"{name} {cell}" for name, cell in pairs if cell not in _NOTHING)
         screen().print(Padding(Text(printable(facts), overflow="fold"), (0, 0, 0, 2)))
+
+
+def money_cell(value: object) -> str:
+    """An amount in paisa as taka, anything else as it is."""
+    return taka(value) if isinstance(value, int) else str(value)

@@ -15,7 +15,8 @@ import typer
 
 from ekpay_switch.cli.terminal import complain, show_json, taka
 from ekpay_switch.domain.spreadsheet_cells import without_formula
-from reconciliation.cli.money_tables import show_fitting
+from reconciliation.cli.money_tables import money_cell, show_fitting
+from reconciliation.cli.outcome_screen import show_outcomes
 from reconciliation.cli.papers.cover_screen import show_cover
 from reconciliation.cli.payouts.account_commands import app as account_app
 from reconciliation.cli.payouts.deposit_commands import app as top_up_app
@@ -143,7 +144,7 @@ def explain(
     show_fitting(
         f"{found.party} on {day}",
         headings,
-        ([_cell(line_facts[name]) for name in names] for line_facts in facts),
+        ([money_cell(line_facts[name]) for name in names] for line_facts in facts),
     )
     typer.echo(f"{len(lines)} lines, net {taka(sum(line.shares.get('net', 0) for line in lines))}")
     show_unreceived(found.unreceived)
@@ -221,7 +222,7 @@ def answer(
             problem.file = file.name
             raise
 
-    _show_outcomes(run_settlement(context, _take_in), as_json=as_json)
+    show_outcomes(run_settlement(context, _take_in), as_json=as_json)
 
 
 @app.command()
@@ -258,11 +259,19 @@ def decide(
 
 
 @app.command("credits")
-def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ."""
+def credits_(
+    context: typer.Context,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Also what ended before this run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ.
+
+    Lists what moved now and what is still open; `--json` has everything.
+    """
     from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
-    _show_outcomes(run_settlement(context, post_outcomes), as_json=as_json)
+    show_outcomes(run_settlement(context, post_outcomes), as_json=as_json, with_ended=all_)
 
 
 @app.command("cover")
@@ -302,7 +311,7 @@ def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
             row.instructed,
             row.carried_out,
         ]
-        cells.append([str(position.party), *(_cell(amount) for amount in amounts), row.reason])
+        cells.append([str(position.party), *(money_cell(amount) for amount in amounts), row.reason])
     show_fitting(f"Net positions on {day}", headings, cells)
     typer.echo(f"sum of all nets: {taka(sum(row.position.net for row in rows))}")
 
@@ -331,60 +340,6 @@ def _show_issued(issued: "SettledValueDate", paths: Sequence[Path], *, as_json: 
         typer.echo("nobody is paid by instruction")
 
 
-def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
-    from reconciliation.settlement.screen_rows import credit_facts, outcome_facts  # noqa: PLC0415 - heavy
-
-    outcomes = [outcome_facts(item) for item in result.outcomes]
-    credits_ = [credit_facts(item) for item in result.credits]
-    if as_json:
-        show_json({
-            "new_steps": len(result.steps), "new_credits": len(result.new_credits), "is_new": result.is_new,
-            "instructions": outcomes, "credits": credits_, "waiting": [item.key for item in result.waiting],
-            "contradictions": [item.end_to_end_id for item in result.contradictions],
-            "unidentified": {"found": result.lines.found, "gone": result.lines.gone,
-                             "missing": result.lines.missing},
-            "strangers": [item.end_to_end_id or item.message_id for item in result.strangers],
-        })  # fmt: skip
-    else:
-        _show_rows(
-            "Instructions", outcomes, ("value_date", "party", "end_to_end_id", ">amount", ">moved", "ending")
-        )
-        _show_rows("Credits", credits_, ("payout_date", "connector", "batch", ">owed", ">credited", ">charge",
-                                         ">suspense", ">difference", "ending"))  # fmt: skip
-        typer.echo(f"{len(result.steps)} instructions and {len(result.new_credits)} credits moved on")
-        if result.waiting:
-            typer.echo(f"no credit yet: {', '.join(item.key for item in result.waiting)}")
-        for item in result.contradictions:
-            typer.echo(
-                f"{item.end_to_end_id}: {item.reason}. {item.party} is paid nothing until two persons "
-                f"decide: ekpay settle decide {item.end_to_end_id} executed|rejected"
-            )
-        _show_lines(result)
-        if result.strangers:
-            typer.echo(f"{len(result.strangers)} answers match no instruction of ours")
-    if any(item.difference for item in result.credits) or result.contradictions:
-        raise typer.Exit(IMPERFECT)
-
-
-def _show_lines(result: "PostedOutcomes") -> None:
-    """What has become of lines that nothing explains, where anything has."""
-    for words, numbers in (
-        ("nothing explains", result.lines.found),
-        ("a corrected statement took back", result.lines.gone),
-        ("are left to a request that names them", result.lines.left),
-        ("were decided, and the statement has them no more; reverse", result.lines.missing),
-    ):
-        if numbers:
-            named = ", ".join(map(str, numbers))
-            typer.echo(f"Unidentified lines: {words} {named}: ekpay settle unidentified list")
-
-
-def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Sequence[str]) -> None:
-    names = [heading.removeprefix(">") for heading in headings]
-    titles = [heading.replace("_", " ") for heading in headings]
-    show_fitting(title, titles, ([_cell(row[name]) for name in names] for row in rows))
-
-
 def _show_csv(rows: Sequence[Mapping[str, object]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
@@ -394,8 +349,3 @@ def _show_csv(rows: Sequence[Mapping[str, object]]) -> None:
             {name: without_formula(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         )
     typer.echo(text.getvalue(), nl=False)
-
-
-def _cell(value: object) -> str:
-    """An amount as taka, anything else as it is."""
-    return taka(value) if isinstance(value, int) else str(value)

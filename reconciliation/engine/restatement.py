@@ -47,8 +47,12 @@ class RestatementMaterial(Protocol):
 
 
 def outcome(rows: pl.DataFrame) -> str:
-    """SHA-256 over the content and verdicts of rows, whatever their order and place."""
-    return sha256_of_frame(rows, OUTCOME)
+    """SHA-256 over the content and verdicts of rows, whatever their order and place.
+
+    Outcome codes count where a row has one, so that runs from before there were any keep their digests.
+    """
+    has_codes = rows["outcome_code"].is_not_null().any()
+    return sha256_of_frame(rows, (*OUTCOME, "outcome_code") if has_codes else OUTCOME)
 
 
 def agrees_from_scratch(

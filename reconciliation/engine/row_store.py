@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -19,6 +20,17 @@ _OPEN = "open.parquet"
 _SETTLED = "settled.parquet"
 # How many files are scanned together; more would only take more memory.
 _AT_ONCE = 8
+
+
+# Rows that were stored before a column was added lack it, and have null there.
+_STORED: Final = {**SCHEMA, _VERSION: pl.Int32()}
+
+
+def scan_settled(paths: list[Path] | list[str], *, path_column: str | None = None) -> pl.LazyFrame:
+    """The settled rows of some runs, whatever columns their day had."""
+    return pl.scan_parquet(
+        paths, schema=_STORED, missing_columns="insert", include_file_paths=path_column, glob=False
+    )
 
 
 def sync_to_disk(path: Path) -> None:
@@ -52,7 +64,7 @@ class RowStore:
     def open_rows(self) -> pl.DataFrame:
         """The open rows after the last run."""
         path = self.folder_of(self.last) / _OPEN
-        return self._that_count(pl.read_parquet(path)) if path.exists() else no_rows()
+        return self._that_count(complete(pl.read_parquet(path))) if path.exists() else no_rows()
 
     def of_families(self, families: pl.DataFrame) -> pl.DataFrame:
         """Settled rows of these families, each as it was last written."""
@@ -70,7 +82,7 @@ class RowStore:
         path = self.folder_of(self.last) / _OPEN
         if not origins or not path.exists():
             return no_rows()
-        return pl.read_parquet(path).filter(pl.col("origin").is_in(origins))
+        return complete(pl.read_parquet(path)).filter(pl.col("origin").is_in(origins))
 
     def known_names(self, names: pl.DataFrame) -> pl.DataFrame:
         """Settled rows of ours that have one of these references of theirs."""
@@ -132,12 +144,12 @@ class RowStore:
         if not paths:
             return no_rows()
         row_filter = pl.lit(value=True) if condition is None else condition
-        return self._that_count(self._newest(pl.scan_parquet(paths).filter(row_filter).collect()))
+        return self._that_count(self._newest(scan_settled(paths).filter(row_filter).collect()))
 
     def _rows_that_count(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
         # Read one after the other in the order of their runs: what is later replaces what was before it.
         frames = [
-            self._that_count(pl.scan_parquet(path).filter(condition).select(columns).collect())
+            self._that_count(scan_settled([path]).filter(condition).select(columns).collect())
             for path in self._paths()
         ]
         return _latest(
@@ -149,14 +161,14 @@ class RowStore:
         return [path for path in paths if path.exists()]
 
     def _scan(self) -> pl.LazyFrame:
-        return pl.scan_parquet(self._paths())
+        return scan_settled(self._paths())
 
     def _settled(self, keys: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
         if keys.is_empty():
             return no_rows()
         unique_keys = keys.lazy().unique()
         frames = [
-            pl.scan_parquet(path).join(unique_keys, on=list(on), how="semi").collect()
+            scan_settled([path]).join(unique_keys, on=list(on), how="semi").collect()
             for path in self._files_with(unique_keys, on)
         ]
         return self._that_count(self._newest(pl.concat(frames))) if frames else no_rows()
@@ -165,7 +177,7 @@ class RowStore:
         """The files that have any of these rows; of the others only the key columns are read."""
         paths, having = self._paths(), []
         for begin in range(0, len(paths), _AT_ONCE):
-            some = pl.scan_parquet(paths[begin : begin + _AT_ONCE], include_file_paths="_path")
+            some = scan_settled(paths[begin : begin + _AT_ONCE], path_column="_path")
             hits = some.select(*on, "_path").join(keys, on=list(on), how="semi").select("_path").unique()
             having += hits.collect(engine="streaming")["_path"].to_list()
         return sorted(having)

@@ -6,8 +6,9 @@ rows (reconciliation.md 3.6).
 """
 
 from collections.abc import Sequence
+from typing import Final
 
-from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.codes import BreakCode, DifferenceCause
 from reconciliation.canonical_row import (
     BRINGS,
     BROKEN,
@@ -16,12 +17,19 @@ from reconciliation.canonical_row import (
     QUIET,
     REJECTED,
     TAKES_BACK,
+    OutcomeCode,
 )
 from reconciliation.matching.due_windows import DUE, NOT_DUE
 from reconciliation.matching.family_amounts import compare_amounts
 from reconciliation.matching.family_chargebacks import judge_chargebacks
 from reconciliation.matching.family_decision import FamilyDecision
 from reconciliation.matching.row_family import NO_ROWS, DirectionRows, Family, PoolRow
+
+# What explains that they have a payment and we do not.
+_CAUSES: Final = {
+    OutcomeCode.STAND_IN: DifferenceCause.PAID_IN_STAND_IN,
+    OutcomeCode.LATE_ADVICE: DifferenceCause.PAID_AND_ADVISED_LATE,
+}
 
 
 def judge_family(family: Family) -> FamilyDecision:
@@ -183,9 +191,16 @@ def _ours_is_missing(family: Family, theirs: Sequence[PoolRow], decision: Family
         decision.note_refused_pass(
             3, "no row of ours bears their name for it" if row.theirs else "it names nothing else"
         )
-        decision.raise_finding(BreakCode.FILE_ONLY, family, row)
+        decision.raise_finding(BreakCode.FILE_ONLY, family, row, diagnosis=_cause_of(row))
         decision.settle([row], BROKEN)
     return False
+
+
+def _cause_of(theirs: PoolRow) -> DifferenceCause | None:
+    """Why they have a payment which our books hold as undelivered, by their own word for how it was paid."""
+    if not theirs.has_succeeded or theirs.outcome_code is None:
+        return None
+    return _CAUSES.get(OutcomeCode(theirs.outcome_code))
 
 
 def _match_as_a_whole(
@@ -207,7 +222,7 @@ def _compare(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDec
     if ours.has_failed != theirs.has_failed and not ours.is_unknown:
         code = BreakCode.THEY_SUCCESS_WE_FAILED if ours.has_failed else BreakCode.WE_SUCCESS_THEY_FAILED
         decision.note_refused_pass(1, "the two sides say different things of the outcome")
-        decision.raise_finding(code, family, theirs)
+        decision.raise_finding(code, family, theirs, diagnosis=_cause_of(theirs))
         return False
     if theirs.has_failed:
         decision.settle([ours, theirs], MATCHED)
@@ -215,7 +230,7 @@ def _compare(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDec
     if ours.awaits_booking:
         # Their file has the money and our books have not: only the entry, a newer revision, makes them agree.
         decision.note_refused_pass(1, "their file has it, and our books do not know the outcome yet")
-        decision.raise_finding(BreakCode.UNKNOWN_OPEN, family, theirs)
+        decision.raise_finding(BreakCode.UNKNOWN_OPEN, family, theirs, diagnosis=_cause_of(theirs))
         return False
     if ours.currency != theirs.currency:
         decision.note_refused_pass(1, f"{theirs.currency} against {ours.currency}")

@@ -42,6 +42,7 @@ class PoolRow(NamedTuple):
     rejected: str | None
     raw_hash: str | None
     due: int
+    outcome_code: str | None = None
 
     @property
     def identity(self) -> RowIdentity:

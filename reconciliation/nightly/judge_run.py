@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.canonical_row import FAILED, SCHEMA, no_rows
+from reconciliation.canonical_row import FAILED, SCHEMA, complete, no_rows
 from reconciliation.digests import sha256_of, sha256_of_frame, sha256_of_lines
 from reconciliation.engine.invariants import NightChecks
 from reconciliation.engine.night import Night, NightInputs, RunConfiguration, RunProgress, run_night
@@ -36,6 +36,9 @@ from reconciliation.statement.isolated_reader import IsolatedReader
 from reconciliation.statement.reader import FileReader
 
 EXPECTED: Final = "expected.parquet"
+# The columns of expected rows when there is no verdict yet. None of ours has an outcome code, and the digests
+# of runs from before there was one must stay.
+_TAKEN: Final = [name for name in SCHEMA if name not in {"verdict", "outcome_code"}]
 # An expected row that failed only withdraws the one whose origin it extends.
 _STANDS: Final = pl.col("status") != FAILED
 
@@ -207,7 +210,7 @@ class RunJudge:
 def expected_of(rows: Path, run: int) -> pl.DataFrame:
     """The expected debits that a run took."""
     path = rows / f"{run:06d}" / EXPECTED
-    return pl.read_parquet(path) if path.exists() else no_rows()
+    return complete(pl.read_parquet(path)) if path.exists() else no_rows()
 
 
 def _first_dates(lines: pl.DataFrame) -> dict[str, date]:
@@ -248,7 +251,7 @@ def _identity(before: RunState, inputs: RunInputs, rules: NightRules) -> dict[st
                     sha256_of(frame.write_csv().encode())
                     for frame in (*inputs.late_lines, inputs.lines.frame)
                 ),
-                sha256_of_frame(inputs.expected, [name for name in SCHEMA if name != "verdict"]),
+                sha256_of_frame(inputs.expected, _TAKEN),
             ]
         ),
         files_sha256=sha256_of_lines(sorted(f"{file.name} {file.sha256}" for file in inputs.files)),

@@ -66,8 +66,8 @@ class NightRules:
     files: Mapping[str, bytes]
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """The rules of a folder such as config/.
+    def read(cls, folder: Path, *, are_kept: bool = False) -> Self:
+        """The rules of a folder such as config/; `are_kept` are those of an earlier run.
 
         Raises:
             ConfigurationError: a file of it is not valid.
@@ -77,7 +77,7 @@ class NightRules:
         return cls(
             read_night_settings(folder / NIGHT),
             read_layouts(folder / STATEMENTS),
-            read_rules(folder / CODES),
+            read_rules(folder / CODES, are_kept=are_kept),
             read_calendar(folder / CALENDAR),
             {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths},
         )

@@ -277,9 +277,8 @@ async def _reports(
     if report is None:
         return (), ""
     try:
-        return tuple(
-            await report(connection, run, NightRules.read(folders.rules / run.identity["rules"]))
-        ), ""
+        rules = NightRules.read(folders.rules / run.identity["rules"], are_kept=True)
+        return tuple(await report(connection, run, rules)), ""
     except (ReportError, OSError) as problem:
         return (), str(problem)
 

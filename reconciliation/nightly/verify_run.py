@@ -103,7 +103,7 @@ async def _committed(connection: Connection, first: int, last: int, folders: Nig
 
 def _rules_of(run: RunRecord, folders: NightFolders) -> NightRules:
     folder = folders.rules / run.identity["rules"]
-    rules = NightRules.read(folder)
+    rules = NightRules.read(folder, are_kept=True)
     if rules.digest != run.identity["rules"]:
         raise NightError(f"run {run.seq}: the rules of its day were changed in {folder.name}")
     return rules

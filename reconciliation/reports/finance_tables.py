@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from reconciliation.canonical_row import BROKEN, MATCHED, OPEN, QUIET, REJECTED
 from reconciliation.reports.bilingual_table import INSTITUTION, Amount, BilingualTable, Cell, columns, share
 from reconciliation.reports.report_model import BreakLine, Report, Tally
-from reconciliation.reports.wording import AS_OF, FATES, KINDS, STATES, BilingualText
+from reconciliation.reports.wording import AS_OF, FATES, KINDS, OUTCOMES, STATES, BilingualText
 
 _NOTHING = Tally()
 
@@ -275,6 +275,23 @@ def fees(report: Report, institution: str | None = None) -> BilingualTable:
             ("Their difference, taka", "সেগুলোর পার্থক্য, টাকা", 17),
         ),
         tuple(rows),
+    )
+
+
+def outcomes(report: Report) -> BilingualTable:
+    """Rows that were not paid in the normal way, by institution and code."""
+    return BilingualTable(
+        BilingualText("How rows were paid", "সারিগুলো কীভাবে পরিশোধ হয়েছে"),
+        columns(
+            INSTITUTION,
+            ("Code", "কোড", 26),
+            ("Rows", "সারি", 10),
+            ("Net, taka", "নিট, টাকা", 17),
+        ),
+        tuple(
+            (line.institution, OUTCOMES[line.code].bilingual, line.rows, Amount(line.paisa))
+            for line in report.outcomes
+        ),
     )
 
 

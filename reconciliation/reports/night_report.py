@@ -16,7 +16,7 @@ from ekpay_switch.ports.finance import Connection
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.explanation import Break
 from reconciliation.calendar import Calendar
-from reconciliation.canonical_row import FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED
+from reconciliation.canonical_row import FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED, complete
 from reconciliation.engine.row_store import RowStore
 from reconciliation.reports.report_model import (
     BookLine,
@@ -33,7 +33,7 @@ from reconciliation.reports.report_model import (
     by_code,
 )
 from reconciliation.reports.run_collector import MISSING, fee_lines
-from reconciliation.reports.tallies import Fates, by_file, by_institution, fees_of
+from reconciliation.reports.tallies import Fates, by_file, by_institution, fees_of, outcomes_of
 from reconciliation.results.break_results import read_breaks
 from reconciliation.results.file_results import KeptFile, kept_files
 from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
@@ -116,18 +116,19 @@ def night_report(standing: ReportSources, rows: Path, terms: ReportTerms) -> Rep
         positions=standing.positions,
         unwatched=tuple(sorted(_named(run.figures, "unwatched."))),
         cover=_named(run.figures, "cover."),
+        outcomes=outcomes_of(together),
     )
 
 
 def _rows_of(folder: Path, seq: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose fate a run changed, and those that are open after it."""
     place = RowStore(folder, seq).folder_of(seq)
-    settled = pl.read_parquet(place / "settled.parquet").drop("version")
+    settled = complete(pl.read_parquet(place / "settled.parquet"))
     before = RowStore(folder, seq - 1).of_families(settled.select(FAMILY).unique())
     known = before.select(*IDENTITY, pl.col("verdict").alias("_before"))
     joined = settled.join(known, on=list(IDENTITY), how="left")
     decided = joined.filter(pl.col("verdict").ne_missing(pl.col("_before"))).drop("_before")
-    return decided, pl.read_parquet(place / "open.parquet").select(decided.columns)
+    return decided, complete(pl.read_parquet(place / "open.parquet")).select(decided.columns)
 
 
 def _newly_matched(decided: pl.DataFrame) -> pl.DataFrame:

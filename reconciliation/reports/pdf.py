@@ -53,6 +53,7 @@ _FEES = (
     "Rounding, taka",
     "Open fee breaks",
 )
+_OUTCOMES = ("Institution", "Code", "Rows", "Net, taka")
 _FILES = ("File", "State", "Due", "Came", "Late, business days")
 _POSITIONS = (
     "Institution",
@@ -132,6 +133,7 @@ def _parts(report: Report) -> list[dict[str, Any]]:
         _part(tables.institutions(report), _INSTITUTIONS, bar="Match rate"),
         _part(tables.positions(report), _POSITIONS),
         _part(tables.fees(report), _FEES),
+        *([_part(tables.outcomes(report), _OUTCOMES)] if report.outcomes else []),
         _part(tables.nights(report), _NIGHTS, bar="Match rate"),
         {**_part(proofs.files(late), _FILES, bar="Late, business days"), "heading": _words(_LATE)},
         listed,

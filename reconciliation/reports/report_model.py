@@ -172,6 +172,16 @@ class PositionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeLine:
+    """The rows of an institution's files by how it says that they were paid (`canonical_row.OutcomeCode`)."""
+
+    institution: str
+    code: str
+    rows: int
+    paisa: int
+
+
+@dataclass(frozen=True, slots=True)
 class InvariantCheck:
     """One invariant: held, failed with the reason, or proven only at the end of the month."""
 
@@ -203,6 +213,8 @@ class Report:
     unwatched: tuple[str, ...] = ()
     # The trust cover by name (`nightly.trust_cover_figures`), for runs over the books.
     cover: Mapping[str, int] = field(default_factory=dict)
+    # What was not paid in the normal way, of files that say so.
+    outcomes: tuple[OutcomeLine, ...] = ()
 
     @property
     def open_breaks(self) -> tuple[BreakLine, ...]:

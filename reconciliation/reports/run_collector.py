@@ -27,6 +27,7 @@ from reconciliation.reports.report_model import (
     InstitutionLine,
     InvariantCheck,
     NightLine,
+    OutcomeLine,
     Period,
     PositionLine,
     RateLine,
@@ -42,6 +43,7 @@ from reconciliation.reports.tallies import (
     fees_of,
     newly_matched,
     open_rows_of,
+    outcomes_of,
     positions_of,
     rates_of,
     rows_decided_in,
@@ -61,6 +63,7 @@ class PeriodContent:
     breaks: tuple[BreakLine, ...]
     files: tuple[FileLine, ...]
     positions: tuple[PositionLine, ...] = ()
+    outcomes: tuple[OutcomeLine, ...] = ()
 
 
 class Collector:
@@ -97,7 +100,13 @@ class Collector:
         rows = pl.concat([decided, open_rows_of(night)])
         return self._report(
             "night",
-            PeriodContent(self._institutions(rows), fees_of(newly_matched(night, decided)), breaks, files),
+            PeriodContent(
+                self._institutions(rows),
+                fees_of(newly_matched(night, decided)),
+                breaks,
+                files,
+                outcomes=outcomes_of(rows),
+            ),
             evidence,
         )
 
@@ -115,7 +124,9 @@ class Collector:
         }
         return self._report(
             "month",
-            PeriodContent(self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows)),
+            PeriodContent(
+                self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows), outcomes_of(rows)
+            ),
             evidence,
         )
 
@@ -142,6 +153,7 @@ class Collector:
             evidence={**digests, **versions},
             rates=tuple(self._rates),
             positions=content.positions,
+            outcomes=content.outcomes,
         )
 
     def _institutions(self, rows: pl.DataFrame) -> tuple[InstitutionLine, ...]:

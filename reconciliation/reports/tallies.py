@@ -8,10 +8,21 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.canonical_row import BROKEN, FAILED, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, REJECTED
+from reconciliation.canonical_row import (
+    BROKEN,
+    FAILED,
+    FILE,
+    IDENTITY,
+    KEY,
+    LEDGER,
+    MATCHED,
+    OPEN,
+    REJECTED,
+    OutcomeCode,
+)
 from reconciliation.engine.night import Night
 from reconciliation.matching.institution_positions import CURRENCY, families_that_agree, positions
-from reconciliation.reports.report_model import PositionLine, RateLine, Tally
+from reconciliation.reports.report_model import OutcomeLine, PositionLine, RateLine, Tally
 
 Fates = Mapping[str, Tally]
 
@@ -59,6 +70,19 @@ def _tallied(rows: pl.DataFrame, name: str) -> Mapping[str, Fates]:
     for place, fate, count, paisa in totals.sort(name, "verdict").iter_rows():
         tallies.setdefault(place, {})[fate] = Tally(count, paisa)
     return tallies
+
+
+def outcomes_of(rows: pl.DataFrame) -> tuple[OutcomeLine, ...]:
+    """Rows of theirs by institution and outcome code, without those that were paid in the normal way."""
+    is_said = pl.col("outcome_code").is_not_null() & (pl.col("outcome_code") != OutcomeCode.NORMAL)
+    theirs = rows.filter((pl.col("source") == FILE) & is_said)
+    is_counted = (pl.col("status") != FAILED) & (pl.col("currency") == CURRENCY)
+    lines = (
+        theirs.group_by("institution", "outcome_code")
+        .agg(rows=pl.len(), paisa=pl.col("net").filter(is_counted).sum().fill_null(0))
+        .sort("institution", "outcome_code")
+    )
+    return tuple(OutcomeLine(*line) for line in lines.iter_rows())
 
 
 def fees_of(rows: pl.DataFrame) -> Mapping[str, tuple[int, int, int]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciliation.canonical_row import BROKEN, MATCHED, OPEN, QUIET, REJECTED
+from reconciliation.canonical_row import BROKEN, MATCHED, OPEN, QUIET, REJECTED, OutcomeCode
 from reconciliation.intake.file_register import FileState
 
 PAISA_PER_TAKA = 100
@@ -38,6 +38,13 @@ FATES: Mapping[str, BilingualText] = {
     REJECTED: BilingualText("rejected", "বাতিল"),
     OPEN: BilingualText("waiting", "অপেক্ষমাণ"),
     QUIET: BilingualText("failed, and in no file", "ব্যর্থ, কোনো ফাইলে নেই"),
+}
+OUTCOMES: Mapping[str, BilingualText] = {
+    OutcomeCode.NORMAL: BilingualText("normal", "স্বাভাবিক"),
+    OutcomeCode.STAND_IN: BilingualText("paid in stand-in", "বিকল্প ব্যবস্থায় পরিশোধিত"),
+    OutcomeCode.LATE_ADVICE: BilingualText("paid and advised late", "পরিশোধিত, পরে জানানো হয়েছে"),
+    OutcomeCode.NO_RECEIPT: BilingualText("paid without receipt", "পরিশোধিত, রসিদ নেই"),
+    OutcomeCode.REVERSED: BilingualText("paid and reversed", "পরিশোধের পর ফেরত নেওয়া হয়েছে"),
 }
 STATES: Mapping[str, BilingualText] = {
     FileState.LOADED.value: BilingualText("loaded", "নেওয়া হয়েছে"),

@@ -37,6 +37,8 @@ def write_workbook(report: Report, path: Path, scratch: Path) -> None:
         "ages": summary.table(tables.ages(report)),
         "nights": summary.table(tables.nights(report)),
     }
+    if report.outcomes:
+        summary.table(tables.outcomes(report))
     summary.worksheet.freeze_panes(1, 1)
     ranges["positions"] = book.sheet("Positions · অবস্থান", title).table(tables.positions(report), alone=True)
     _charts(book, ranges)

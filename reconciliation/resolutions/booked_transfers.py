@@ -68,7 +68,7 @@ async def names_of_line(connection: Connection, finance: Finance, broken: BreakR
     """Every name of the line of our bank that a break is about: the bank's own, and the sender's."""
     if broken.institution not in _statements(finance):
         return ()
-    names, store = {broken.reference}, await _newest_rows(connection, finance)
+    names, store = {broken.reference}, await newest_rows(connection, finance)
     if store is not None:
         lines = store.of_names(broken.institution, [broken.reference]).filter(pl.col("source") == FILE)
         names |= {*lines["ours"], *lines["theirs"]}
@@ -77,7 +77,7 @@ async def names_of_line(connection: Connection, finance: Finance, broken: BreakR
 
 async def bank_of_line(connection: Connection, finance: Finance, reference: str, amount: int) -> str:
     """The bank whose statement alone has a line of a reference and amount, in paisa; empty without one."""
-    store = await _newest_rows(connection, finance)
+    store = await newest_rows(connection, finance)
     return "" if store is None else bank_with_line(store, _statements(finance), reference, amount)
 
 
@@ -93,7 +93,8 @@ def _statements(finance: Finance) -> list[str]:
     return sorted(name for name, layout in layouts.items() if layout.kind == "statement")
 
 
-async def _newest_rows(connection: Connection, finance: Finance) -> RowStore | None:
+async def newest_rows(connection: Connection, finance: Finance) -> RowStore | None:
+    """The rows as the newest run has judged them; None before the first."""
     run = await latest_run(connection)
     if run is None:
         return None

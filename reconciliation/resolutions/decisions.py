@@ -50,6 +50,7 @@ from reconciliation.resolutions.decision_store import (
     write_outcome,
     write_resolution,
 )
+from reconciliation.resolutions.disputed_rows import keep_decided_row, refuse_disputed
 from reconciliation.resolutions.fitting_decisions import break_amounts, refuse_without_movements
 from reconciliation.resolutions.institution_sides import side_of_break
 from reconciliation.resolutions.missing_payouts import (
@@ -152,6 +153,7 @@ class ResolutionActions:
             if moves_money(proposal.action):
                 await refuse_booked(connection, self.finance, broken, proposal.action)
                 await refuse_paid_payout(connection, broken)
+                await refuse_disputed(connection, self.finance, broken)
             amounts = await break_amounts(connection, broken, gains=proposal.gains)
             side = side_of_break(self.finance.config, broken)
             missing = await missing_payouts(connection, self.finance.config, self.calendar, broken)
@@ -239,6 +241,7 @@ class ResolutionActions:
         if is_approval and moves_money(resolution.action):
             await refuse_booked(connection, self.finance, broken, resolution.action)
             await refuse_paid_payout(connection, broken)
+            await refuse_disputed(connection, self.finance, broken)
             missing = await missing_payouts(connection, self.finance.config, self.calendar, broken)
             refuse_changed_payouts(resolution, missing)
         if order.verdict is CheckerVerdict.APPROVED:
@@ -265,6 +268,7 @@ class ResolutionActions:
             return {"woken": await self.finance.evidence.wake(connection, movements)}
         await line_of_claim(connection, self.finance, resolution)
         await self.finance.books.post(connection, resolution.adjustments)
+        await keep_decided_row(connection, self.finance, resolution, broken)
         if resolution.reverses is None:
             await keep_owed_back(connection, self.finance, resolution, broken)
             await book_line(connection, self.finance, resolution, broken)

@@ -28,7 +28,7 @@ async def fitting_decisions(
 ) -> list[ResolutionAction]:
     """The actions that a proposal may take on a break now, in the order of the rules.
 
-    Of a bound break, whose movement has changed or whose transfer is booked, those that move no money.
+    Of a bound break, whose movement has changed or whose money is booked otherwise, those that move no money.
     """
     try:
         side = side_of_break(finance.config, broken)

@@ -13,6 +13,7 @@ from reconciliation.resolutions.day_closing import ClosedDay, closings_of, verif
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
 from reconciliation.resolutions.decision_store import id_by_name, resolutions_of, waiting_resolutions
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions, existing_resolution
+from reconciliation.resolutions.disputed_rows import booked_by_dispute
 from reconciliation.resolutions.fitting_decisions import fitting_decisions
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.stale_breaks import changes_since_frozen
@@ -62,13 +63,19 @@ async def break_history(finance: Finance, text: str) -> BreakHistory:
         async with connection.transaction():
             changes = await changes_since_frozen(connection, finance, broken)
             booking = await booked_transfer_of(connection, finance, broken)
+            booking_dispute = await booked_by_dispute(connection, finance, broken)
         return BreakHistory(
             broken,
             await newest_night(connection),
             await events_of(connection, break_id),
             decisions,
             await fitting_decisions(
-                connection, finance, actions.rules, broken, decisions, is_bound=bool(changes or booking)
+                connection,
+                finance,
+                actions.rules,
+                broken,
+                decisions,
+                is_bound=bool(changes or booking or booking_dispute),
             ),
             changes,
         )

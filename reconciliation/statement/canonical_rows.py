@@ -67,6 +67,7 @@ def rows_of(table: CellTable, layout: Layout, file_date: date, *, hashed: bool =
         theirs=their_reference(fields, back),
         instant=instants_of(table, layout, file_date),
         raw_hash=raw_hashes(table.cells, fields) if hashed else pl.lit(None, pl.String),
+        outcome_code=outcome_codes(layout),
     )
     return frame.with_columns(rejected=_rejections(table, layout))
 
@@ -158,6 +159,15 @@ def currencies(layout: Layout, fields: FieldColumns) -> pl.Expr:
     return cell.replace_strict(layout.currencies, default=None, return_dtype=pl.String)
 
 
+def outcome_codes(layout: Layout) -> pl.Expr:
+    """How each row was paid; null where the layout does not have the word, or no such column."""
+    if layout.outcome is None:
+        return pl.lit(None, pl.String)
+    cell = pl.col(layout.outcome.column).str.strip_chars()
+    words = {word: code.value for word, code in layout.outcome.words.items()}
+    return cell.replace_strict(words, default=None, return_dtype=pl.String)
+
+
 def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], table: CellTable) -> None:
     if frame[name].null_count():
         wrong = frame[name].is_null().arg_max() or 0
@@ -242,4 +252,8 @@ def _rejections(table: CellTable, layout: Layout) -> pl.Expr:
         for column in sorted({fields.ours, fields.theirs, fields.theirs_when_back} - {""}):
             words = f"column {column}: a reference must be text, this is a number"
             reasons.append(pl.when(pl.lit(table.numbers[column])).then(pl.lit(words)))
+    if layout.outcome is not None:
+        cell = pl.col(layout.outcome.column)
+        why = pl.format(f"column {layout.outcome.column}: '{{}}' is an unknown outcome code", cell)
+        reasons.append(pl.when(pl.col("outcome_code").is_null()).then(why))
     return pl.coalesce(reasons)

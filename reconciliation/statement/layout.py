@@ -9,10 +9,11 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from reconciliation.canonical_row import OutcomeCode
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 from reconciliation.statement.formats.ach_records import CELLS as ACH_CELLS
@@ -112,6 +113,13 @@ class EventColumns(_Strict):
     words: Mapping[str, Event] = {}
 
 
+class OutcomeColumn(_Strict):
+    """The column that says how a row was paid; a word that is not listed rejects the row."""
+
+    column: str
+    words: Mapping[str, Annotated[OutcomeCode, Field(strict=False)]] = Field(min_length=1)
+
+
 class FieldColumns(_Strict):
     """Which column holds which fact. Without `net`, it is gross less what was kept."""
 
@@ -178,6 +186,7 @@ class Layout(_Strict):
     time: TimeFormat | None = None
     events: EventColumns | None = None
     status: WordTable | None = None
+    outcome: OutcomeColumn | None = None
     fields: FieldColumns | None = None
     currencies: Mapping[str, str] = {}
     fee: FeeTerms | None = None
@@ -210,6 +219,12 @@ class Layout(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _has_its_outcome_in_a_column(self) -> "Layout":
+        if self.outcome is not None and self.container not in TABLES:
+            raise ValueError("outcome: only a table has a column for it")
+        return self
+
+    @model_validator(mode="after")
     def _rounds_what_it_states(self) -> "Layout":
         if self.rounding and not (self.fields and self.fields.gross and self.fields.net):
             raise ValueError("rounding: only rows that state gross and net can differ by it")
@@ -234,6 +249,7 @@ class Layout(_Strict):
         named = [value for value in self.fields.model_dump().values() if isinstance(value, str)]
         for section in (self.time, self.events, self.status):
             named.extend(section.columns if section else ())
+        named.extend([self.outcome.column] if self.outcome else [])
         if unknown := sorted(set(named) - known):
             raise ValueError(f"no column of the row: {', '.join(unknown)}")
 

@@ -22,6 +22,7 @@ from reconciliation.statement.canonical_rows import (
     direction_of,
     hashes_of,
     line_of,
+    outcome_codes,
     rounding_of_row,
     signed_amount,
     their_reference,
@@ -42,7 +43,7 @@ from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_
 
 # Columns read of every row; `finished` adds the constant ones.
 _READ: Final = ("direction", "status", "gross", "fee", "vat", "net", "ours", "theirs", "instant")
-COLUMNS: Final = (*_READ, "currency", "raw_hash", "rejected")
+COLUMNS: Final = (*_READ, "currency", "raw_hash", "rejected", "outcome_code")
 # The bytes of a row's cells, and whether all that stands in it is written plainly.
 BYTES: Final = "_bytes"
 PLAIN: Final = "_plain"
@@ -83,7 +84,9 @@ class PlainReading:
             **lines,
         )
         frame = frame.with_columns(direction=self.direction, status=self.status)
-        frame = frame.with_columns(currency=currencies(self.layout, self.fields))
+        frame = frame.with_columns(
+            currency=currencies(self.layout, self.fields), outcome_code=outcome_codes(self.layout)
+        )
         frame = frame.with_columns(
             signed_amount(name, back, self.layout).alias(name) for name in amount_names
         )
@@ -93,8 +96,9 @@ class PlainReading:
             instant=pl.col(_INSTANT),
         )
         more = [*lines, *(WRITTEN[name] for name in amount_names), *[HASH_CELL] * len(self.hash_columns)]
-        told_currency = ["currency"] if self.fields.currency else []
-        return frame.select(*_READ, *told_currency, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
+        stated = ["currency"] if self.fields.currency else []
+        stated += ["outcome_code"] if self.layout.outcome else []
+        return frame.select(*_READ, *stated, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
 
     def complete(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows with all of `COLUMNS`; constant columns take no memory."""
@@ -104,6 +108,8 @@ class PlainReading:
             rows = rows.with_columns(raw_hash=pl.lit(None, pl.String))
         if not self.fields.currency:
             rows = rows.with_columns(currency=currencies(self.layout, self.fields))
+        if self.layout.outcome is None:
+            rows = rows.with_columns(outcome_code=outcome_codes(self.layout))
         return rows.with_columns(rejected=pl.lit(None, pl.String))
 
     @property
@@ -146,6 +152,8 @@ class PlainReading:
     def _holds(self) -> pl.Expr:
         known = ("direction", "status", "currency", "instant", "ours", "theirs", BYTES)
         holds = pl.col(PLAIN) & pl.all_horizontal(pl.col(known).is_not_null())
+        if self.layout.outcome is not None:
+            holds &= pl.col("outcome_code").is_not_null()
         if self.fields.net and self.fields.gross:
             adds_up = rounding_of_row().abs() <= self.layout.rounding
             holds &= adds_up | (pl.col("status") != SUCCESS)

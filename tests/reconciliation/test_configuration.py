@@ -89,6 +89,15 @@ def test_a_table_of_codes_that_lacks_something_is_refused(tmp_path: Path, found:
         read_rules(changed(tmp_path, "breaks.toml", found, instead))
 
 
+def test_kept_rules_may_lack_the_words_of_later_diagnoses_and_no_others(tmp_path: Path) -> None:
+    earlier = changed(tmp_path, "breaks.toml", "paid_in_stand_in = {", "# paid_in_stand_in = {")
+    assert DifferenceCause.PAID_IN_STAND_IN not in read_rules(earlier, are_kept=True).diagnoses
+    with pytest.raises(ConfigurationError, match="paid_in_stand_in"):
+        read_rules(earlier)
+    with pytest.raises(ConfigurationError, match="vat"):
+        read_rules(changed(tmp_path, "breaks.toml", "\nvat = {", "\n# vat = {"), are_kept=True)
+
+
 def test_rules_are_whole() -> None:
     assert isinstance(RULES, BreakRules)
     assert set(RULES.meanings) == set(BreakCode)

@@ -67,6 +67,14 @@ FULL JOIN (
   ON e.payment_id = r.payment_id AND e.account = r.account
 ORDER BY 1, 2
 """  # noqa: S608 - constants
+# Each row that a decision about its break and a chargeback have both booked.
+BOOKED_TWICE = f"""
+SELECT r.id, r.provider_refund AS name FROM refunds AS r
+WHERE r.kind = '{RefundKind.CHARGEBACK}' AND r.state NOT IN ('{RefundState.FAILED}', '{RefundState.REJECTED}')
+  AND (SELECT sum(d.amount) FROM chargeback_decisions AS d
+    WHERE d.connector_id = r.connector_id AND d.name = r.provider_refund) > 0
+ORDER BY r.id
+"""  # noqa: S608 - constants
 
 Row = Any
 
@@ -143,9 +151,15 @@ def held_fault(row: Row) -> str | None:
     return f"{row['account']} holds {row['posted']} paisa for it instead of {row['held']}"
 
 
+def booked_twice_fault(row: Row) -> str:
+    """A chargeback row that is booked twice."""
+    return f"a decision about the break of its row {row['name']} has booked it as well"
+
+
 DISPUTE_CHECKS = (
     (STEPS, step_fault, "disputes {id}"),
     (UNDISPUTED, undisputed_fault, "refunds {id}"),
     (MOVED, moved_fault, "disputes of payment {id}"),
     (HELD, held_fault, "disputes of payment {id}"),
+    (BOOKED_TWICE, booked_twice_fault, "refunds {id}"),
 )

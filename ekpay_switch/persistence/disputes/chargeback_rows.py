@@ -11,9 +11,9 @@ from ekpay_switch.domain.disputes.chargeback_rows import (
     StandingDispute,
     chargeback_row_outcome,
 )
-from ekpay_switch.domain.disputes.dispute import DisputeState
+from ekpay_switch.domain.disputes.dispute import AGAINST_US, OPEN, DisputeState
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunds.refund import RefundKind
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.persistence.disputes.money import READ_MOVEMENT, READ_PROPOSED
 from ekpay_switch.persistence.disputes.rows import (
     NEW_DISPUTE,
@@ -34,6 +34,9 @@ from ekpay_switch.persistence.refunds.rows import (
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.disputes import ChargebackRow, ChargebackRowAnswer
 
+STANDING: Final = ", ".join(f"'{state}'" for state in (*OPEN, *AGAINST_US))
+# Chargebacks that booked nothing.
+UNBOOKED: Final = frozenset({RefundState.FAILED, RefundState.REJECTED})
 # The try that collected under our reference, or under the connector's name of the movement.
 READ_TRY: Final = """
 SELECT t.attempt_id FROM attempts AS a JOIN tries AS t ON t.attempt_id = a.id
@@ -52,10 +55,31 @@ READ_ROUND: Final = """
 SELECT d.id FROM disputes AS d JOIN dispute_history AS h ON h.dispute_id = d.id
 WHERE d.attempt_id = $1 AND h.event = 'round_opened' AND h.facts ->> 'movement' = $2 LIMIT 1
 """
+# A dispute that stands and has the row by name, or waits for its money; $3 is the try, $4 the row's amount.
+READ_STANDING = f"""
+SELECT d.id, d.name FROM disputes AS d WHERE d.attempt_id = $3 AND d.state IN ({STANDING}) AND (
+  d.name = $2 OR d.proposed ->> 'movement' = $2
+  OR d.refund_id IS NULL AND d.amount = $4
+  OR EXISTS (SELECT FROM dispute_history AS h WHERE h.dispute_id = d.id AND h.event = 'round_opened'
+    AND h.facts ->> 'movement' = $2))
+  AND d.connector_id = $1
+ORDER BY d.id LIMIT 1
+"""  # noqa: S608 - constants
+# No dispute of the try moves until the transaction ends: whoever works on one locks its try.
+LOCK_TRY = "SELECT FROM tries WHERE attempt_id = $1 FOR UPDATE"
+NEW_DECISION = """
+INSERT INTO chargeback_decisions (connector_id, name, entry_id, amount) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+"""
+RELEASE_DECISION = """
+INSERT INTO chargeback_decisions (connector_id, name, entry_id, amount)
+SELECT connector_id, name, $2, -amount FROM chargeback_decisions WHERE entry_id = $1
+ON CONFLICT DO NOTHING
+"""
 
 
 class DisputedChargebackRows:
-    """Records chargeback rows as disputes."""
+    """Records chargeback rows as disputes, and keeps which of them persons have decided."""
 
     async def record(self, connection: Connection, row: ChargebackRow) -> ChargebackRowAnswer:
         """See `ports.disputes.ChargebackRows`."""
@@ -71,6 +95,32 @@ class DisputedChargebackRows:
             # The same name for another payment at the same moment, under other locks.
             outcome, dispute_id = ChargebackRowOutcome.NAME_TAKEN, None
         return ChargebackRowAnswer(row, outcome, dispute_id)
+
+    async def booked_by(self, connection: Connection, row: ChargebackRow) -> str:
+        """See `ports.disputes.ChargebackRows`."""
+        attempt_id = await connection.fetchval(READ_TRY, row.connector_id, row.collected)
+        await connection.execute(LOCK_TRY, attempt_id)
+        money = await connection.fetchrow(READ_MOVEMENT, row.connector_id, row.name)
+        if money is not None and money["dispute_id"] is None and money["state"] not in UNBOOKED:
+            return f"refund {money['id']} is its chargeback: ekpay refunds show {money['id']}"
+        if money is not None and money["dispute_id"] is not None:
+            number = money["dispute_id"]
+            return f"dispute {number} has booked it: ekpay disputes show {number}"
+        dispute = await connection.fetchrow(
+            READ_STANDING, row.connector_id, row.name, attempt_id, row.amount.minor
+        )
+        if dispute is None:
+            return ""
+        number, command = dispute["id"], f"ekpay disputes held {dispute['id']} --movement {row.name}"
+        return f"dispute {number} ({dispute['name']}) has it: {command}, or ekpay disputes settle {number}"
+
+    async def decide(self, connection: Connection, entry_id: UUID, row: ChargebackRow) -> None:
+        """See `ports.disputes.ChargebackRows`."""
+        await connection.execute(NEW_DECISION, row.connector_id, row.name, entry_id, row.amount.minor)
+
+    async def release(self, connection: Connection, entry_id: UUID, reversal_id: UUID) -> None:
+        """See `ports.disputes.ChargebackRows`."""
+        await connection.execute(RELEASE_DECISION, entry_id, reversal_id)
 
 
 async def _record(

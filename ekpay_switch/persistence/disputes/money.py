@@ -24,7 +24,12 @@ from ekpay_switch.persistence.alarms.rows import AlarmEnd, end_alarms, raise_ala
 from ekpay_switch.persistence.collections.share_postings import write_share_reversal
 from ekpay_switch.persistence.disputes.rows import DisputeCase
 from ekpay_switch.persistence.ledger.suspense_items import lock_unsettled_claims
-from ekpay_switch.persistence.refunds.chargebacks import ChargebackLimit, ask_chargeback, take_chargeback
+from ekpay_switch.persistence.refunds.chargebacks import (
+    ChargebackLimit,
+    ask_chargeback,
+    refuse_decided_row,
+    take_chargeback,
+)
 from ekpay_switch.persistence.refunds.decisions import RefundRequest
 from ekpay_switch.persistence.refunds.rows import Row, change_running_totals, lock_refund
 from ekpay_switch.persistence.refunds.staff_actions import ChargebackTooLargeError, RefundRefusedError
@@ -80,8 +85,10 @@ async def require_free_movement(case: DisputeCase, movement: str) -> UUID | None
     """The final chargeback under this name, which the dispute takes over; None where the movement is new.
 
     Raises:
+        DecidedRowError: a decision about the break of its row has booked its money.
         MovementTakenError: another dispute or refund has it, or it is another amount or not approved yet.
     """
+    await refuse_decided_row(case.connection, case.target.connector_id, movement)
     proposed = await case.connection.fetchval(
         READ_PROPOSED, case.target.connector_id, movement, case.row["id"]
     )

@@ -44,6 +44,12 @@ SELECT d.id, d.name FROM disputes AS d WHERE d.connector_id = $1 AND (
   OR d.attempt_id = $3 AND d.refund_id IS NULL AND d.state IN ({_AWAITING_MONEY}))
 ORDER BY d.id LIMIT 1
 """  # noqa: S608 - constants
+# The entry of a decision about its break that has booked a row, the newest one that stands.
+READ_DECISION = """
+SELECT entry_id FROM chargeback_decisions WHERE connector_id = $1 AND name = $2 AND amount > 0
+  AND (SELECT sum(amount) FROM chargeback_decisions WHERE connector_id = $1 AND name = $2) > 0
+ORDER BY at DESC LIMIT 1
+"""
 # The one refund of the further movement that has this name.
 READ_FURTHER_REFUND = """
 SELECT r.id, r.state FROM refunds AS r JOIN further_movements AS m ON m.id = r.further_movement_id
@@ -70,6 +76,16 @@ class DisputedError(SwitchError):
         )
 
 
+class DecidedRowError(SwitchError):
+    """Two persons have decided about the break of this row, which has booked its money."""
+
+    def __init__(self, name: str, entry_id: UUID) -> None:
+        super().__init__(
+            f"movement: a decision about its break has booked row {name} (entry {entry_id});"
+            " reverse that first: ekpay reconcile reverse"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ChargebackLimit:
     """A chargeback is larger than what is left of the money that its try collected."""
@@ -85,12 +101,25 @@ async def ask_undisputed_chargeback(
 
     Raises:
         DisputedError: a dispute has this reference, or waits for the money of the same try.
+        DecidedRowError: a decision about the break of its row has booked its money.
     """
     await lock_target(connection, target)
     dispute = await connection.fetchrow(READ_DISPUTE, target.connector_id, name, target.attempt_id)
     if dispute is not None:
         raise DisputedError(dispute["id"], dispute["name"])
+    await refuse_decided_row(connection, target.connector_id, name)
     return await ask_chargeback(connection, new, target, name)
+
+
+async def refuse_decided_row(connection: Connection, connector_id: str, name: str) -> None:
+    """Refuse to book the chargeback row of this name once more; its try is locked.
+
+    Raises:
+        DecidedRowError: a decision about the break of the row stands, which has booked its money.
+    """
+    entry_id = await connection.fetchval(READ_DECISION, connector_id, name)
+    if entry_id is not None:
+        raise DecidedRowError(name, entry_id)
 
 
 async def ask_chargeback(

@@ -190,6 +190,7 @@ class RefundStaffActions:
             ReferenceTakenError: the reference is empty, or exists already.
             BearerError: `burden` names nobody who can bear it.
             DisputedError: it is the money of a dispute, which alone records it.
+            DecidedRowError: a decision about the break of its row has booked its money.
         """
         query, names = (TARGET_OF_TRANSACTION, (transaction,)) if transaction else (TARGET_OF_CHARGEBACK, ())
         target, name = await self._find(query, payment_id, *names), reference.strip()

@@ -132,6 +132,21 @@ dispute_files = Table(
     info=APPEND_ONLY,
 )
 
+# What a decision about the break of a chargeback row has booked of it: one row for the entry that books it,
+# one with the sign turned for the entry that takes it back; `amount` in paisa, `name` is the connector's name
+# of the row. While the sum is above zero, neither a dispute nor a chargeback of its own books the row.
+chargeback_decisions = Table(
+    "chargeback_decisions",
+    metadata,
+    Column("connector_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("entry_id", Uuid, primary_key=True, index=True),
+    Column("amount", BigInteger, nullable=False),
+    instant("at", server_default=func.now()),
+    CheckConstraint("amount <> 0", name="amount"),
+    info=APPEND_ONLY,
+)
+
 # The money of a dispute is what its state says, and its state is that of its last step; checked when the
 # transaction ends, since refund and dispute change one after the other.
 _MONEY = """
@@ -181,7 +196,37 @@ CREATE CONSTRAINT TRIGGER refunds_disputed AFTER INSERT OR UPDATE ON refunds
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state IN ('held', 'returned'))
   EXECUTE FUNCTION check_disputed_refund()
 """
+# Whoever comes second sees the first by the lock of the name, whatever else was locked.
+_ROW_ONCE = """
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(
+    hashtextextended('chargeback row ' || NEW.connector_id || ' ' || NEW.{name}, 0));
+  PERFORM FROM chargeback_decisions AS d JOIN refunds AS r
+    ON r.connector_id = d.connector_id AND r.provider_refund = d.name AND r.kind = 'chargeback'
+    AND r.state NOT IN ('failed', 'rejected')
+    WHERE d.connector_id = NEW.connector_id AND d.name = NEW.{name} GROUP BY r.id HAVING sum(d.amount) > 0;
+  IF FOUND THEN
+    RAISE EXCEPTION 'row % is booked by a decision and by a chargeback', NEW.{name}
+      USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_DECIDED_ONCE = _ROW_ONCE.format(function="check_chargeback_decision", name="name")
+_DECIDED_ONCE_TRIGGER = """
+CREATE TRIGGER chargeback_decisions_once AFTER INSERT ON chargeback_decisions
+  FOR EACH ROW EXECUTE FUNCTION check_chargeback_decision()
+"""
+_TAKEN_ONCE = _ROW_ONCE.format(function="check_chargeback_taken", name="provider_refund")
+_TAKEN_ONCE_TRIGGER = """
+CREATE TRIGGER refunds_row_once AFTER INSERT OR UPDATE OF provider_refund ON refunds
+  FOR EACH ROW WHEN (NEW.kind = 'chargeback' AND NEW.provider_refund IS NOT NULL)
+  EXECUTE FUNCTION check_chargeback_taken()
+"""
 DISPUTE_TRIGGERS = {
     "disputes_money": (_MONEY, _MONEY_TRIGGER),
     "refunds_disputed": (_CHARGEBACK, _CHARGEBACK_TRIGGER),
+    "chargeback_decisions_once": (_DECIDED_ONCE, _DECIDED_ONCE_TRIGGER),
+    "refunds_row_once": (_TAKEN_ONCE, _TAKEN_ONCE_TRIGGER),
 }

@@ -6,7 +6,8 @@ instructions (`expected_debits`), so that the night matches the bank's line with
 stranger; without a line by the business day after its approval it is a break.
 
 What was booked wrong and reversed is withdrawn, unless the bank has a line that takes the money back: then
-both are expected.
+both are expected. The row of an unidentified line is withdrawn once its decision is reversed, and expected
+again, under a name of its own, once persons have decided anew.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -37,7 +38,7 @@ class BankTransfer:
     """A booked transfer; `amount` is in paisa, positive where it brings money to our bank account.
 
     The bank's line bears one of `names`. `bank` has the statement, empty for that of the account through
-    which transfers go.
+    which transfers go. `is_undecided`: it is an unidentified line about which nothing stands decided.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class BankTransfer:
     approved_on: date
     is_reversed: bool
     bank: str = ""
+    is_undecided: bool = False
 
     @property
     def origin(self) -> str:
@@ -87,9 +89,23 @@ class OwnStatement:
         return complete(pl.DataFrame(rows)) if rows else no_rows()
 
     def _is_unsettled(self, transfer: BankTransfer) -> bool:
+        if transfer.is_undecided:
+            return bool(self._standing_origin(transfer))
         if transfer.is_reversed:
             return f"{transfer.origin} returned" not in self.taken
-        return transfer.origin not in self.taken
+        return not self._standing_origin(transfer)
+
+    def _taken_origins(self, transfer: BankTransfer) -> list[str]:
+        """The names of the rows of a transfer that earlier runs took, the newest last."""
+        origins: list[str] = []
+        while (origin := _origin_of(transfer, len(origins) + 1)) in self.taken:
+            origins.append(origin)
+        return origins
+
+    def _standing_origin(self, transfer: BankTransfer) -> str:
+        """The name of the row of a transfer that is expected since an earlier run; empty without one."""
+        newest = self._taken_origins(transfer)[-1:]
+        return next((origin for origin in newest if f"{origin}{WITHDRAWN}" not in self.taken), "")
 
     def _lines_of(self, references: Sequence[str]) -> dict[str, list[_BankLine]]:
         """The lines of the bank that bear one of these references, as its own or as the sender's."""
@@ -104,25 +120,24 @@ class OwnStatement:
         return lines
 
     def _rows_of(self, transfer: BankTransfer, lines: Sequence[_BankLine]) -> Iterator[dict[str, object]]:
-        origin = transfer.origin
+        standing = self._standing_origin(transfer)
         # Several lines may bear one reference; the one of this amount is meant.
         fitting = [line for line in lines if line.amount == transfer.amount] or lines
         reference = fitting[0].reference if fitting else f"{STRANGER}{transfer.names[0]}"
         row = self._row(transfer, reference)
-        if not transfer.is_reversed:
-            yield row
-            return
-        withdrawn = f"{origin}{WITHDRAWN}"
+        is_over = transfer.is_reversed or transfer.is_undecided
         returned = next((line for line in lines if line.amount == -transfer.amount), None)
-        if returned is None:
-            if origin in self.taken and withdrawn not in self.taken:
-                yield row | {"origin": withdrawn, "status": FAILED}
+        if is_over and (returned is None or transfer.is_undecided):
+            if standing:
+                yield row | {"origin": f"{standing}{WITHDRAWN}", "status": FAILED}
             return
-        if origin not in self.taken or withdrawn in self.taken:
-            yield row | {"origin": f"{origin} again" if origin in self.taken else origin}
+        if not standing:
+            yield row | {"origin": _origin_of(transfer, len(self._taken_origins(transfer)) + 1)}
+        if not is_over or returned is None:
+            return
         row = self._row(transfer, returned.reference)
         amounts = {"gross": -transfer.amount, "net": -transfer.amount}
-        yield row | amounts | {"origin": f"{origin} returned", "direction": returned.direction}
+        yield row | amounts | {"origin": f"{transfer.origin} returned", "direction": returned.direction}
 
     def _row(self, transfer: BankTransfer, reference: str) -> dict[str, object]:
         booked_on = self.calendar.on_or_after(transfer.approved_on)
@@ -147,11 +162,22 @@ class OwnStatement:
         }
 
 
+def _origin_of(transfer: BankTransfer, number: int) -> str:
+    """The name of the row of a transfer that is expected for the first, second, … time."""
+    match number:
+        case 1:
+            return transfer.origin
+        case 2:
+            return f"{transfer.origin} again"
+        case _:
+            return f"{transfer.origin} again {number}"
+
+
 async def booked_transfers(connection: Connection, finance: Finance) -> list[BankTransfer]:
     """Every transfer that is booked, reversed ones too.
 
-    An unidentified line is none before two persons have decided about it: its break stands until then, so
-    that an action of the break can take the line over.
+    An unidentified line is undecided before two persons have decided about it, and after they have reversed
+    that: its break stands until then, so that an action of the break can take the line over.
     """
     bookings = await finance.bank_lines.bookings(connection)
     unidentified = [booking.id for booking in bookings if booking.kind == BankLineKind.UNIDENTIFIED]
@@ -169,7 +195,7 @@ async def booked_transfers(connection: Connection, finance: Finance) -> list[Ban
             business_date(booking.booked_at),
             booking.is_reversed,
             booking.bank,
+            booking.id in undecided,
         )
         for booking in bookings
-        if booking.id not in undecided
     ]

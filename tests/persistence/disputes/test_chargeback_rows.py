@@ -12,7 +12,8 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.disputes.chargeback_rows import DisputedChargebackRows
 from ekpay_switch.persistence.disputes.desk import OtherDisputeError
 from ekpay_switch.ports.disputes import ChargebackRow, ChargebackRowAnswer
-from tests.persistence.disputes.dispute_setup import COLLECTED, DisputeRoom
+from tests.persistence.disputes.dispute_setup import AGREES, ASKS, COLLECTED, DisputeRoom
+from tests.persistence.refunds.refund_setup import UNDOABLE
 
 DUE = date(2026, 12, 16)
 FILE = "bkash_20261209_01.csv"
@@ -175,3 +176,43 @@ async def test_disputes_of_parts_stand_beside_that_of_a_row(room: DisputeRoom) -
     await record(room, row_of(paid.order.reference, amount=1_000))
     dispute = await room.desk.last()
     assert (await room.opened(paid, 1_000, "LETTER-7")).id != dispute.id
+
+
+async def booked_by(room: DisputeRoom, row: ChargebackRow) -> str:
+    connection = await room.office.till.books.database.connect_hot()
+    try:
+        async with connection.transaction():
+            return await DisputedChargebackRows().booked_by(connection, row)
+    finally:
+        await connection.close()
+
+
+async def test_what_books_a_row_is_its_dispute_or_its_chargeback(room: DisputeRoom) -> None:
+    paid = await room.completed()
+    row = row_of(paid.order.reference)
+    assert await booked_by(room, row) == ""
+    await record(room, row)
+    dispute = await room.desk.last()
+    assert await booked_by(room, row) == (
+        f"dispute {dispute.id} (CB-1) has it: ekpay disputes held {dispute.id} --movement CB-1,"
+        f" or ekpay disputes settle {dispute.id}"
+    )
+    # Other money of the same payment is none of the dispute's.
+    assert await booked_by(room, replace(row, name="CB-9", amount=Money(100))) == ""
+    await room.held(dispute, "CB-1")
+    await room.decided(dispute, DisputeEvent.WON)
+    assert await booked_by(room, row) == (
+        f"dispute {dispute.id} has booked it: ekpay disputes show {dispute.id}"
+    )
+    await record(room, row_of(paid.order.reference, "CB-2"))
+    assert "--movement CB-2" in await booked_by(room, row_of(paid.order.reference, "CB-2"))
+
+
+async def test_a_chargeback_of_its_own_books_its_row(room: DisputeRoom) -> None:
+    paid = await room.completed()
+    view = await room.office.desk.record_chargeback(paid.payment_id, Money(COLLECTED), "CB-1", ASKS, UNDOABLE)
+    row = row_of(paid.order.reference)
+    words = f"refund {view.refund_id} is its chargeback: ekpay refunds show {view.refund_id}"
+    assert await booked_by(room, row) == words
+    await room.office.desk.reject(view.refund_id, AGREES)
+    assert await booked_by(room, row) == ""

@@ -11,6 +11,7 @@ from ekpay_switch.persistence.alarms.rows import TODAY
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.audit.disputes import DISPUTE_CHECKS
 from ekpay_switch.persistence.parties.staff import Staff
+from ekpay_switch.persistence.refunds.chargebacks import DecidedRowError
 from ekpay_switch.ports.disputes import DisputeProposal
 from tests.persistence.disputes.dispute_setup import AGREES, ASKS, COLLECTED, WORD, DisputeRoom
 from tests.persistence.ledger.window_closing_setup import Closing
@@ -157,5 +158,37 @@ async def test_the_audit_names_disputed_money_that_was_never_posted(room: Disput
             assert finding[0] == f"disputes of payment {held['payment_id']}"
             assert re.search(why, finding[1])
             await transaction.rollback()
+    finally:
+        await connection.close()
+
+
+async def test_database_and_audit_refuse_a_row_that_a_decision_and_a_chargeback_book(
+    room: DisputeRoom,
+) -> None:
+    dispute = await room.opened(await room.completed(), COLLECTED)
+    decided = (
+        "INSERT INTO chargeback_decisions (connector_id, name, entry_id, amount)"
+        " VALUES ('bkash', 'CB-1', gen_random_uuid(), 168977)"
+    )
+    await room.office.books.tell(decided)
+    with pytest.raises(DecidedRowError, match="row CB-1"):
+        await room.held(dispute)
+    refund = await room.held(dispute, "CB-2")
+    with pytest.raises(asyncpg.CheckViolationError, match="row CB-1 is booked"):
+        await room.office.books.tell("UPDATE refunds SET provider_refund = 'CB-1'")
+    decided_too = decided.replace("CB-1", "CB-2")
+    with pytest.raises(asyncpg.CheckViolationError, match="row CB-2 is booked"):
+        await room.office.books.tell(decided_too)
+    connection = await room.office.books.database.connect("owner")
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("ALTER TABLE chargeback_decisions DISABLE TRIGGER chargeback_decisions_once")
+        await connection.execute(decided_too)
+        assert await first_fault(connection) == (
+            f"refunds {refund['id']}",
+            "a decision about the break of its row CB-2 has booked it as well",
+        )
+        await transaction.rollback()
     finally:
         await connection.close()

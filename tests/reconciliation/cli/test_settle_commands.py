@@ -216,6 +216,27 @@ async def test_what_a_bank_rejected_and_executed_is_red_until_two_persons_decide
     assert (await typed("credits")).exit_code == 0
 
 
+async def test_only_what_moved_now_or_is_open_is_listed(typed: Typed, stage: Stage) -> None:
+    issued = await stage.settle(MON)
+    name = issued.files[0].content.partition(b"<EndToEndId>")[2].partition(b"<")[0].decode()
+    before = await typed("credits")
+    assert (name in before.output, "ended before" in before.output) == (True, False), "it is waiting"
+    stage.rows += [
+        booked("stmt_sonali", name, -RTGS, MON, ordinal=9),
+        expected("stmt_janata", "NPSB20260406", RTGS, MON),
+        booked("stmt_janata", "NPSB20260406", RTGS, MON),
+    ]
+    await stage.run(MON)
+    moved = await typed("credits")
+    assert ("settled" in moved.output, "NPSB20260406" in moved.output) == (True, True)
+    again = await typed("credits")
+    assert "2 ended before: ekpay settle credits --all" in again.output
+    assert ("settled" in again.output, "NPSB20260406" in again.output) == (False, False)
+    everything = await typed("credits", "--all")
+    assert ("settled" in everything.output, "NPSB20260406" in everything.output) == (True, True)
+    assert len(json.loads((await typed("credits", "--json")).output)["credits"]) == 1
+
+
 async def test_credits_that_are_short_are_red(typed: Typed, stage: Stage) -> None:
     stage.rows += [
         expected("stmt_janata", "NPSB20260406", RTGS, MON),

@@ -143,6 +143,15 @@ class FakeChargebackRows:
         outcome = ChargebackRowOutcome.KNOWN if is_known else ChargebackRowOutcome.OPENED
         return ChargebackRowAnswer(row, outcome, 1)
 
+    async def booked_by(self, _connection: Connection, row: ChargebackRow) -> str:
+        raise NotImplementedError
+
+    async def decide(self, _connection: Connection, entry_id: UUID, row: ChargebackRow) -> None:
+        raise NotImplementedError
+
+    async def release(self, _connection: Connection, entry_id: UUID, reversal_id: UUID) -> None:
+        raise NotImplementedError
+
 
 @dataclass
 class FakeBooks:

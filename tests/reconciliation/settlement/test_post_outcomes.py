@@ -3,13 +3,15 @@
 from datetime import date
 
 import pytest
+from hypothesis import given as generated
+from hypothesis import strategies as st
 
-from reconciliation.canonical_row import BROKEN, LEDGER, MATCHED
+from reconciliation.canonical_row import BROKEN, FAILED, LEDGER, MATCHED
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
 from reconciliation.settlement.positions.payout_credits import FundsComparison
 from reconciliation.settlement.post_outcomes import PostedOutcomes
-from reconciliation.settlement.store.expected_debits import expected_debits
-from tests.reconciliation.settlement.sample_lines import MON, SUN, TUE
+from reconciliation.settlement.store.expected_debits import expected_debits, returns_of
+from tests.reconciliation.settlement.sample_lines import MON, SUN, THU, TUE
 from tests.reconciliation.settlement.stage import Stage, booked, expected, pair, report, row
 
 # The files of Thursday to Saturday are paid by one credit on Sunday, less the bank's charge.
@@ -217,3 +219,45 @@ async def test_the_night_expects_a_debit_for_each_instruction_that_stands(given:
         assert (await expected_debits(connection)).to_dicts() == [told], "the bank has executed it after all"
     finally:
         await connection.close()
+
+
+async def expected_origins(stage: Stage) -> dict[str, tuple[int, bool]]:
+    """Net and whether it is withdrawn, of each row that the night expects, by the end of its origin."""
+    connection = await stage.office.connect()
+    try:
+        rows = (await expected_debits(connection)).to_dicts()
+    finally:
+        await connection.close()
+    name = f"instruction {await name_of(stage)}"
+    return {row["origin"].removeprefix(name): (row["net"], row["status"] == FAILED) for row in rows}
+
+
+async def test_the_night_expects_a_return_that_our_own_steps_have(given: Stage) -> None:
+    await debited(given, RTGS)
+    assert await expected_origins(given) == {"": (-RTGS, False)}
+    await debited(given, -RTGS, TUE)
+    assert await expected_origins(given) == {"": (-RTGS, False), " returned": (RTGS, False)}
+    # A corrected statement drops the return, and a later one has it after all.
+    returned = given.rows.pop()
+    await given.run(WED)
+    await given.follow()
+    withdrawn = {"": (-RTGS, False), " returned withdrawn": (RTGS, True)}
+    assert await expected_origins(given) == withdrawn
+    given.rows.append(returned)
+    await given.run(THU)
+    await given.follow()
+    assert await expected_origins(given) == withdrawn | {" returned 2": (RTGS, False)}
+
+
+@pytest.mark.parametrize("paisa", [RTGS - 1, RTGS + 1])
+async def test_a_return_of_another_amount_is_not_expected(given: Stage, paisa: int) -> None:
+    await debited(given, RTGS)
+    await debited(given, -paisa, TUE)
+    assert await expected_origins(given) == {"": (-RTGS, False)}
+
+
+@generated(st.lists(st.integers(0, 3), max_size=6))
+def test_a_return_is_proven_by_the_whole_amount_out_and_back(moved: list[int]) -> None:
+    """Nothing that moved in part, or that was never seen to move, is a return."""
+    steps = "".join(map(str, moved))
+    assert returns_of(moved, 3) == steps.count("30")
