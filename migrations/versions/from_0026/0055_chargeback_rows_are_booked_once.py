@@ -7,7 +7,7 @@ it. Decisions that stood before have no row here, so nothing holds back a disput
 from alembic import op
 
 revision = "0055"
-down_revision = "0052"
+down_revision = "0054"
 branch_labels = None
 depends_on = None
 
