@@ -55,6 +55,14 @@ DOORS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class SilentPayment:
+    """A payment whose biller is silent: the partner's reference of it, and its id."""
+
+    reference: Reference
+    payment_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DoorsOutcome:
     """The doors that were opened, and every alarm that is open afterwards."""
 
@@ -282,15 +290,35 @@ def _alarm(alarms: Sequence[Row], kind: str, is_meant: Callable[[Row], bool]) ->
 async def _decide_waiting(desk: FinanceDesk, waiting: WaitingPayments) -> list[PlayedDoor]:
     references = await pay_all(waiting)
     ids = await desk.payment_ids(references.texts())
-    return list(
-        await asyncio.gather(
-            _decide_late_success(desk, waiting, references.late, ids[references.late.text]),
-            _undo_late_success(desk, waiting, references.late_to_undo, ids[references.late_to_undo.text]),
-            _decide_stuck(desk, waiting, references.stuck, ids[references.stuck.text]),
-            _let_lapse(desk, waiting, references.answering, ids[references.answering.text]),
-            _name_receipt(desk, waiting, references.without_receipt, ids[references.without_receipt.text]),
-        )
+    late, undone, silent, named = await asyncio.gather(
+        _decide_late_success(desk, waiting, references.late, ids[references.late.text]),
+        _undo_late_success(desk, waiting, references.late_to_undo, ids[references.late_to_undo.text]),
+        decide_silent(
+            desk,
+            waiting,
+            SilentPayment(references.stuck, ids[references.stuck.text]),
+            SilentPayment(references.answering, ids[references.answering.text]),
+        ),
+        _name_receipt(desk, waiting, references.without_receipt, ids[references.without_receipt.text]),
     )
+    return [late, undone, *silent, named]
+
+
+async def decide_silent(
+    desk: FinanceDesk, waiting: WaitingPayments, stuck: SilentPayment, answering: SilentPayment
+) -> Sequence[PlayedDoor]:
+    """Decide about two payments at billers that are silent, until one of them answers.
+
+    The network is repaired before both at once, so the one that needs the silence is decided first.
+    """
+    is_stuck_decided = asyncio.Event()
+
+    async def decide_stuck() -> PlayedDoor:
+        door = await _decide_stuck(desk, waiting, stuck)
+        is_stuck_decided.set()
+        return door
+
+    return await asyncio.gather(decide_stuck(), _let_lapse(desk, waiting, answering, is_stuck_decided))
 
 
 async def _decide_late_success(
@@ -324,10 +352,9 @@ async def _undo_late_success(
     return PlayedDoor("a late success that is undone", waited, [act, called])
 
 
-async def _decide_stuck(
-    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
-) -> PlayedDoor:
+async def _decide_stuck(desk: FinanceDesk, waiting: WaitingPayments, stuck: SilentPayment) -> PlayedDoor:
     """The biller says nothing on the wire, and its desk says on the telephone what it holds."""
+    reference, payment_id = stuck.reference, stuck.payment_id
     await desk.until_listed(payment_id, "stuck_delivery")
     receipt = await waiting.known_at_biller(STUCK_BILLER, reference)
     request = DecisionRequest(payment_id, "accept", "its desk names the receipt by telephone", receipt)
@@ -339,12 +366,14 @@ async def _decide_stuck(
 
 
 async def _let_lapse(
-    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
+    desk: FinanceDesk, waiting: WaitingPayments, answering: SilentPayment, may_answer: asyncio.Event
 ) -> PlayedDoor:
     """The biller answers while a proposal waits: what was proposed about another state is not carried out."""
+    reference, payment_id = answering.reference, answering.payment_id
     await desk.until_listed(payment_id, "stuck_delivery")
     request = DecisionRequest(payment_id, "give_back", "the partner wants its money back")
     proposal = await desk.propose(request)
+    await may_answer.wait()
     await waiting.let_answers_through()
     await waiting.until_paid(reference)
     answer = await desk.approve(proposal)
