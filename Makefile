@@ -203,6 +203,10 @@ NIGHTS ?=
 bench-nights: $(DEV) $(RECONCILIATION) ## whole nights of five partners with 40,000 rows each, refused unless every break is found: about two minutes
 	$(BIN)/python -m benchmarks.reconciling.night $(NIGHTS)
 
+.PHONY: bench-xlsx
+bench-xlsx: $(DEV) $(RECONCILIATION) ## a workbook of a million rows through the isolated reader: rate and memory, about two minutes
+	$(BIN)/python -m benchmarks.reconciling.large_workbook
+
 .PHONY: bench-noise
 bench-noise: $(DEV) ## a quiet partner beside one that floods, with and without limits: about a minute; wants an idle machine
 	$(BIN)/python -m benchmarks.paying.noisy_partner

@@ -133,7 +133,7 @@ class _WorkbookSink:
     def _entries(self) -> WorkbookSheet:
         self._number += 1
         sheet = self._book.sheet(f"Entries {self._number}", self._title)
-        sheet.worksheet.freeze_panes(sheet.headings(_COLUMNS), 1)
+        sheet.freeze(sheet.headings(_COLUMNS))
         return sheet
 
 
