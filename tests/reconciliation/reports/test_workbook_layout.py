@@ -51,16 +51,25 @@ def test_every_sheet_prints_on_a4_landscape_one_page_wide_with_its_first_rows_re
     assert len(sheets) > 5
     for sheet in sheets:
         page = sheet.find("{*}pageSetup")
-        assert (page.get("paperSize"), page.get("orientation"), page.get("fitToHeight")) == (
-            _A4,
-            "landscape",
-            "0",
-        )
+        has_charts = sheet.find("{*}drawing") is not None
+        assert (page.get("paperSize"), page.get("orientation")) == (_A4, "landscape")
+        assert page.get("fitToHeight") == (None if has_charts else "0"), "charts fit on one page"
         assert sheet.find("{*}sheetPr/{*}pageSetUpPr").get("fitToPage") == "1"
         assert "&P / &N" in sheet.findtext("{*}headerFooter/{*}oddFooter")
     names = etree.fromstring(book["xl/workbook.xml"]).iterfind(".//{*}definedName")
     repeated = [name for name in names if name.get("name") == "_xlnm.Print_Titles"]
     assert len(repeated) == len(sheets)
+
+
+def test_every_series_of_a_chart_with_a_legend_has_a_name(report: Report, tmp_path: Path) -> None:
+    write_workbook(report, tmp_path / "night.xlsx", tmp_path)
+
+    book = parts(tmp_path / "night.xlsx")
+    charts = [etree.fromstring(text) for name, text in book.items() if name.startswith("xl/charts/chart")]
+    with_legend = [chart for chart in charts if chart.find(".//{*}legend") is not None]
+    assert len(with_legend) == 2
+    for chart in with_legend:
+        assert all(series.find("{*}tx") is not None for series in chart.iterfind(".//{*}ser"))
 
 
 def test_headings_stay_in_sight_and_are_repeated_on_paper(tmp_path: Path) -> None:
