@@ -20,12 +20,11 @@ from sandbox.rehearsals.demo.deciding.held_money import take_held_money
 from sandbox.rehearsals.demo.deciding.open_alarms import DemoCauses, OpenAlarm, plain_id
 from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor, approved, decided, proposed_words
 from sandbox.rehearsals.demo.deciding.shortened_times import (
-    ANSWERING_BILLER,
     LATE_BILLER,
     RECEIPT_BILLER,
-    STUCK_BILLER,
     UNDOING_BILLER,
 )
+from sandbox.rehearsals.demo.deciding.silent_billers import SilentPayment, decide_silent
 from sandbox.rehearsals.demo.deciding.waiting_payments import (
     WaitingPayments,
     open_waiting_payments,
@@ -52,14 +51,6 @@ DOORS = frozenset(
     }
 )  # fmt: skip
 """Every kind of door; a demo that opened less is not proven."""
-
-
-@dataclass(frozen=True, slots=True)
-class SilentPayment:
-    """A payment whose biller is silent: the partner's reference of it, and its id."""
-
-    reference: Reference
-    payment_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,23 +295,6 @@ async def _decide_waiting(desk: FinanceDesk, waiting: WaitingPayments) -> list[P
     return [late, undone, *silent, named]
 
 
-async def decide_silent(
-    desk: FinanceDesk, waiting: WaitingPayments, stuck: SilentPayment, answering: SilentPayment
-) -> Sequence[PlayedDoor]:
-    """Decide about two payments at billers that are silent, until one of them answers.
-
-    The network is repaired before both at once, so the one that needs the silence is decided first.
-    """
-    is_stuck_decided = asyncio.Event()
-
-    async def decide_stuck() -> PlayedDoor:
-        door = await _decide_stuck(desk, waiting, stuck)
-        is_stuck_decided.set()
-        return door
-
-    return await asyncio.gather(decide_stuck(), _let_lapse(desk, waiting, answering, is_stuck_decided))
-
-
 async def _decide_late_success(
     desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
 ) -> PlayedDoor:
@@ -350,41 +324,6 @@ async def _undo_late_success(
     waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: the same at {UNDOING_BILLER}"
     called = f"The switch called {UNDOING_BILLER}, which has undone it: its booking is reversed."
     return PlayedDoor("a late success that is undone", waited, [act, called])
-
-
-async def _decide_stuck(desk: FinanceDesk, waiting: WaitingPayments, stuck: SilentPayment) -> PlayedDoor:
-    """The biller says nothing on the wire, and its desk says on the telephone what it holds."""
-    reference, payment_id = stuck.reference, stuck.payment_id
-    await desk.until_listed(payment_id, "stuck_delivery")
-    receipt = await waiting.known_at_biller(STUCK_BILLER, reference)
-    request = DecisionRequest(payment_id, "accept", "its desk names the receipt by telephone", receipt)
-    waited = (
-        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {STUCK_BILLER} answers nobody, and the "
-        "payment counts as stuck"
-    )
-    return PlayedDoor("a delivery without an answer", waited, [await decided(desk, request)])
-
-
-async def _let_lapse(
-    desk: FinanceDesk, waiting: WaitingPayments, answering: SilentPayment, may_answer: asyncio.Event
-) -> PlayedDoor:
-    """The biller answers while a proposal waits: what was proposed about another state is not carried out."""
-    reference, payment_id = answering.reference, answering.payment_id
-    await desk.until_listed(payment_id, "stuck_delivery")
-    request = DecisionRequest(payment_id, "give_back", "the partner wants its money back")
-    proposal = await desk.propose(request)
-    await may_answer.wait()
-    await waiting.let_answers_through()
-    await waiting.until_paid(reference)
-    answer = await desk.approve(proposal)
-    if "is lapsed" not in answer:
-        raise NothingWaitsError(answer)
-    act = (
-        f"{proposed_words(desk, request)}; meanwhile the biller answered that it is paid. "
-        f"{desk.second.name} approved too late: {answer.partition(': ')[2]} Posted: nothing."
-    )
-    waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {ANSWERING_BILLER} answers nobody"
-    return PlayedDoor("a proposal that lapses", waited, [act])
 
 
 async def _name_receipt(

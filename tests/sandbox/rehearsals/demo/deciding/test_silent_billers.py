@@ -4,14 +4,14 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from sandbox.rehearsals.demo.deciding import doors
 from sandbox.rehearsals.demo.deciding.finance_desk import DecisionRequest, WaitingProposal
 from sandbox.rehearsals.demo.deciding.shortened_times import ANSWERING_BILLER, STUCK_BILLER
+from sandbox.rehearsals.demo.deciding.silent_billers import SilentPayment, decide_silent
 from sandbox.rehearsals.demo.paying.partner import Reference
 
 
-def _silent(biller: str) -> doors.SilentPayment:
-    return doors.SilentPayment(Reference(biller, "fetched", "bill", 100, 100, biller), biller)
+def _silent(biller: str) -> SilentPayment:
+    return SilentPayment(Reference(biller, "fetched", "bill", 100, 100, biller), biller)
 
 
 class _SlowDesk:
@@ -55,7 +55,7 @@ async def test_no_biller_answers_before_the_payment_that_needs_its_silence_is_de
     desk: Any = _SlowDesk(acts)
     wire: Any = _Wire(acts)
 
-    stuck, lapsed = await doors.decide_silent(desk, wire, _silent(STUCK_BILLER), _silent(ANSWERING_BILLER))
+    stuck, lapsed = await decide_silent(desk, wire, _silent(STUCK_BILLER), _silent(ANSWERING_BILLER))
 
     assert acts == [f"approve {STUCK_BILLER}", "answers", f"approve {ANSWERING_BILLER}"]
     assert (stuck.name, lapsed.name) == ("a delivery without an answer", "a proposal that lapses")
