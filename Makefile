@@ -197,6 +197,16 @@ bench-full: $(DEV) $(RECONCILIATION) ## ten million payments that stand, a soak 
 bench-alarms: $(DEV) ## the lists of ten thousand open alarms and reviews, each in under 200 ms: about a minute
 	$(BIN)/python -m benchmarks.deciding.open_alarms
 
+# Another checkout that runs the same nights in turns with this one: make bench-nights NIGHTS="--tree ../before".
+NIGHTS ?=
+.PHONY: bench-nights
+bench-nights: $(DEV) $(RECONCILIATION) ## whole nights of five partners with 40,000 rows each, refused unless every break is found: about two minutes
+	$(BIN)/python -m benchmarks.reconciling.night $(NIGHTS)
+
+.PHONY: bench-xlsx
+bench-xlsx: $(DEV) $(RECONCILIATION) ## a workbook of a million rows through the isolated reader: rate and memory, about two minutes
+	$(BIN)/python -m benchmarks.reconciling.large_workbook
+
 .PHONY: bench-noise
 bench-noise: $(DEV) ## a quiet partner beside one that floods, with and without limits: about a minute; wants an idle machine
 	$(BIN)/python -m benchmarks.paying.noisy_partner

@@ -31,6 +31,7 @@ from benchmarks.kit import summary
 from benchmarks.kit.errors import BenchError
 from benchmarks.reconciling import day_of_rows as books
 from benchmarks.reconciling.measured_process import OUTPUT_SUFFIX, URL
+from benchmarks.reconciling.partners import PARTNER, file_name, partner_name, write_configuration
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
@@ -43,7 +44,6 @@ PARTNERS, FULL_ROWS, WORKERS = 65, 10_000_000, 2
 _LIMIT = "256MB"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _CONFIG = _REPOSITORY / "config"
-_PARTNER = "partner"
 # Aims: seconds, ratio to the bare statement, MB; the last two of the full run.
 AIMS = {"seconds": 3.0, "ratio": 2.0, "rss_mb": 700, "full_seconds": 10.0, "full_worker_rss_mb": 300}
 
@@ -192,34 +192,13 @@ def _run_million(rounds: int, rows: int, console: Console) -> list[Run]:
     return runs
 
 
-def _partner(number: int) -> str:
-    return f"{_PARTNER}{number:02d}"
-
-
-def _configuration(folder: Path) -> Path:
-    """A configuration in which 65 partners send files as one institution does."""
-    config = folder / "config"
-    shutil.copytree(_CONFIG, config)
-    layout = (config / "statements" / f"{books.INSTITUTION}.toml").read_text(encoding="utf-8")
-    calendar = config / "calendar.toml"
-    lines = calendar.read_text(encoding="utf-8").splitlines(keepends=True)
-    place = next(at for at, line in enumerate(lines) if line.startswith(f"{books.INSTITUTION} ="))
-    for name in map(_partner, range(PARTNERS)):
-        text = layout.replace(f'"{books.INSTITUTION}"', f'"{name}"')
-        (config / "statements" / f"{name}.toml").write_text(text, encoding="utf-8")
-        lines.append(lines[place].replace(books.INSTITUTION, name, 1))
-    # The table of institutions is the last one in the calendar.
-    calendar.write_text("".join(lines), encoding="utf-8")
-    return config
-
-
 async def _make_mirrors(endpoint: Endpoint, folder: Path) -> float:
     """Make the mirrors of all partners as the product does after a night; return the seconds."""
     connection = await asyncpg.connect(endpoint.dsn("ekpay_app"))
     started = time.perf_counter()
     try:
         with LineBooks(endpoint.dsn("ekpay_audit")) as lines:
-            mirrors = await required_mirrors(connection, [*map(_partner, range(PARTNERS))], books.DAY)
+            mirrors = await required_mirrors(connection, [*map(partner_name, range(PARTNERS))], books.DAY)
             await make_missing(connection, lines, MirrorFolder.of(folder), mirrors)
     finally:
         await connection.close()
@@ -231,15 +210,13 @@ def _run_full(console: Console) -> tuple[tuple[Run, ...], float, float]:
     rows = FULL_ROWS // PARTNERS
     with _database() as (folder, endpoint):
         console.print(f"filling the books with {rows * PARTNERS} lines, and writing {PARTNERS} files …")
-        asyncio.run(_fill(endpoint, rows * PARTNERS, _PARTNER, rows))
-        firsts = {
-            folder / f"{_partner(at)}_{books.DAY:%Y%m%d}_01.csv": 1 + at * rows for at in range(PARTNERS)
-        }
+        asyncio.run(_fill(endpoint, rows * PARTNERS, PARTNER, rows))
+        firsts = {folder / file_name(at): 1 + at * rows for at in range(PARTNERS)}
         for file, first in firsts.items():
             books.write_file(file, books.file_rows(rows, first))
         made = asyncio.run(_make_mirrors(endpoint, folder))
         environ = {"POLARS_MAX_THREADS": "1", URL: endpoint.dsn("ekpay_audit")}  # a core a worker
-        files, config = list(map(str, firsts)), str(_configuration(folder))
+        files, config = list(map(str, firsts)), str(write_configuration(_CONFIG, folder, PARTNERS))
         started = time.perf_counter()
         children = [
             _start(["check", config, "", *files[worker::WORKERS]], **environ) for worker in range(WORKERS)

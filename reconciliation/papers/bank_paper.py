@@ -71,9 +71,16 @@ def write_bank_workbook(result: BankReconciliation, path: Path, scratch: Path) -
     sheet = book.sheet("Bank · ব্যাংক", title)
     summary = tuple((words.bilingual, Amount(paisa)) for words, paisa in summary_rows(result))
     sheet.table(BilingualTable(_BALANCES, _SUMMARY, summary))
-    sheet.table(BilingualTable(_ITEMS, _COLUMNS, tuple(_cells(item, result) for item in result.items)))
+    rows = (*(_cells(item, result) for item in result.items), _total_cells(result.items))
+    sheet.table(BilingualTable(_ITEMS, _COLUMNS, rows, has_total=True))
     sheet.worksheet.freeze_panes(1, 1)
     book.close()
+
+
+def _total_cells(items: Sequence[OutstandingItem]) -> tuple[Cell, ...]:
+    by_books, by_statement = sum(item.by_books for item in items), sum(item.by_statement for item in items)
+    difference = sum(item.difference for item in items)
+    return ("Total · মোট", "", None, None, "", Amount(by_books), Amount(by_statement), Amount(difference))
 
 
 def _cells(item: OutstandingItem, result: BankReconciliation) -> tuple[Cell, ...]:

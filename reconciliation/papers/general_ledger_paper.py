@@ -85,7 +85,7 @@ class _Sheets:
         self._number += 1
         sheet = self._book.sheet(f"Ledger {self._number}", self._title)
         sheet.line(self._standing.bilingual)
-        sheet.worksheet.freeze_panes(sheet.headings(_COLUMNS), 1)
+        sheet.freeze(sheet.headings(_COLUMNS))
         return sheet
 
 

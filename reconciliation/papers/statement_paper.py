@@ -23,7 +23,8 @@ PROGRAM = "reconciliation.papers.typeset"
 # More entries than that make a PDF of days; the other files have each of them.
 PDF_ENTRIES_MAX = 1_500
 SHEET_ROWS_MAX = 1_000_000
-_TEXT_MAX = 40
+# A reference and the longest name of a biller; a line of it has half as many.
+_TEXT_MAX = 60
 _HEADINGS = (
     "record", "account", "business_date", "at", "words_en", "words_bn", "reference", "payee", "payment_id",
     "paid_in", "paid_out", "balance",
@@ -133,7 +134,7 @@ class _WorkbookSink:
     def _entries(self) -> WorkbookSheet:
         self._number += 1
         sheet = self._book.sheet(f"Entries {self._number}", self._title)
-        sheet.worksheet.freeze_panes(sheet.headings(_COLUMNS), 1)
+        sheet.freeze(sheet.headings(_COLUMNS))
         return sheet
 
 

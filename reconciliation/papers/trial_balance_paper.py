@@ -69,8 +69,7 @@ def write_trial_balance_workbook(trial_balance: TrialBalance, path: Path, scratc
     book = Workbook(path, scratch, period.last, title)
     sheet = book.sheet("Trial balance · রেওয়ামিল", title)
     sheet.line((FINAL if trial_balance.is_final else PROVISIONAL).bilingual)
-    sheet.table(BilingualTable(TITLE, _COLUMNS, tuple(_rows(trial_balance))))
-    sheet.worksheet.freeze_panes(1, 1)
+    sheet.table(BilingualTable(TITLE, _COLUMNS, tuple(_rows(trial_balance)), has_total=True), alone=True)
     book.close()
 
 

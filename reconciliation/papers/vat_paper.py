@@ -46,7 +46,7 @@ def write_vat_workbook(report: VatReport, path: Path, scratch: Path) -> None:
     book = Workbook(path, scratch, report.trial_balance.period.last, title)
     sheet = book.sheet("VAT · ভ্যাট", title)
     sheet.line((FINAL if report.trial_balance.is_final else PROVISIONAL).bilingual)
-    sheet.table(BilingualTable(TITLE, _COLUMNS, tuple(_rows(report))))
+    sheet.table(BilingualTable(TITLE, _COLUMNS, tuple(_rows(report)), has_total=True))
     owed = (
         ("before · আগে", Amount(report.vat_before)),
         ("change · পরিবর্তন", Amount(report.vat)),

@@ -26,7 +26,7 @@ Cell = str | int | date | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading in both languages and how wide its cells are, in letters."""
+    """A heading in both languages and how wide its cells are at least, in letters."""
 
     words: BilingualText
     width: int = 14
@@ -34,11 +34,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class BilingualTable:
-    """A table with its title; every row has one cell a column."""
+    """A table with its title; a row has a cell a column; with `has_total` the last one sums the others."""
 
     words: BilingualText
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    has_total: bool = False
 
     def index(self, heading: str) -> int:
         """The place of a column by its English heading."""

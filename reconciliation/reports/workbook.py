@@ -85,6 +85,7 @@ def _evidence(sheet: WorkbookSheet, report: Report) -> None:
 
 def _charts(book: Workbook, ranges: dict[str, TableRange]) -> None:
     sheet = book.sheet("Charts · লেখচিত্র", BilingualText("Charts", "লেখচিত্র"))
+    sheet.worksheet.fit_to_pages(1, 1)
     charts = (
         ("A3", _waterfall(book, ranges["codes"])),
         ("M3", _ageing(book, ranges["ages"])),
@@ -116,14 +117,19 @@ def _ageing(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the sam
 def _positions(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the same
     """What each institution owes for its files, and how much of it is not agreed."""
     chart = _chart(book, BilingualText("Net positions, taka", "নিট অবস্থান, টাকা"))
-    chart.add_series({**_series(place, "Institution", "Settled, taka"), "fill": {"color": _COLOURS["main"]}})
-    chart.add_series({**_series(place, "Institution", "Suspense, taka"), "fill": {"color": _COLOURS["late"]}})
+    for heading, colour in (("Settled, taka", "main"), ("Suspense, taka", "late")):
+        series = _series(place, "Institution", heading)
+        chart.add_series({**series, "name": heading, "fill": {"color": _COLOURS[colour]}})
+    chart.set_legend({"position": "bottom"})
     return chart
 
 
 def _match_rate(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the same
     chart = _chart(book, BilingualText("Match rate night by night", "রাত অনুযায়ী মিলের হার"), kind="line")
-    chart.add_series({**_series(place, "Night", "Match rate"), "line": {"color": _COLOURS["main"]}})
+    # A line of one night is a point.
+    point = {"type": "circle", "fill": {"color": _COLOURS["main"]}, "border": {"color": _COLOURS["main"]}}
+    series = _series(place, "Night", "Match rate")
+    chart.add_series({**series, "line": {"color": _COLOURS["main"]}, "marker": point})
     chart.set_x_axis({"date_axis": True, "num_format": "dd mmm"})
     chart.set_y_axis({"num_format": "0.0%", "max": 1})
     chart.set_legend({"none": True})

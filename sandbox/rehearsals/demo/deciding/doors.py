@@ -20,12 +20,11 @@ from sandbox.rehearsals.demo.deciding.held_money import take_held_money
 from sandbox.rehearsals.demo.deciding.open_alarms import DemoCauses, OpenAlarm, plain_id
 from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor, approved, decided, proposed_words
 from sandbox.rehearsals.demo.deciding.shortened_times import (
-    ANSWERING_BILLER,
     LATE_BILLER,
     RECEIPT_BILLER,
-    STUCK_BILLER,
     UNDOING_BILLER,
 )
+from sandbox.rehearsals.demo.deciding.silent_billers import SilentPayment, decide_silent
 from sandbox.rehearsals.demo.deciding.waiting_payments import (
     WaitingPayments,
     open_waiting_payments,
@@ -282,15 +281,18 @@ def _alarm(alarms: Sequence[Row], kind: str, is_meant: Callable[[Row], bool]) ->
 async def _decide_waiting(desk: FinanceDesk, waiting: WaitingPayments) -> list[PlayedDoor]:
     references = await pay_all(waiting)
     ids = await desk.payment_ids(references.texts())
-    return list(
-        await asyncio.gather(
-            _decide_late_success(desk, waiting, references.late, ids[references.late.text]),
-            _undo_late_success(desk, waiting, references.late_to_undo, ids[references.late_to_undo.text]),
-            _decide_stuck(desk, waiting, references.stuck, ids[references.stuck.text]),
-            _let_lapse(desk, waiting, references.answering, ids[references.answering.text]),
-            _name_receipt(desk, waiting, references.without_receipt, ids[references.without_receipt.text]),
-        )
+    late, undone, silent, named = await asyncio.gather(
+        _decide_late_success(desk, waiting, references.late, ids[references.late.text]),
+        _undo_late_success(desk, waiting, references.late_to_undo, ids[references.late_to_undo.text]),
+        decide_silent(
+            desk,
+            waiting,
+            SilentPayment(references.stuck, ids[references.stuck.text]),
+            SilentPayment(references.answering, ids[references.answering.text]),
+        ),
+        _name_receipt(desk, waiting, references.without_receipt, ids[references.without_receipt.text]),
     )
+    return [late, undone, *silent, named]
 
 
 async def _decide_late_success(
@@ -322,40 +324,6 @@ async def _undo_late_success(
     waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: the same at {UNDOING_BILLER}"
     called = f"The switch called {UNDOING_BILLER}, which has undone it: its booking is reversed."
     return PlayedDoor("a late success that is undone", waited, [act, called])
-
-
-async def _decide_stuck(
-    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
-) -> PlayedDoor:
-    """The biller says nothing on the wire, and its desk says on the telephone what it holds."""
-    await desk.until_listed(payment_id, "stuck_delivery")
-    receipt = await waiting.known_at_biller(STUCK_BILLER, reference)
-    request = DecisionRequest(payment_id, "accept", "its desk names the receipt by telephone", receipt)
-    waited = (
-        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {STUCK_BILLER} answers nobody, and the "
-        "payment counts as stuck"
-    )
-    return PlayedDoor("a delivery without an answer", waited, [await decided(desk, request)])
-
-
-async def _let_lapse(
-    desk: FinanceDesk, waiting: WaitingPayments, reference: Reference, payment_id: str
-) -> PlayedDoor:
-    """The biller answers while a proposal waits: what was proposed about another state is not carried out."""
-    await desk.until_listed(payment_id, "stuck_delivery")
-    request = DecisionRequest(payment_id, "give_back", "the partner wants its money back")
-    proposal = await desk.propose(request)
-    await waiting.let_answers_through()
-    await waiting.until_paid(reference)
-    answer = await desk.approve(proposal)
-    if "is lapsed" not in answer:
-        raise NothingWaitsError(answer)
-    act = (
-        f"{proposed_words(desk, request)}; meanwhile the biller answered that it is paid. "
-        f"{desk.second.name} approved too late: {answer.partition(': ')[2]} Posted: nothing."
-    )
-    waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {ANSWERING_BILLER} answers nobody"
-    return PlayedDoor("a proposal that lapses", waited, [act])
 
 
 async def _name_receipt(
