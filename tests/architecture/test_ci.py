@@ -16,10 +16,22 @@ def workflow() -> dict[str, Any]:
     return dict(yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")))
 
 
+def targets_of_the_proof() -> list[str]:
+    lines = re.findall(r"^make (.+)$", PROOF, re.MULTILINE)
+    return [word for line in lines for word in line.split() if not word.startswith("--")]
+
+
 def test_the_jobs_are_the_targets_of_the_proof() -> None:
-    targets = re.findall(r"^make ([\w-]+)$", PROOF, re.MULTILINE)
+    targets = targets_of_the_proof()
     assert workflow()["jobs"]["make"]["strategy"]["matrix"]["target"] == targets
+    assert len(set(targets)) == len(targets) == 8
     assert all(f"\n{target}: " in MAKEFILE for target in targets)
+
+
+def test_what_runs_side_by_side_prints_one_after_the_other() -> None:
+    side_by_side = [line for line in PROOF.splitlines() if "--jobs" in line]
+    assert side_by_side
+    assert [line for line in side_by_side if "--output-sync" not in line.split()] == []
 
 
 def test_the_workflow_and_the_proof_install_the_same_packages() -> None:

@@ -219,6 +219,16 @@ def test_only_the_command_that_is_typed_is_imported() -> None:
     assert rooms.isdisjoint({"billers", "connectors", "merchants", "payments", "refunds", "routing"})
 
 
+def test_garbage_is_collected_again_once_a_command_is_imported_and_not_while_it_is() -> None:
+    code = (
+        "import gc; seen = []; gc.callbacks.append(lambda phase, _: seen.append(phase)); "
+        "from ekpay_switch.cli import main; seen.clear(); main.build_without_collector(['staff', 'list']); "
+        "print(seen, gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert ended.stdout == "[] True True\n"
+
+
 # ---- commands that other packages bring
 
 
