@@ -4,7 +4,7 @@ Amounts are whole paisa in 64 bits, signed: what takes money back is negative. `
 has the net alone. `origin` and `ordinal` name the line for ever: the ledger day or the file, and the line in
 its body counted from 1. `reference` is what rows are grouped by (see `matching.reference_keys`).
 `outcome_code` says how a row of theirs was paid, by their own word; it is null where the file has no such
-column, and in rows that were stored before there was one (docs/adr/0106).
+column, and in rows that were stored before there was one (docs/adr/0105).
 """
 
 from collections.abc import Mapping

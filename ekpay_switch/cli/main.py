@@ -50,15 +50,6 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
-def build_all() -> typer.Typer:
-    """The application with every command loaded, which takes seconds."""
-    app = _empty_app()
-    for name in CORE:
-        _add_core_command(app, name)
-    add_plugin_commands(app, installed_apps(), CORE)
-    return app
-
-
 def _empty_app() -> typer.Typer:
     app = typer.Typer(
         name="ekpay",

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 import pytest
-import typer
 
-from ekpay_switch.cli.main import build_all
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.challans import LineEnd
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
@@ -23,6 +21,7 @@ from ekpay_switch.ports.decisions import ProposalState
 from reconciliation.results.records import BreakState
 from reconciliation.settlement.positions.withdrawal_progress import WithdrawalState
 from reconciliation.unidentified.items import ItemState
+from tests.cli.all_commands import load_all_commands
 
 # The states that the code knows of each record; a try that is closed has its end as its state.
 ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
@@ -50,9 +49,8 @@ CLOSED_BY_PERSONS = {
 WAITING = [row for row in MOVED_STATES if row.mover is Mover.PERSON]
 
 
-def _commands(app: typer.Typer) -> Iterator[str]:
-    command = typer.main.get_command(app)
-    for name, inner in command.commands.items():  # type: ignore[attr-defined]
+def _commands() -> Iterator[str]:
+    for name, inner in load_all_commands().items():
         yield name
         yield from (f"{name} {deeper}" for deeper in getattr(inner, "commands", ()))
         for deeper, group in getattr(inner, "commands", {}).items():
@@ -121,7 +119,7 @@ def test_an_alarm_that_a_person_closes_can_be_closed(alarm: Alarm) -> None:
 
 @pytest.mark.parametrize("alarm", Alarm)
 def test_every_door_is_a_command(alarm: Alarm) -> None:
-    commands = set(_commands(build_all()))
+    commands = set(_commands())
     for door in DOORS[alarm]:
         words = [word for word in shlex.split(door)[1:] if not word.isupper()]
         assert " ".join(words) in commands, f"{door} is no command"

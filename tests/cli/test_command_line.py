@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from ekpay_switch.cli.command_table import CORE, FREQUENT
-from ekpay_switch.cli.main import build, build_all, carry_out, typed_arguments
+from ekpay_switch.cli.main import build, carry_out, typed_arguments
 from ekpay_switch.cli.operations.database import without_password
 from ekpay_switch.cli.operations.plugin_commands import (
     OTHER_HEADING,
@@ -22,6 +22,7 @@ from ekpay_switch.cli.operations.plugin_commands import (
     listing_of,
 )
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from tests.cli.all_commands import load_all_commands
 from tests.cli.command_result import Ekpay
 
 
@@ -35,9 +36,7 @@ def test_help_lists_every_command(ekpay: Ekpay) -> None:
 def test_the_list_says_what_each_command_says_of_itself() -> None:
     listed = {name: known.summary for name, known in CORE.items()}
     listed |= {point.name: listing_of(point).summary for point in installed_apps()}
-    group = typer.main.get_command(build_all())
-    assert isinstance(group, typer.core.TyperGroup)
-    own = {name: command.help.partition("\n")[0] for name, command in group.commands.items() if command.help}
+    own = {name: command.help.partition("\n")[0] for name, command in load_all_commands().items()}
     assert listed == own
 
 
@@ -55,13 +54,9 @@ def test_the_list_imports_no_command() -> None:
 
 
 def test_what_is_typed_most_is_the_command_of_its_group() -> None:
-    everything = build_all()
+    everything = load_all_commands()
     for (group, name), place in FREQUENT.items():
-        of_group = next(known.typer_instance for known in everything.registered_groups if known.name == group)
-        assert of_group is not None
-        assert [known.callback for known in of_group.registered_commands if known.name == name] == [
-            resolve_name(place)
-        ]
+        assert everything[group].commands[name].callback.__wrapped__ is resolve_name(place)
 
 
 def test_a_list_imports_no_wire_and_no_page() -> None:
