@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.ledger.posting_rules import deposit_account, deposited_entry
-from ekpay_switch.domain.ledger.settlement_postings import NOT_VENDED
+from ekpay_switch.domain.ledger.settlement_postings import NOT_VENDED, in_transit_account
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.persistence.bank_lines import refuse_booked_line
 from ekpay_switch.persistence.group_commit.batch import write_batch
@@ -43,6 +43,7 @@ _APPROVE = "UPDATE deposit_transfers SET approved_by = $2, approved_at = now() W
 _NEW_ACCOUNTS = """
 INSERT INTO accounts (code, kind) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
 """
+_IN_TRANSIT = "SELECT coalesce(sum(amount), 0)::bigint FROM postings WHERE account = $1"
 # `vended` is what vends took from the deposit within the given days.
 _BALANCES = text("""
 SELECT d.account, coalesce(sum(p.amount), 0) AS balance,
@@ -66,6 +67,10 @@ class TransferExistsError(SwitchError):
 
 class UnknownTransferError(SwitchError):
     """There is no transfer of this id that waits for approval."""
+
+
+class TopUpInTransitError(SwitchError):
+    """A top-up of this very amount is on its way: the bank's statement books it, and it would stand twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Deposits:
             NotAllowedError: the approver may decide nothing any more.
             LeftStaffError: who requested it may not.
             BankLineBookedError: something else has booked this line of the bank's statement.
+            TopUpInTransitError: the line may be that of a top-up, which its statement books.
             UnknownTransferError: unknown, or approved or rejected before.
         """
         connection = await self._connect()
@@ -140,6 +146,9 @@ class Deposits:
                 await require_decider(connection, approved_by)
                 await refuse_without_asker(connection, row["asked_by"])
                 await refuse_booked_line(connection, [row["reference"]], transfer_id)
+                stage = in_transit_account(row["biller_id"])
+                if await connection.fetchval(_IN_TRANSIT, stage) == row["amount"]:
+                    raise TopUpInTransitError
                 await connection.execute(_APPROVE, transfer_id, approved_by)
                 amount = Money(row["amount"])
                 entry = deposited_entry(row["biller_id"], amount)

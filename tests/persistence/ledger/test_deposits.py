@@ -22,6 +22,7 @@ from ekpay_switch.persistence.ledger.deposits import (
     DepositLine,
     Deposits,
     RefusedTransferError,
+    TopUpInTransitError,
     TransferExistsError,
     UnknownTransferError,
     read_deposits,
@@ -64,6 +65,17 @@ async def _line(books: Books, days: float = 1.0) -> DepositLine:
     return line
 
 
+async def _post(books: Books, entry: Entry) -> None:
+    adjustments = Adjustments(books.database.connect)
+    await adjustments.open_accounts([line.account for line in entry.postings])
+    connection = await books.database.connect()
+    try:
+        async with connection.transaction():
+            await adjustments.post(connection, [Adjustment.of(uuid4(), entry)])
+    finally:
+        await connection.close()
+
+
 async def test_a_transfer_counts_once_a_second_person_approves(books: Books, deposits: Deposits) -> None:
     transfer_id = await deposits.request(BILLER, Money(500_000), "BANK-1", "Rahima")
     assert (await _line(books)).balance == Money(0)
@@ -101,6 +113,16 @@ async def test_a_line_of_the_bank_statement_is_booked_once(deposits: Deposits) -
 async def test_a_transfer_of_nothing_is_refused(deposits: Deposits, minor: int, reference: str) -> None:
     with pytest.raises(RefusedTransferError):
         await deposits.request(BILLER, Money(minor), reference, "Rahima")
+
+
+async def test_the_line_of_a_top_up_is_not_booked_by_hand(books: Books, deposits: Deposits) -> None:
+    await _post(books, top_up_approved_entry(BILLER, 500_000))
+    same = await deposits.request(BILLER, Money(500_000), "BANK-1", "Rahima")
+    with pytest.raises(TopUpInTransitError):
+        await deposits.approve(same, "Karim")
+    other = await deposits.request(BILLER, Money(400_000), "BANK-2", "Rahima")
+    await deposits.approve(other, "Karim")
+    assert (await _line(books)).balance == Money(400_000)
 
 
 async def test_vends_lower_the_deposit_and_less_than_a_days_vending_is_an_alarm(
@@ -200,17 +222,6 @@ async def test_a_watch_of_nothing_asks_nothing(books: Books, monkeypatch: pytest
 
 
 ALARMS = "SELECT subject, amount, count, ended_at IS NULL AS stands FROM alarms WHERE kind = 'deposit_low'"
-
-
-async def _post(books: Books, entry: Entry) -> None:
-    adjustments = Adjustments(books.database.connect)
-    await adjustments.open_accounts([line.account for line in entry.postings])
-    connection = await books.database.connect()
-    try:
-        async with connection.transaction():
-            await adjustments.post(connection, [Adjustment.of(uuid4(), entry)])
-    finally:
-        await connection.close()
 
 
 async def test_an_alarm_stands_while_a_deposit_is_low_and_nothing_is_on_its_way(
