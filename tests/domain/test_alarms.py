@@ -7,6 +7,7 @@ from ekpay_switch.domain.alarms import (
     Alarm,
     RaisedAlarm,
     breaks_subject,
+    deposit_subject,
     dispute_subject,
     distinct_alarms,
     endpoint_subject,
@@ -32,6 +33,7 @@ def test_records_with_the_same_id_are_different_subjects() -> None:
     subjects = {name(ID) for name in SUBJECTS}
     assert len(subjects) == len(SUBJECTS)
     assert breaks_subject("bkash") == "breaks bkash"
+    assert deposit_subject("nesco_prepaid") == "deposit nesco_prepaid"
     assert dispute_subject(7) == "dispute 7"
     assert withdrawals_subject("bank1") == "withdrawals bank1"
     assert instruction_subject("EABC") == "instruction EABC"
