@@ -54,6 +54,7 @@ async def alarms(stage: Stage) -> list[tuple[object, ...]]:
 
 
 async def test_a_debt_is_listed_demanded_and_paid_by_a_line(stage: Stage) -> None:
+    await stage.hold({"receivable:bkash": 900})
     await owing(stage)
     (debt,) = await debts(stage)
     assert (str(debt.party), debt.amount, debt.age_days, debt.set_off, debt.demand) == (
