@@ -2,7 +2,7 @@
 
 Two persons have made and ended each. What lines of our bank have paid of it and what was written off are on
 accounts of its payee, and together never more than it; every write-off rests on its demand, and its paper
-says its amount.
+says its amount. What was set off has come to those accounts as well.
 """
 
 from typing import Final
@@ -53,7 +53,23 @@ _PAPER: Final = """
 SELECT 'demands ' || number AS row, 'its paper does not say ' || amount || ' paisa' AS why
 FROM reconciliation.demands WHERE (content ->> 'amount')::bigint <> amount ORDER BY number LIMIT 1
 """
-_CHECKS: Final = (_OVERPAID, _ELSEWHERE, _WRITTEN_OFF, _UNASKED, _ALONE, _PAPER)
+# What is not left of an ended demand has come to the accounts of its payee since it was asked for: by lines
+# of our bank, by a write-off, or by what the payee was owed. One pass over the postings for all demands.
+_NOT_COME: Final = """
+SELECT 'demands ' || c.number AS row, c.paisa || ' paisa have come to its accounts, and ' || c.gone
+  || ' are said to be paid, set off or written off' AS why
+FROM (
+  SELECT d.number, d.amount - CASE d.ending WHEN 'withdrawn' THEN d.remainder ELSE 0 END AS gone,
+    coalesce(-sum(p.amount) FILTER (WHERE w.closed_at IS NULL OR w.closed_at >= d.asked_at), 0) AS paisa
+  FROM reconciliation.demands AS d
+  CROSS JOIN LATERAL unnest(reconciliation.demand_accounts(d.role, d.party)) AS a (account)
+  LEFT JOIN public.postings AS p ON p.account = a.account AND p.amount < 0
+  LEFT JOIN public.journal_entries AS j ON j.id = p.entry_id
+  LEFT JOIN public.settlement_windows AS w ON w.id = j.window_id
+  WHERE d.ending IS NOT NULL GROUP BY d.id) AS c
+WHERE c.gone > c.paisa ORDER BY c.number LIMIT 1
+"""
+_CHECKS: Final = (_OVERPAID, _ELSEWHERE, _WRITTEN_OFF, _UNASKED, _ALONE, _PAPER, _NOT_COME)
 
 
 async def first_unsound_demand(connection: Connection) -> AuditFinding | None:

@@ -267,6 +267,10 @@ TAMPERINGS = [
         "UPDATE reconciliation.demands SET ending = 'withdrawn', end_entry_id = NULL",
         "no demand has made it",
     ),
+    (
+        "UPDATE reconciliation.demands SET amount = 900000, content = content || '{\"amount\": 900000}'",
+        "500000 paisa have come to its accounts, and 900000",
+    ),
 ]
 
 
