@@ -55,6 +55,7 @@ class Alarm(StrEnum):
     BREAKS_OPEN = "breaks_open"
     PAYOUT_CONTRADICTED = "payout_contradicted"
     PAYOUT_WAITS = "payout_waits"
+    DEMAND_OVERDUE = "demand_overdue"
     DEPOSIT_LOW = "deposit_low"
     UNIDENTIFIED_CREDIT = "unidentified_credit"
     UNIDENTIFIED_DEBIT = "unidentified_debit"
@@ -247,11 +248,13 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "resolves each by two persons, and the alarm ends with the last of them",
         Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "
         "the payee is paid nothing more until two persons have asked the bank and decided",
+        Alarm.DEMAND_OVERDUE: "a payee that owes us has not paid a demand by its due date; ask it again and "
+        "link what it pays to the demand, or two persons write the rest off or withdraw the demand",
         Alarm.DEPOSIT_LOW: "our deposit at a utility has less left than its alarm days of vends, and no "
         "top-up is on its way; once it is used up, vending stops for everybody",
         Alarm.PAYOUT_WAITS: "the withdrawal of a prefund, a sweep of our own money, a top-up of a deposit, "
-        "or a change of a payee's bank account, waits for a second person, or what was approved cannot be "
-        "paid: its payee has no account, or it is too much for the account's rail",
+        "a change of a payee's bank account, or a demand waits for a second person, or what was approved "
+        "cannot be paid: its payee has no account, or it is too much for the account's rail",
         Alarm.UNIDENTIFIED_CREDIT: "money has come to our bank and nothing explains it; it stands in "
         "suspense until two persons have found out whose it is, and link, split or return it",
         Alarm.UNIDENTIFIED_DEBIT: "money has left our bank and nothing explains it; ask the bank, and two "

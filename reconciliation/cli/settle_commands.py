@@ -19,6 +19,7 @@ from reconciliation.cli.money_tables import money_cell, show_fitting
 from reconciliation.cli.outcome_screen import show_outcomes
 from reconciliation.cli.papers.cover_screen import show_cover
 from reconciliation.cli.payouts.account_commands import app as account_app
+from reconciliation.cli.payouts.debt_commands import app as debt_app
 from reconciliation.cli.payouts.deposit_commands import app as top_up_app
 from reconciliation.cli.payouts.deposit_commands import deposits
 from reconciliation.cli.payouts.limit_commands import limit, limits
@@ -53,6 +54,7 @@ app.add_typer(account_app, name="accounts")
 app.add_typer(withdrawal_app, name="withdrawals")
 app.add_typer(sweep_app, name="sweep")
 app.add_typer(top_up_app, name="topup")
+app.add_typer(debt_app, name="debts")
 app.add_typer(unidentified, name="unidentified")
 
 app.command("limit")(limit)

@@ -73,6 +73,7 @@ MOMENT_WORDS: Mapping[str, BilingualText] = {
     "sweep_cancelled": BilingualText("payment of own income or VAT cancelled", "নিজস্ব আয় বা ভ্যাট পরিশোধ বাতিল"),
     "deposit_top_up_approved": BilingualText("top-up of a deposit approved", "সেবা সংস্থার জমা বৃদ্ধি অনুমোদিত"),
     "deposit_top_up_cancelled": BilingualText("top-up of a deposit cancelled", "সেবা সংস্থার জমা বৃদ্ধি বাতিল"),
+    "demand_written_off": BilingualText("debt written off", "পাওনা অবলোপন"),
     "settlement_deposited": BilingualText("top-up of a deposit booked by the bank", "জমা বৃদ্ধি ব্যাংকে লেখা হলো"),
     "settlement_deposit_returned": BilingualText(
         "top-up of a deposit returned by the bank", "ব্যাংক জমা বৃদ্ধির টাকা ফেরত দিয়েছে"

@@ -13,6 +13,7 @@ from ekpay_switch.web.receipts.typeset import compile_template, limit_resources
 _FOLDER = Path(__file__).resolve().parent
 TEMPLATES = {
     "statement": _FOLDER / "statement.typ",
+    "demand": _FOLDER / "demands" / "demand.typ",
     "invoice": _FOLDER / "tax" / "invoice.typ",
     "vat-return": _FOLDER / "tax" / "vat_return.typ",
     "withholding-return": _FOLDER / "withholding" / "withholding_return.typ",

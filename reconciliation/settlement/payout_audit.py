@@ -5,7 +5,7 @@ back; no such entry stands without its withdrawal. A sweep of our own money took
 period held, and left the reserve. Of the top-ups of a deposit one was on its way at a time, and what left
 transit is in the deposit. An instruction names the account that was valid then. Tax was withheld by the rate
 of what a month has paid, and each of its entries is one of a payout or a sweep; certificates of it are what
-was issued and what the ledger says.
+was issued and what the ledger says. What was paid and written off of a demand is never more than it.
 """
 
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from ekpay_switch.ports.audit import AuditFinding
 from reconciliation.results.issued_certificates import first_unsound_certificate
 from reconciliation.results.table_values import Connection
+from reconciliation.settlement.debts.demand_audit import first_unsound_demand
 
 _MOVED: Final = """
 SELECT 'withdrawals ' || w.number AS row, 'its entry does not move ' || w.amount || ' paisa' AS why
@@ -201,6 +202,9 @@ async def first_broken(connection: Connection) -> AuditFinding | None:
         row = await connection.fetchrow(query)
         if row is not None:
             return AuditFinding(f"reconciliation.{row['row']}", row["why"])
+    unsound_demand = await first_unsound_demand(connection)
+    if unsound_demand is not None:
+        return unsound_demand
     unsound = await first_unsound_certificate(connection)
     if unsound is not None:
         return AuditFinding(f"reconciliation.withholding_certificates {unsound[0]}", unsound[1])

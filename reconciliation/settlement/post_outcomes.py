@@ -25,6 +25,7 @@ from reconciliation.settlement.current_state import (
     statement_rows,
     take_in,
 )
+from reconciliation.settlement.debts.demands import follow_demands
 from reconciliation.settlement.instructions.bank_answers import BankAnswer, parse_report
 from reconciliation.settlement.instructions.instruction_outcomes import (
     BankRecords,
@@ -113,6 +114,7 @@ async def post_outcomes(work: SettlementWork, answer: AnswerFile | None = None) 
         steps, outcomes, strangers = await _post_instructions(work, statements)
         new_credits, credits_ = await _post_credits(work, batches)
         contradictions = await open_contradictions(work.connection)
+        await follow_demands(work)
     about = () if heard is None else tuple(stranger for stranger in strangers if stranger in heard)
     waiting = tuple(
         batch for batch in batches if batch.credited is None and batch.payout_date <= work.run.night

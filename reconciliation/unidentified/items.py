@@ -24,6 +24,8 @@ from ekpay_switch.domain.ledger.settlement_postings import (
 from reconciliation.errors import SettlementError
 
 INSTRUCTION: Final = "instruction"
+# A part for a demand is `demand:<number>:<kind of account>`; persons type its number or its reference.
+DEMAND: Final = "demand"
 _REFERENCE: Final = "reference"
 # Where money that came may go, and what money that left may have been, by the first words of a target.
 _OF_CREDITS: Final = ("prefund:", "payable:merchant:", "commission_payable:merchant:")
@@ -162,6 +164,12 @@ class ItemPart:
         kind, _, name = self.target.partition(":")
         return name if kind == INSTRUCTION else ""
 
+    @property
+    def demand(self) -> str:
+        """The number of the demand that it pays, or nothing."""
+        kind, _, name = self.target.partition(":")
+        return name.partition(":")[0] if kind == DEMAND else ""
+
 
 @dataclass(frozen=True, slots=True)
 class ItemDecision:
@@ -249,6 +257,7 @@ def _account_of(target: str, *, is_credit: bool) -> str:
     )
     if not is_fitting:
         came = "came" if is_credit else "left"
-        known = ", ".join(f"{head}…" if head.endswith(":") else head for head in (*fitting, "instruction:"))
+        heads = (*fitting, f"{INSTRUCTION}:", *((f"{DEMAND}:",) if is_credit else ()))
+        known = ", ".join(f"{head}…" if head.endswith(":") else head for head in heads)
         raise SettlementError(f"target: money that {came} is for one of {known}, not {target}")
     return target

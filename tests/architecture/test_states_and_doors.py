@@ -19,6 +19,7 @@ from ekpay_switch.domain.states_and_movers import MOVED_STATES, MovedState, Move
 from ekpay_switch.persistence.alarms.watches import ENDED_BY_DEPOSIT_WATCH, ENDED_BY_WING, WATCHES
 from ekpay_switch.ports.decisions import ProposalState
 from reconciliation.results.records import BreakState
+from reconciliation.settlement.positions.demand_figures import DemandState
 from reconciliation.settlement.positions.withdrawal_progress import WithdrawalState
 from reconciliation.unidentified.items import ItemState
 from tests.cli.all_commands import load_all_commands
@@ -35,6 +36,7 @@ ENUMS: dict[str, tuple[type[StrEnum], ...]] = {
     "decision": (ProposalState,),
     "break": (BreakState,),
     "withdrawal": (WithdrawalState,),
+    "demand": (DemandState,),
     "unidentified line": (ItemState,),
 }
 # Alarms that only a person ends: no row of ours tells when what they are about is over.
@@ -97,6 +99,7 @@ def test_what_the_wing_ends_is_listed_here() -> None:
     """The reconciliation ends these with what they are about, in one transaction; its own tests show it."""
     assert {
         Alarm.BREAKS_OPEN,
+        Alarm.DEMAND_OVERDUE,
         Alarm.PAYOUT_CONTRADICTED,
         Alarm.PAYOUT_WAITS,
         Alarm.UNIDENTIFIED_CREDIT,

@@ -103,6 +103,15 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay settle accounts list",
             "ekpay settle accounts approve NO",
             "ekpay settle accounts stop NO",
+            "ekpay settle debts approve NO",
+            "ekpay settle debts reject NO",
+        ),
+        Alarm.DEMAND_OVERDUE: (
+            "ekpay settle debts",
+            "ekpay settle debts paper NO",
+            "ekpay settle unidentified link LINE TARGET",
+            "ekpay settle debts write-off NO",
+            "ekpay settle debts withdraw NO",
         ),
         Alarm.DEPOSIT_LOW: (
             "ekpay settle deposits",

@@ -14,6 +14,7 @@ SETTLEMENT_BANK = "settlement_bank"
 WITHHELD_TAX = "withheld_tax_payable"
 # How the moments of entries about an unidentified line of our bank's statement begin.
 UNIDENTIFIED = "unidentified_"
+DEMAND_WRITTEN_OFF = "demand_written_off"
 # The moments that move our deposit at a utility, or what is on its way there, and are no vend.
 NOT_VENDED = frozenset(
     {
@@ -198,6 +199,13 @@ def unidentified_settled_entry(bank: str, parts: Iterable[tuple[str, int]]) -> E
 def unidentified_reopened_entry(settled: Entry) -> Entry:
     """What two persons had said of the line is taken back."""
     return Entry(f"{UNIDENTIFIED}reopened", settled.reversal().postings)
+
+
+def demand_written_off_entry(parts: Iterable[tuple[str, int]]) -> Entry:
+    """Two persons write off what a payee owes us: its accounts with their parts, in paisa above zero."""
+    shares = tuple(parts)
+    lost = increase("write_off", sum(amount for _, amount in shares))
+    return Entry.of(DEMAND_WRITTEN_OFF, (lost, *(Posting(account, -amount) for account, amount in shares)))
 
 
 def payable_changes(entry: Entry) -> tuple[tuple[str, int], ...]:

@@ -26,6 +26,7 @@ from ekpay_switch.persistence.worker_mark import WORKER_SILENT
 ENDED_BY_WING = frozenset(
     {
         Alarm.BREAKS_OPEN,
+        Alarm.DEMAND_OVERDUE,
         Alarm.PAYOUT_CONTRADICTED,
         Alarm.PAYOUT_WAITS,
         Alarm.UNIDENTIFIED_CREDIT,

@@ -108,7 +108,8 @@ def link(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="Money that came: prefund:PARTNER:BUCKET, payable:merchant:NAME, instruction:ID. "
+            help="Money that came: prefund:PARTNER:BUCKET, payable:merchant:NAME, demand:NO, "
+            "instruction:ID. "
             "Money that left: bank_charges, write_off, instruction:ID.",
         ),
     ],

@@ -126,6 +126,12 @@ class AccountChangeTerms(StrictRow):
     cooling_hours: int = Field(default=48, ge=1, le=720)
 
 
+class DemandTerms(StrictRow):
+    """How many days a payee has to pay a demand from its approval on."""
+
+    due_days: int = Field(default=14, ge=1, le=180)
+
+
 class PayoutRow(StrictRow):
     """The rule of one payee, of one connector, or of what one connector collects for one payee."""
 
@@ -280,6 +286,7 @@ class AccountRegistry(StrictRow):
     accounts: tuple[CreditorAccount, ...] = Field(strict=False)
     payouts: PayoutSettings = PayoutSettings()
     cover: CoverSettings = CoverSettings()
+    demands: DemandTerms = DemandTerms()
 
     @model_validator(mode="after")
     def _is_whole(self) -> "AccountRegistry":

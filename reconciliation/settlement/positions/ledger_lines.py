@@ -32,6 +32,8 @@ _DUE_TO: Final = {
     _DEPOSITED: PartyRole.DEPOSIT,
 }
 
+DEBTORS: Final = frozenset({PartyRole.BILLER, PartyRole.MERCHANT, PartyRole.PAYEE})
+
 _OWED_ON: Final[Mapping[PartyRole, tuple[str, ...]]] = {
     PartyRole.CONNECTOR: ("receivable",),
     PartyRole.BILLER: ("payable",),
@@ -103,6 +105,37 @@ def debt_of(party: Party) -> str:
     return f"receivable:{_MERCHANTS}:{party.name}" if party.role is PartyRole.MERCHANT else ""
 
 
+def debtor_of(account: str) -> Party | None:
+    """Whose debt to us an account may hold, also a biller's and what a merchant owes beyond its limit."""
+    first, *rest = account.split(":")
+    if first == "payable" and len(rest) == 1:
+        return Party(PartyRole.BILLER, rest[0])
+    if first == "receivable" and rest[:1] == [_MERCHANTS]:
+        return Party(PartyRole.MERCHANT, ":".join(rest[1:]))
+    owner = owner_of(account)
+    return owner if owner is not None and owner.role in DEBTORS else None
+
+
+def accounts_of_debt(party: Party) -> tuple[str, ...]:
+    """The accounts on which a biller, merchant or payee may owe us, in the order in which it pays them."""
+    beyond = debt_of(party)
+    return (*((beyond,) if beyond else ()), *accounts_of(party))
+
+
+def debt_parts(party: Party, debits: Mapping[str, int], amount: int) -> tuple[tuple[str, int], ...]:
+    """How so many paisa pay what a party owes us, account by account; less where it owes less.
+
+    `debits` are the balances of accounts, above zero where the party owes us.
+    """
+    parts, left = [], amount
+    for account in accounts_of_debt(party):
+        part = min(left, max(0, debits.get(account, 0)))
+        if part:
+            parts.append((account, part))
+            left -= part
+    return tuple(parts)
+
+
 def owed_on_account(account: str, balance: int) -> int:
     """What we owe by an account with this balance in its own direction, in paisa."""
     return -balance if kind_of(account).is_debit_normal else balance
@@ -115,7 +148,7 @@ def lines_of_books(
     for booked_line in booked:
         yield from _lines_of(booked_line, night)
     for posting in movements:
-        owner = owner_of(posting.account)
+        owner = owner_of(posting.account) or debtor_of(posting.account)
         if owner is not None:
             yield _line(
                 Cycle(owner, posting.day, 1), posting.source, LineKind.ADJUSTMENT, posting.amount, night

@@ -102,15 +102,17 @@ WHERE l.role IN ('merchant', 'partner') AND l.status = 'success' AND l.currency 
 ORDER BY l.id
 """
 # What moved on merchants' accounts beside payments and refunds, what partners withdrew, what we sweep or send
-# to deposits. A debt beyond the limit moves between two accounts of one party, and what settlement posts is
-# not claimed again.
+# to deposits, and what was paid of demands or written off, also of billers. A debt beyond the limit moves
+# between two accounts of one party, and what settlement posts is not claimed again.
 _OTHER_POSTINGS: Final = """
 SELECT p.entry_id, p.seq, p.account, p.amount, j.business_date
 FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
 JOIN public.settlement_windows AS w ON w.id = j.window_id
 WHERE w.state = 'closed' AND j.business_date <= $1
   AND (p.account LIKE 'payable:merchant:%' OR p.account LIKE 'commission_payable:merchant:%'
-    OR p.account LIKE 'withdrawal_due:%' OR p.account LIKE 'sweep_due:%' OR p.account LIKE 'deposit_due:%')
+    OR p.account LIKE 'withdrawal_due:%' OR p.account LIKE 'sweep_due:%' OR p.account LIKE 'deposit_due:%'
+    OR (p.account LIKE 'payable:%' OR p.account LIKE 'receivable:merchant:%')
+      AND j.moment IN ('unidentified_settled', 'unidentified_reopened', 'demand_written_off'))
   AND j.moment NOT IN ('delivered', 'owed_back_by_shares', 'owed_back_by_shares_reversed',
     'owed_by_merchant')
   AND NOT starts_with(j.moment, 'settlement_')

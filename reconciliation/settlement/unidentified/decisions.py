@@ -16,6 +16,8 @@ from ekpay_switch.ports.finance import Adjustment, Connection
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.errors import SettlementError
 from reconciliation.settlement.current_state import SettlementWork, settlement_lock
+from reconciliation.settlement.debts.demand_payments import demand_parts, refuse_unfit_payments
+from reconciliation.settlement.debts.demands import follow_demands
 from reconciliation.settlement.unidentified.found_lines import let_go, raised_alarm
 from reconciliation.unidentified.item_store import (
     decision_by,
@@ -28,6 +30,7 @@ from reconciliation.unidentified.item_store import (
     write_events,
 )
 from reconciliation.unidentified.items import (
+    DEMAND,
     ItemAction,
     ItemDecision,
     ItemEvent,
@@ -86,7 +89,7 @@ async def propose(work: SettlementWork, proposal: ItemProposal) -> ItemDecision:
     connection = work.connection
     async with settlement_lock(work):
         item = await _locked_item(work, proposal.number, proposal.bank_reference.strip())
-        decision = await _decision_of(connection, item, proposal)
+        decision = await _decision_of(work, item, proposal)
         await _refuse_unfit(work, item, decision)
         await write_decision(connection, decision)
         event = NewItemEvent(
@@ -126,6 +129,8 @@ async def decide(
                 await _reject(connection, item, decision, verdict)
             if verdict.approves and any(part.instruction for part in decision.parts):
                 await follow(work)
+            if verdict.approves and any(part.demand for part in decision.parts):
+                await follow_demands(work)
             return await existing_item(connection, verdict.number)
     except asyncpg.CheckViolationError as refused:
         raise SettlementError(f"the books do not allow it ({refused.constraint_name})") from refused
@@ -154,15 +159,13 @@ async def _locked_item(work: SettlementWork, number: int, *more: str) -> Unident
     return await existing_item(connection, number)
 
 
-async def _decision_of(
-    connection: Connection, item: UnidentifiedItem, proposal: ItemProposal
-) -> ItemDecision:
+async def _decision_of(work: SettlementWork, item: UnidentifiedItem, proposal: ItemProposal) -> ItemDecision:
     decision = ItemDecision(
         uuid7(), item.id, proposal.action, proposal.reason.strip(), "", None, proposal.proposed_by
     )
     if proposal.action is ItemAction.REVERSE:
         _refuse_state(item, ItemState.SETTLED, ItemState.MISSING)
-        standing, _ = await newest_approved(connection, item.id)
+        standing, _ = await newest_approved(work.connection, item.id)
         return replace(decision, reverses=standing.id, parts=standing.parts)
     _refuse_state(item, ItemState.OPEN)
     if proposal.action is ItemAction.RETURN:
@@ -171,7 +174,7 @@ async def _decision_of(
             raise SettlementError("reference: the bank's own for the transfer, without spaces")
         parts = (ItemPart.of_return(reference, item.amount),)
         return replace(decision, bank_reference=reference, parts=parts)
-    return replace(decision, parts=_parts_of(item, proposal.targets))
+    return replace(decision, parts=await _parts_of(work, item, proposal.targets))
 
 
 def _refuse_state(item: UnidentifiedItem, *fitting: ItemState) -> None:
@@ -179,11 +182,19 @@ def _refuse_state(item: UnidentifiedItem, *fitting: ItemState) -> None:
         raise SettlementError(f"unidentified line {item.number} is {item.state.value}")
 
 
-def _parts_of(item: UnidentifiedItem, targets: Sequence[tuple[str, int | None]]) -> tuple[ItemPart, ...]:
+async def _parts_of(
+    work: SettlementWork, item: UnidentifiedItem, targets: Sequence[tuple[str, int | None]]
+) -> tuple[ItemPart, ...]:
     sign = 1 if item.amount > 0 else -1
-    return tuple(
-        ItemPart.of(target, item.amount if paisa is None else sign * paisa) for target, paisa in targets
-    )
+    parts: list[ItemPart] = []
+    for target, paisa in targets:
+        amount = item.amount if paisa is None else sign * paisa
+        kind, _, name = target.partition(":")
+        if kind == DEMAND and amount > 0:
+            parts += await demand_parts(work, name, amount)
+        else:
+            parts.append(ItemPart.of(target, amount))
+    return tuple(parts)
 
 
 async def _refuse_unfit(work: SettlementWork, item: UnidentifiedItem, decision: ItemDecision) -> None:
@@ -192,6 +203,7 @@ async def _refuse_unfit(work: SettlementWork, item: UnidentifiedItem, decision: 
     refuse_unfit_parts(item, decision.parts)
     if decision.action is ItemAction.REVERSE:
         return
+    await refuse_unfit_payments(work, decision.parts)
     accounts = {part.account for part in decision.parts} - _OWN
     known = {row["code"] for row in await connection.fetch(_ACCOUNTS, sorted(accounts))}
     if accounts - known:

@@ -8,6 +8,7 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     NOT_VENDED,
     PayoutParts,
     clearing_account,
+    demand_written_off_entry,
     payable_changes,
     payout_received_entry,
     prefund_withdrawn_entry,
@@ -196,3 +197,15 @@ def test_a_line_that_is_gone_leaves_nothing(amount: int) -> None:
     assert lines(booked) == {"settlement_bank": amount, "suspense:stmt_sonali": -amount}
     assert lines(gone) == {account: -paisa for account, paisa in lines(booked).items()}
     assert gone.moment == "unidentified_withdrawn"
+
+
+@given(amounts, amounts)
+def test_a_debt_that_is_written_off_is_a_loss_and_owed_no_more(beyond: int, within: int) -> None:
+    parts = (("receivable:merchant:shop", beyond), ("payable:merchant:shop", within))
+    entry = demand_written_off_entry(parts)
+    assert lines(entry) == {
+        "write_off": beyond + within,
+        "receivable:merchant:shop": -beyond,
+        "payable:merchant:shop": -within,
+    }
+    assert payable_changes(entry) == (("shop", within),)

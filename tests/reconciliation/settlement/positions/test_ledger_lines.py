@@ -94,7 +94,9 @@ def test_what_a_merchant_is_owed_and_gives_back() -> None:
     ]
     moved = [
         AccountMovement("entry-x:1", own, SUN, 100),
-        AccountMovement("entry-y:1", "payable:desco_postpaid", SUN, 9),
+        AccountMovement("entry-x:2", "receivable:merchant:shop", SUN, -40),
+        AccountMovement("entry-y:1", "payable:desco_postpaid", SUN, -9),
+        AccountMovement("entry-y:2", "in_flight", SUN, 9),
     ]
     lines = list(lines_of_books(booked, moved, MON))
     assert [(str(one.cycle.party), one.kind, one.amount) for one in lines] == [
@@ -104,6 +106,8 @@ def test_what_a_merchant_is_owed_and_gives_back() -> None:
         ("merchant:shop", LineKind.REFUND, -200),
         ("merchant:shop", LineKind.PAYMENT, -30),
         ("merchant:shop", LineKind.ADJUSTMENT, 100),
+        ("merchant:shop", LineKind.ADJUSTMENT, -40),
+        ("biller:desco_postpaid", LineKind.ADJUSTMENT, -9),
     ]
     assert {one.agreed_on for one in lines} == {MON}
 
