@@ -81,6 +81,33 @@ async def linked(stage: Switch, number: int, target: str) -> None:
         await decide(work, ItemVerdict(number, "karim", approves=True), post_outcomes)
 
 
+async def returned(stage: Switch, number: int, *parts: tuple[str, int]) -> None:
+    """Two persons write down by which transfers a line went back."""
+    async with open_work(read_setting(cast("Finance", stage))) as work:
+        await propose(work, ItemProposal(number, ItemAction.SPLIT, "paid twice", "rahima", parts))
+        await decide(work, ItemVerdict(number, "karim", approves=True), post_outcomes)
+
+
+async def test_each_transfer_by_which_a_line_went_back_is_expected_by_itself(stage: Switch) -> None:
+    """Two of one amount: the night that has one of them still waits for the other."""
+    first, second = (Credit(-250_000, "", name, charge=0) for name in ("FT-1", "FT-2"))
+    await staffed(stage)
+    await sound(stage, SUN)
+    statement(stage, MON, LINE)
+    await sound(stage, MON)
+    assert (await follow(stage)).found == (1,)
+    await returned(stage, 1, ("return:FT-1", 250_000), ("return:FT-2", 250_000))
+    statement(stage, TUE, first)
+    assert {state for _, name, state in await sound(stage, TUE) if name == "FT-1"} == set()
+    statement(stage, WED, second)
+    assert await follow(stage) == FoundLines()
+    assert {state for *_, state in await sound(stage, WED)} == {"closed"}
+    assert await follow(stage) == FoundLines()
+    assert {state for *_, state in await sound(stage, THU)} == {"closed"}
+    assert await balance(stage, "suspense:stmt_sonali") == 0
+    assert await is_sound(stage)
+
+
 async def test_the_break_of_an_unidentified_line_moves_no_money_and_ends_with_its_decision(
     stage: Switch,
 ) -> None:
