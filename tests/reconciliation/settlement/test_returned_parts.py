@@ -255,13 +255,18 @@ async def holds(stage: Stage) -> None:
     assert bank == sum(int(str(amount)) for _, amount, _ in standing)
 
 
-async def test_a_fee_under_the_reference_of_its_transfer_keeps_its_own_door(stage: Stage) -> None:
-    """The return takes the reference over from its own line, and the fee is linked by its number."""
-    lines = [stranger(912, "", "SB7"), stranger(-900, "", "FT-9"), stranger(-12, "", "FT-9")]
-    await follow(stage, *lines)
+@pytest.mark.parametrize("fee_first", [True, False])
+async def test_a_fee_under_the_reference_of_its_transfer_keeps_its_own_door(
+    stage: Stage, *, fee_first: bool
+) -> None:
+    """The transfer holds the reference and the return takes it over; the fee is linked by its number."""
+    lines = [stranger(-900, "", "FT-9"), stranger(-12, "", "FT-9")]
+    await follow(stage, stranger(912, "", "SB7"), *(reversed(lines) if fee_first else lines))
+    assert ("FT-9", -900, "unidentified") in await names(stage)
     await split(stage, ("return:FT-9", 900), ("bank_charges", 12))
     await checked(stage)
-    await proposed(stage, ItemAction.LINK, ("bank_charges", None), number=3)
-    await checked(stage, number=3)
+    fee = next(one.number for one in await items(stage) if one.amount == -12)
+    await proposed(stage, ItemAction.LINK, ("bank_charges", None), number=fee)
+    await checked(stage, number=fee)
     assert (await stage.balances(), (await stage.follow()).lines) == ({}, FoundLines())
     assert await sound(stage)
