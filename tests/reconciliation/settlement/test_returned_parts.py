@@ -120,6 +120,18 @@ async def test_money_that_left_comes_back_in_part(stage: Stage) -> None:
     assert await sound(stage)
 
 
+async def test_a_fee_on_top_of_what_went_back_is_a_part_of_the_line_that_left(stage: Stage) -> None:
+    await follow(stage, stranger(50_000, "", "SB7"), stranger(-51_200, "", "FT-9"))
+    with pytest.raises(SettlementError, match=r"^reference: .* or has another amount or bank"):
+        await proposed(stage, ItemAction.RETURN, reference="FT-9")
+    await split(stage, ("return:SB7", 50_000), ("bank_charges", 1_200), number=2)
+    await checked(stage, number=2)
+    assert await stage.balances() == {"settlement_bank": -1_200, "bank_charges": 1_200}
+    assert [one.state for one in await items(stage)] == [ItemState.GONE, ItemState.SETTLED]
+    assert (await stage.follow()).lines == FoundLines()
+    assert await sound(stage)
+
+
 UNFIT: list[tuple[Targets, str]] = [
     ((("return:FT-1", 500), (PREFUND, 400)), r"^target: return:FT-1: .* or has another amount or bank"),
     ((("return:JB-1", 300), (PREFUND, 600)), r"^target: return:JB-1: .* or has another amount or bank"),
