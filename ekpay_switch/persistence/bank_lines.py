@@ -54,11 +54,14 @@ SELECT l.booked_by, l.entry_id, l.amount, l.reference, l.at, EXISTS (SELECT FROM
   WHERE r.releases = l.entry_id AND r.reference = l.reference), 1, l.bank
 FROM public.break_bank_lines AS l WHERE l.booked_by <> '{BankLineKind.BREAK}' AND l.releases IS NULL
 """  # noqa: S608 - constants
-# A line may take a name over later, once the line that shared it is gone; it stays a single booking.
+# A line may take a name over later, once the line that shared it is gone; it stays a single booking. The
+# transfers by which parts of a line went back are lines of their own, which one entry books.
 _ALL = f"""
 SELECT kind, id, amount, min(at) AS at, is_reversed, bank,
   array_agg(reference ORDER BY place DESC, reference) AS names
-FROM ({_BOOKED}) AS b GROUP BY kind, id, amount, is_reversed, bank ORDER BY kind, id
+FROM ({_BOOKED}) AS b
+GROUP BY kind, id, amount, is_reversed, bank, CASE WHEN kind = '{BankLineKind.RETURN}' THEN reference END
+ORDER BY kind, id, names
 """  # noqa: S608 - constants
 # What waits for a second person and will book a line by its reference once that person approves it.
 _REQUESTED = f"""

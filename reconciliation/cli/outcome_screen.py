@@ -65,7 +65,9 @@ def _is_current(row: Mapping[str, object], moved: Collection[str]) -> bool:
 
 
 def _show_words(result: "PostedOutcomes") -> None:
-    typer.echo(f"{len(result.steps)} instructions and {len(result.new_credits)} credits moved on")
+    # A debit and its return that one run reads are two steps.
+    instructions = {step.end_to_end_id for step in result.steps}
+    typer.echo(f"{len(instructions)} instructions and {len(result.new_credits)} credits moved on")
     if result.waiting:
         typer.echo(f"no credit yet: {', '.join(item.key for item in result.waiting)}")
     for item in result.contradictions:

@@ -25,14 +25,27 @@ by_decision AS (
   FROM public.decisions AS d CROSS JOIN LATERAL jsonb_array_elements_text(d.entry_ids) AS e (id)
   WHERE d.reference <> ''),
 by_break AS (
-  SELECT entry_id, min(reference) AS reference FROM public.break_bank_lines GROUP BY entry_id),
+  SELECT entry_id, min(reference) AS reference FROM public.break_bank_lines
+  WHERE booked_by <> 'return' GROUP BY entry_id),
+returned AS (
+  SELECT entry_id, reference, amount FROM public.break_bank_lines WHERE booked_by = 'return'),
+-- An entry that books several transfers is a movement for each of them, and one for what it moved beside.
+divided AS (
+  SELECT b.id, b.business_date, b.at, b.moment, b.payment_id, r.amount, r.reference
+  FROM bank AS b JOIN returned AS r ON r.entry_id = b.id
+  UNION ALL
+  SELECT b.id, b.business_date, b.at, b.moment, b.payment_id, b.amount - coalesce(r.amount, 0), NULL
+  FROM bank AS b
+  LEFT JOIN (SELECT entry_id, sum(amount)::bigint AS amount FROM returned GROUP BY entry_id) AS r
+    ON r.entry_id = b.id
+  WHERE r.entry_id IS NULL OR b.amount <> r.amount),
 by_hand AS (
   SELECT DISTINCT r.payment_id, h.at, r.bank_reference
   FROM public.refunds AS r JOIN public.refund_history AS h ON h.refund_id = r.id
   WHERE r.bank_reference IS NOT NULL)
 SELECT b.id, b.business_date, b.moment, b.amount, array_remove(ARRAY[c.batch, s.end_to_end_id, t.reference,
-  d.reference, q.reference, k.reference, r.bank_reference], NULL) AS names
-FROM bank AS b
+  d.reference, q.reference, b.reference, k.reference, r.bank_reference], NULL) AS names
+FROM divided AS b
 LEFT JOIN reconciliation.settlement_credits AS c ON c.entry_id = b.id
 LEFT JOIN reconciliation.settlement_endings AS s ON s.moved_entry_id = b.id
 LEFT JOIN public.transfer_reversals AS v ON v.id = b.id
@@ -41,7 +54,7 @@ LEFT JOIN public.deposit_transfers AS d ON d.id = coalesce(v.deposit_transfer_id
 LEFT JOIN by_decision AS q ON q.entry_id = b.id
 LEFT JOIN by_break AS k ON k.entry_id = b.id
 LEFT JOIN by_hand AS r ON r.payment_id = b.payment_id AND r.at = b.at
-ORDER BY b.business_date, b.id
+ORDER BY b.business_date, b.id, b.reference
 """
 _CLOSINGS = """
 SELECT f.institution, f.name, f.closing

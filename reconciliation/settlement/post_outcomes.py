@@ -4,8 +4,8 @@ Everything is compared with what was written before, and only changes are writte
 repeated at any time.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -29,9 +29,11 @@ from reconciliation.settlement.debts.demands import follow_demands
 from reconciliation.settlement.instructions.bank_answers import BankAnswer, parse_report
 from reconciliation.settlement.instructions.instruction_outcomes import (
     BankRecords,
+    Ending,
     InstructionOutcome,
     StatementSide,
     match_instructions,
+    returned_ids,
     whole_message_entries,
 )
 from reconciliation.settlement.instructions.instruction_steps import InstructionStep, initial_step, next_step
@@ -164,13 +166,14 @@ async def _post_instructions(
         for issued_instruction in await read_instructions(connection)
     }
     records = await _bank_records(work, statements)
-    matched = match_instructions(
-        (issued_instruction.instruction for issued_instruction in issued.values()), records
-    )
+    instructions = [issued_instruction.instruction for issued_instruction in issued.values()]
+    matched = match_instructions(instructions, records)
+    known = await read_steps(connection)
+    own = statements_of(statements, work.setting.registry.debtor.statement)
     new_steps = _new_steps(
         issued,
-        matched.outcomes,
-        known=await read_steps(connection),
+        _in_turn(matched.outcomes, known, returned_ids(instructions, own)),
+        known=known,
         carried=await carried_ids(connection),
         balances=await work.setting.finance.books.balances(connection),
     )
@@ -189,19 +192,37 @@ def _new_steps(
 ) -> list[NewStep]:
     """The steps that are new. Of one account one rejection is taken back at a time, by its balance of now."""
     new_steps: list[NewStep] = []
+    newest = dict(known)
     reinstated: set[str] = set()
     for outcome in outcomes:
         name = outcome.instruction.end_to_end_id
         account = issued[name].ledger_account
         is_free = name not in carried and account not in reinstated
-        before = known.get(name, initial_step(name))
+        before = newest.get(name, initial_step(name))
         step = next_step(before, outcome, may_reinstate=is_free and may_reinstate(issued[name], balances))
         if step is None:
             continue
         new_steps.append(NewStep(issued[name], step, before))
+        newest[name] = step
         if before.is_owed_again and not step.is_owed_again:
             reinstated.add(account)
     return new_steps
+
+
+def _in_turn(
+    outcomes: Iterable[InstructionOutcome], known: Mapping[str, InstructionStep], returned: Collection[str]
+) -> Iterator[InstructionOutcome]:
+    """The outcomes; a debit that one run reads together with its return is one by itself before it.
+
+    Without that the steps would not have what the bank has done, and no night could expect both lines.
+    """
+    for outcome in outcomes:
+        instruction = outcome.instruction
+        before = known.get(instruction.end_to_end_id, initial_step(instruction.end_to_end_id))
+        is_over = outcome.moved_amount == 0 and instruction.end_to_end_id in returned
+        if is_over and before.is_unmoved:
+            yield replace(outcome, ending=Ending.SETTLED, moved_amount=instruction.amount)
+        yield outcome
 
 
 async def _post_credits(

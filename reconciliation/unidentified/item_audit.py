@@ -2,7 +2,7 @@
 
 Events follow on each other, decisions are those of two persons over the whole amount, every entry is what its
 event says and has one, and every line that is booked by its reference rests on the item or decision that
-booked it.
+booked it, as every part that was given back rests on its line.
 """
 
 from collections.abc import Sequence
@@ -68,9 +68,26 @@ WHERE l.booked_by IN ('return', 'unidentified') AND l.releases IS NULL
     WHERE r.releases = l.entry_id AND r.reference = l.reference)
   AND NOT EXISTS (SELECT FROM reconciliation.unidentified_events AS e
     JOIN reconciliation.unidentified_items AS i ON i.id = e.item_id
-    WHERE e.entry_id = l.entry_id AND l.amount =
-      CASE WHEN l.booked_by = 'return' THEN -i.amount ELSE i.amount END)
+    WHERE e.entry_id = l.entry_id AND i.bank = l.bank
+      AND (l.booked_by = 'unidentified' AND i.amount = l.amount OR l.booked_by = 'return' AND EXISTS (
+        SELECT FROM reconciliation.unidentified_parts AS p
+        WHERE p.decision_id = e.decision_id AND p.amount = -l.amount
+          AND p.target IN ('reference:' || l.reference, 'return:' || l.reference))))
 ORDER BY l.reference LIMIT 1
+""",
+    # Of an item the newest approval stands, unless it was a reversal, which has no parts of its own.
+    """
+SELECT 'unidentified_items ' || i.number AS row,
+  'nothing keeps ' || n.reference || ' booked for its part' AS why
+FROM reconciliation.unidentified_items AS i
+CROSS JOIN LATERAL (SELECT s.decision_id, s.entry_id FROM reconciliation.unidentified_events AS s
+  WHERE s.item_id = i.id AND s.event = 'approved' ORDER BY s.revision DESC LIMIT 1) AS e
+JOIN reconciliation.unidentified_parts AS p ON p.decision_id = e.decision_id
+CROSS JOIN LATERAL (SELECT substr(p.target, strpos(p.target, ':') + 1) AS reference) AS n
+WHERE split_part(p.target, ':', 1) IN ('reference', 'return') AND NOT EXISTS (
+  SELECT FROM public.break_bank_lines AS l WHERE l.entry_id = e.entry_id AND l.reference = n.reference
+    AND l.booked_by = 'return' AND l.releases IS NULL)
+ORDER BY i.number LIMIT 1
 """,
     """
 SELECT 'resolutions ' || r.id AS row, 'the bank''s line ' || r.bank_reference || ' is not kept for it' AS why

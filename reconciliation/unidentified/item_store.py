@@ -11,6 +11,7 @@ from uuid import UUID
 from reconciliation.results.table_values import Columns, Connection, Row, insert
 from reconciliation.unidentified.items import (
     INSTRUCTION,
+    RETURNS,
     ItemAction,
     ItemDecision,
     ItemPart,
@@ -41,14 +42,21 @@ ORDER BY i.number
 _BY_NUMBER: Final = f"{_ITEMS} WHERE i.number = $1"
 _BY_ENTRIES: Final = f"{_ITEMS} WHERE f.entry_id = ANY ($1::uuid[]) ORDER BY i.number"
 _BY_REFERENCE: Final = f"{_ITEMS} WHERE i.our_reference = $1 OR i.bank_reference = $1 ORDER BY i.number"
-_REFERENCES: Final = """
-SELECT bank_reference FROM reconciliation.unidentified_decisions WHERE item_id = $1 AND bank_reference <> ''
-ORDER BY bank_reference
-"""
+# The parts that are given back by hand, each with the bank's reference of its transfer.
+_RETURNED: Final = f"""
+SELECT p.decision_id, substr(p.target, strpos(p.target, ':') + 1) AS reference, p.amount
+FROM reconciliation.unidentified_parts AS p WHERE split_part(p.target, ':', 1) IN {RETURNS}
+"""  # noqa: S608 - constants
+_REFERENCES: Final = f"""
+SELECT DISTINCT r.reference FROM ({_RETURNED}) AS r
+JOIN reconciliation.unidentified_decisions AS d ON d.id = r.decision_id
+WHERE d.item_id = $1 ORDER BY r.reference
+"""  # noqa: S608 - constants
+# A reversal that waits has no parts of its own.
 _REQUESTED_RETURNS: Final = f"""
-SELECT d.bank_reference, -w.amount AS amount FROM ({_ITEMS}) AS w
-JOIN reconciliation.unidentified_decisions AS d ON d.id = w.decision_id AND d.action = '{ItemAction.RETURN}'
-WHERE w.state = '{ItemState.PROPOSED}'
+SELECT r.reference, -r.amount AS amount FROM ({_ITEMS}) AS w
+JOIN ({_RETURNED}) AS r ON r.decision_id = w.decision_id
+WHERE w.state = '{ItemState.PROPOSED}' ORDER BY w.number, r.reference
 """  # noqa: S608 - constants
 _NEWEST_NUMBER: Final = "SELECT coalesce(max(number), 0) FROM reconciliation.unidentified_items"
 _ITEM_COLUMNS: Final[Columns] = (
@@ -154,12 +162,12 @@ async def items_named(connection: Connection, reference: str) -> list[Unidentifi
 
 async def references_of_decisions(connection: Connection, item_id: UUID) -> list[str]:
     """The bank's references of transfers that decisions about an item name."""
-    return [row["bank_reference"] for row in await connection.fetch(_REFERENCES, item_id)]
+    return [row["reference"] for row in await connection.fetch(_REFERENCES, item_id)]
 
 
 async def requested_returns(connection: Connection) -> list[tuple[str, int]]:
     """Reference and amount, in paisa, of the transfers that proposed returns name."""
-    return [(row["bank_reference"], row["amount"]) for row in await connection.fetch(_REQUESTED_RETURNS)]
+    return [(row["reference"], row["amount"]) for row in await connection.fetch(_REQUESTED_RETURNS)]
 
 
 async def newest_number(connection: Connection) -> int:

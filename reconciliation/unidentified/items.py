@@ -26,10 +26,15 @@ from reconciliation.errors import SettlementError
 INSTRUCTION: Final = "instruction"
 # A part for a demand is `demand:<number>:<kind of account>`; persons type its number or its reference.
 DEMAND: Final = "demand"
-_REFERENCE: Final = "reference"
+# Parts that are given back by hand under a reference of the bank: the whole line, and a part of a split.
+_WHOLE_RETURN: Final = "reference"
+_RETURN: Final = "return"
+RETURNS: Final = (_WHOLE_RETURN, _RETURN)
 # Where money that came may go, and what money that left may have been, by the first words of a target.
 _OF_CREDITS: Final = ("prefund:", "payable:merchant:", "commission_payable:merchant:")
 _OF_DEBITS: Final = ("bank_charges", "write_off")
+_OF_BOTH: Final = ("instruction:", "return:")
+_CHARGES: Final = "bank_charges"
 _BY_BREAKS: Final = ("receivable:", "claim:")
 _AT_THE_BREAK: Final = (
     "a receivable or a claim is paid by the action of its break, which takes this line over by its "
@@ -156,7 +161,7 @@ class ItemPart:
     @classmethod
     def of_return(cls, reference: str, amount: int) -> "ItemPart":
         """All of an item, given back by hand under a reference of the bank."""
-        return cls(f"{_REFERENCE}:{reference}", amount, SETTLEMENT_BANK)
+        return cls(f"{_WHOLE_RETURN}:{reference}", amount, SETTLEMENT_BANK)
 
     @property
     def instruction(self) -> str:
@@ -169,6 +174,16 @@ class ItemPart:
         """The number of the demand that it pays, or nothing."""
         kind, _, name = self.target.partition(":")
         return name.partition(":")[0] if kind == DEMAND else ""
+
+    @property
+    def reference(self) -> str:
+        """The bank's reference of the transfer by which it was given back, or nothing."""
+        return reference_of(self.target)
+
+    @property
+    def field(self) -> str:
+        """What a refusal of its transfer names."""
+        return _WHOLE_RETURN if self.target.startswith(f"{_WHOLE_RETURN}:") else f"target: {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +198,11 @@ class ItemDecision:
     reverses: UUID | None
     proposed_by: str
     parts: tuple[ItemPart, ...] = ()
+
+    @property
+    def return_parts(self) -> tuple[ItemPart, ...]:
+        """The parts whose transfers its approval books; none of a reversal."""
+        return () if self.reverses else tuple(part for part in self.parts if part.reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,17 +235,27 @@ def subject_of(number: int) -> str:
     return f"unidentified {number}"
 
 
+def reference_of(target: str) -> str:
+    """The bank's reference of the transfer that a target names, or nothing."""
+    kind, _, name = target.partition(":")
+    return name if kind in RETURNS else ""
+
+
 def refuse_unfit_parts(item: UnidentifiedItem, parts: Sequence[ItemPart]) -> None:
     """Refuse parts that are not the item.
 
     Raises:
-        SettlementError: a target stands there twice, a part has another sign, or the sum is another.
+        SettlementError: a target stands there twice, a part has another sign, the sum is another, or what
+            came pays a charge of the bank without a return that the bank has charged.
     """
     targets = [part.target for part in parts]
     if len(set(targets)) != len(targets):
         raise SettlementError("parts: a target stands there twice")
     if any(part.amount * item.amount <= 0 for part in parts):
         raise SettlementError("parts: each is above zero")
+    is_charged = item.amount > 0 and _CHARGES in targets
+    if is_charged and not any(part.reference for part in parts):
+        raise _unfit(_CHARGES, is_credit=True)
     total = sum(part.amount for part in parts)
     if total != item.amount:
         raise SettlementError(f"parts: they come to {abs(total)} paisa, and the line has {abs(item.amount)}")
@@ -248,16 +278,28 @@ def _account_of(target: str, *, is_credit: bool) -> str:
     if target.startswith(_BY_BREAKS):
         raise SettlementError(f"target: {_AT_THE_BREAK}")
     kind, _, name = target.partition(":")
-    if kind == INSTRUCTION and name:
+    if kind == _RETURN and name.split() != [name]:
+        raise SettlementError(
+            "target: return: takes the bank's own reference of the transfer, without spaces"
+        )
+    if kind in {INSTRUCTION, _RETURN} and name:
         return SETTLEMENT_BANK
-    fitting = _OF_CREDITS if is_credit else _OF_DEBITS
+    # What the bank has charged for a return may be a part of what came.
+    fitting = (*_OF_CREDITS, _CHARGES) if is_credit else _OF_DEBITS
     is_fitting = any(
         target.startswith(head) and target != head if head.endswith(":") else target == head
         for head in fitting
     )
     if not is_fitting:
-        came = "came" if is_credit else "left"
-        heads = (*fitting, f"{INSTRUCTION}:", *((f"{DEMAND}:",) if is_credit else ()))
-        known = ", ".join(f"{head}…" if head.endswith(":") else head for head in heads)
-        raise SettlementError(f"target: money that {came} is for one of {known}, not {target}")
+        raise _unfit(target, is_credit=is_credit)
     return target
+
+
+def _unfit(target: str, *, is_credit: bool) -> SettlementError:
+    fitting = (*(_OF_CREDITS if is_credit else _OF_DEBITS), *_OF_BOTH)
+    if is_credit:
+        fitting = (*fitting, f"{DEMAND}:")
+    known = ", ".join(f"{head}…" if head.endswith(":") else head for head in fitting)
+    came = "came" if is_credit else "left"
+    beside = f", and {_CHARGES} only beside a return" if is_credit else ""
+    return SettlementError(f"target: money that {came} is for one of {known}{beside}; not {target}")

@@ -125,7 +125,12 @@ def split(
     context: typer.Context,
     number: Number,
     parts: Annotated[
-        list[str], typer.Argument(metavar="PARTS", help="TARGET=TAKA, two or more, of the line's amount.")
+        list[str],
+        typer.Argument(
+            metavar="PARTS",
+            help="TARGET=TAKA, two or more, of the line's amount; return:REFERENCE is a part that went back "
+            "by the bank's transfer of that reference.",
+        ),
     ],
     reason: Reason,
     by: By,

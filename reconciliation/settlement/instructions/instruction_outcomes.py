@@ -126,6 +126,31 @@ def whole_message_entries(
     )
 
 
+def returned_ids(
+    instructions: Iterable[Instruction], statements: Iterable[AccountStatement]
+) -> frozenset[str]:
+    """The ids that our own statements prove to have been moved and returned as a whole.
+
+    Their entries with the id are one debit of the amount and one credit of it that is not earlier, and no
+    other. Of entries of one day the order is not known.
+    """
+    entries_by_id: dict[str, list[StatementEntry]] = {}
+    for entry in _unique_entries(statements):
+        entries_by_id.setdefault(entry.reference, []).append(entry)
+    return frozenset(
+        instruction.end_to_end_id
+        for instruction in instructions
+        if _is_returned(instruction.amount, entries_by_id.get(instruction.end_to_end_id, []))
+    )
+
+
+def _is_returned(amount: int, entries: Sequence[StatementEntry]) -> bool:
+    if len(entries) != 2 or any(entry.currency != CURRENCY for entry in entries):  # noqa: PLR2004 - a pair
+        return False
+    debit, credit = sorted(entries, key=lambda entry: entry.amount)
+    return (debit.amount, credit.amount) == (-amount, amount) and debit.booked_on <= credit.booked_on
+
+
 def _unique_entries(statements: Iterable[AccountStatement]) -> tuple[StatementEntry, ...]:
     """Each entry once, also where a statement was sent twice; two equal entries of one statement are two."""
     entries = {

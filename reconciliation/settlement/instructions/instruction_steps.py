@@ -30,6 +30,11 @@ class InstructionStep:
     reason: str = ""
     contradicts: bool = False
 
+    @property
+    def is_unmoved(self) -> bool:
+        """Whether no statement books it and no answer has ended it."""
+        return self.ending in {Ending.WAITING, Ending.MISSING} and not self.is_owed_again
+
 
 def initial_step(end_to_end_id: str) -> InstructionStep:
     """The state of an instruction that was just issued; it is never written."""

@@ -19,14 +19,16 @@ from reconciliation.settlement.store.expected_transfers import WITHDRAWN
 # How the origins of these rows begin.
 INSTRUCTION: Final = "instruction "
 RETURNED: Final = " returned"
-# Each instruction with the sums that moved for it, step by step. A rejected instruction is not booked, unless
-# the bank's statement says so all the same.
+# Each instruction with the sums that moved for it, step by step, null where no statement has a line of it, as
+# after a correction that drops its debit: nothing came back by that. A rejected instruction is not booked,
+# unless the bank's statement says so all the same.
 _INSTRUCTIONS: Final = """
 SELECT i.end_to_end_id, i.statement, i.value_date, i.amount, coalesce(e.moved, '{}') AS moved,
   coalesce(e.is_owed_again, false) AS is_owed_again
 FROM reconciliation.settlement_instructions AS i
 LEFT JOIN (
-  SELECT end_to_end_id, array_agg(moved ORDER BY revision) AS moved,
+  SELECT end_to_end_id,
+    array_agg(CASE WHEN ending NOT IN ('missing', 'waiting') THEN moved END ORDER BY revision) AS moved,
     (array_agg(is_owed_again ORDER BY revision DESC))[1] AS is_owed_again
   FROM reconciliation.settlement_endings GROUP BY end_to_end_id) AS e ON e.end_to_end_id = i.end_to_end_id
 ORDER BY i.end_to_end_id
@@ -57,8 +59,11 @@ def _rows(line: Row) -> Iterator[dict[str, object]]:
             yield _row(line) | returned | {"origin": f"{origin}{WITHDRAWN}", "status": FAILED}
 
 
-def returns_of(moved: Sequence[int], amount: int) -> int:
-    """How often the whole amount of an instruction had moved and was back, by its steps in their order."""
+def returns_of(moved: Sequence[int | None], amount: int) -> int:
+    """How often the whole amount of an instruction had moved and was back, by its steps in their order.
+
+    A step is None where no statement has a line of it.
+    """
     return sum(pair == (amount, 0) for pair in pairwise(moved))
 
 

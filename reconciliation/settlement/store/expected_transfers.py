@@ -10,6 +10,7 @@ both are expected. The row of an unidentified line is withdrawn once its decisio
 again, under a name of its own, once persons have decided anew.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -39,6 +40,7 @@ class BankTransfer:
 
     The bank's line bears one of `names`. `bank` has the statement, empty for that of the account through
     which transfers go. `is_undecided`: it is an unidentified line about which nothing stands decided.
+    `is_one_of_several`: the entry has booked other lines as well.
     """
 
     kind: str
@@ -49,11 +51,13 @@ class BankTransfer:
     is_reversed: bool
     bank: str = ""
     is_undecided: bool = False
+    is_one_of_several: bool = False
 
     @property
     def origin(self) -> str:
         """The origin of its row."""
-        return f"{self.kind} {self.id}"
+        of_several = f"/{self.names[0]}" if self.is_one_of_several else ""
+        return f"{self.kind} {self.id}{of_several}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,7 @@ async def booked_transfers(connection: Connection, finance: Finance) -> list[Ban
     that: its break stands until then, so that an action of the break can take the line over.
     """
     bookings = await finance.bank_lines.bookings(connection)
+    times = Counter(booking.id for booking in bookings)
     unidentified = [booking.id for booking in bookings if booking.kind == BankLineKind.UNIDENTIFIED]
     undecided = {
         item.booked_entry_id
@@ -196,6 +201,7 @@ async def booked_transfers(connection: Connection, finance: Finance) -> list[Ban
             booking.is_reversed,
             booking.bank,
             booking.id in undecided,
+            booking.kind == BankLineKind.RETURN and times[booking.id] > 1,
         )
         for booking in bookings
     ]

@@ -39,6 +39,7 @@ from reconciliation.unidentified.items import (
     NewItemEvent,
     UnidentifiedItem,
     entry_id_of_event,
+    reference_of,
     refuse_unfit_parts,
     reopening_entry,
     settling_entry,
@@ -57,7 +58,8 @@ _OWN = frozenset({"settlement_bank", "bank_charges", "write_off"})
 class ItemProposal:
     """What a person proposes about the item of a number; parts in the order in which they were typed.
 
-    `bank_reference` names the transfer by which a line was given back by hand.
+    `bank_reference` names the transfer by which a whole line was given back by hand; a target may name that
+    of a part.
     """
 
     number: int
@@ -66,6 +68,12 @@ class ItemProposal:
     proposed_by: str
     targets: tuple[tuple[str, int | None], ...] = ()
     bank_reference: str = ""
+
+    @property
+    def references(self) -> frozenset[str]:
+        """The bank's references of all transfers that it names."""
+        named = {reference_of(target) for target, _ in self.targets}
+        return frozenset({self.bank_reference.strip(), *named} - {""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,7 @@ async def propose(work: SettlementWork, proposal: ItemProposal) -> ItemDecision:
         raise SettlementError("reason: a decision needs one")
     connection = work.connection
     async with settlement_lock(work):
-        item = await _locked_item(work, proposal.number, proposal.bank_reference.strip())
+        item = await _locked_item(work, proposal.number, *proposal.references)
         decision = await _decision_of(work, item, proposal)
         await _refuse_unfit(work, item, decision)
         await write_decision(connection, decision)
@@ -174,7 +182,10 @@ async def _decision_of(work: SettlementWork, item: UnidentifiedItem, proposal: I
             raise SettlementError("reference: the bank's own for the transfer, without spaces")
         parts = (ItemPart.of_return(reference, item.amount),)
         return replace(decision, bank_reference=reference, parts=parts)
-    return replace(decision, parts=await _parts_of(work, item, proposal.targets))
+    decision = replace(decision, parts=await _parts_of(work, item, proposal.targets))
+    if proposal.action is ItemAction.LINK and decision.return_parts:
+        raise SettlementError("target: the whole line goes back by ekpay settle unidentified return")
+    return decision
 
 
 def _refuse_state(item: UnidentifiedItem, *fitting: ItemState) -> None:
@@ -198,7 +209,7 @@ async def _parts_of(
 
 
 async def _refuse_unfit(work: SettlementWork, item: UnidentifiedItem, decision: ItemDecision) -> None:
-    """Refuse parts whose accounts or instructions are not there, and a return whose transfer is booked."""
+    """Refuse parts whose accounts or instructions are not there, and returns whose transfers are booked."""
     connection = work.connection
     refuse_unfit_parts(item, decision.parts)
     if decision.action is ItemAction.REVERSE:
@@ -215,28 +226,45 @@ async def _refuse_unfit(work: SettlementWork, item: UnidentifiedItem, decision: 
     for name in sorted(names):
         if banks.get(name) != item.bank:
             raise SettlementError(f"target: no instruction {name} goes through {item.bank}")
-    if decision.action is ItemAction.RETURN:
-        await _counterpart(work, item, decision)
+    await _counterparts(work, item, decision)
+
+
+async def _counterparts(
+    work: SettlementWork, item: UnidentifiedItem, decision: ItemDecision
+) -> list[UnidentifiedItem]:
+    """The open items of the transfers that a decision names, to be let go.
+
+    Raises:
+        SettlementError: anything else has booked one of their lines, or two parts name one line.
+    """
+    named: dict[UUID, tuple[UnidentifiedItem, ItemPart]] = {}
+    for part in decision.return_parts:
+        for other in await _counterpart(work, item, part):
+            if other.id in named:
+                targets = f"{named[other.id][1].target} and {part.target}"
+                raise SettlementError(f"target: {targets} are one line of the bank, number {other.number}")
+            named[other.id] = other, part
+    return [other for other, _ in named.values()]
 
 
 async def _counterpart(
-    work: SettlementWork, item: UnidentifiedItem, decision: ItemDecision
+    work: SettlementWork, item: UnidentifiedItem, part: ItemPart
 ) -> list[UnidentifiedItem]:
-    """The open item of the very transfer that a return names, to be let go; none where nothing has booked it.
+    """The open item of the very transfer that a part names; none where nothing has booked it.
 
     Raises:
         SettlementError: anything else has booked that line.
     """
     connection = work.connection
-    standing = await work.setting.finance.bank_lines.lock(connection, [decision.bank_reference])
+    standing = await work.setting.finance.bank_lines.lock(connection, [part.reference])
     booked = [booking.id for booking in standing if booking.kind == BankLineKind.UNIDENTIFIED]
     fitting = [
         other
         for other in await items_of_entries(connection, booked)
-        if (other.state, other.bank, other.amount) == (ItemState.OPEN, item.bank, -item.amount)
+        if (other.state, other.bank, other.amount) == (ItemState.OPEN, item.bank, -part.amount)
     ]
     if len(standing) > len(fitting):
-        raise SettlementError(f"reference: {standing[0]} has booked it, or has another amount or bank")
+        raise SettlementError(f"{part.field}: {standing[0]} has booked it, or has another amount or bank")
     return fitting
 
 
@@ -250,8 +278,7 @@ async def _approve(
             raise SettlementError(f"by: {person} may decide nothing any more")
     is_reversal = decision.action is ItemAction.REVERSE
     booked = entry_id_of_event(item.id, item.revision + 1)
-    if decision.action is ItemAction.RETURN:
-        await _book_transfer(work, item, decision, booked)
+    await _book_transfers(work, item, decision, booked)
     await finance.books.post(connection, [Adjustment.of(booked, _entry_of(item, decision))])
     if is_reversal:
         _, reversed_entry = await newest_approved(connection, item.id)
@@ -265,21 +292,22 @@ async def _approve(
         await finance.alarms.end_alarms(connection, [item.subject], "two persons have decided it")
 
 
-async def _book_transfer(
+async def _book_transfers(
     work: SettlementWork, item: UnidentifiedItem, decision: ItemDecision, booked: UUID
 ) -> None:
-    """Book the line of the transfer that a return names, which may be an open item till now."""
+    """Book the line of each transfer that a decision names, which may be an open item till now."""
     finance, connection = work.setting.finance, work.connection
-    counterpart = await _counterpart(work, item, decision)
-    await let_go(connection, finance, counterpart, f"it is the return of unidentified line {item.number}")
-    await finance.bank_lines.book(
-        connection,
-        booked,
-        [decision.bank_reference],
-        -item.amount,
-        kind=BankLineKind.RETURN,
-        bank=item.bank,
-    )
+    counterparts = await _counterparts(work, item, decision)
+    await let_go(connection, finance, counterparts, f"it is the return of unidentified line {item.number}")
+    for part in decision.return_parts:
+        await finance.bank_lines.book(
+            connection,
+            booked,
+            [part.reference],
+            -part.amount,
+            kind=BankLineKind.RETURN,
+            bank=item.bank,
+        )
 
 
 def _entry_of(item: UnidentifiedItem, decision: ItemDecision) -> Entry:

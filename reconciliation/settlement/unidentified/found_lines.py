@@ -144,17 +144,20 @@ def _is_new(item: UnidentifiedItem | None) -> bool:
 def _bookable(
     lines: Sequence[BankLine], standing: Sequence[BankBooking]
 ) -> list[tuple[BankLine, frozenset[str]]]:
-    """The lines that nothing else has booked, with the names that are theirs alone."""
+    """The lines that nothing else has booked, with the names that are theirs alone.
+
+    Of new lines that share a name the largest has it: a bank may book the fee of a transfer under the
+    reference of the transfer, and what persons write down by that reference is the transfer.
+    """
     taken = {booking.names[0] for booking in standing if booking.kind == BankLineKind.UNIDENTIFIED}
     elsewhere = {booking.names[0] for booking in standing} - taken
-    bookable = []
-    for line in lines:
+    own_names: dict[str, frozenset[str]] = {}
+    for line in sorted(lines, key=lambda line: -abs(line.amount)):
         if elsewhere & set(line.names):
             continue
-        names = frozenset(line.names) - taken
-        taken |= names
-        bookable.append((line, names))
-    return bookable
+        own_names[line.key] = frozenset(line.names) - taken
+        taken |= own_names[line.key]
+    return [(line, own_names[line.key]) for line in lines if line.key in own_names]
 
 
 async def _book(

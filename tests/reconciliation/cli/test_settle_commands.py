@@ -237,6 +237,17 @@ async def test_only_what_moved_now_or_is_open_is_listed(typed: Typed, stage: Sta
     assert len(json.loads((await typed("credits", "--json")).output)["credits"]) == 1
 
 
+async def test_a_debit_and_its_return_of_one_run_are_one_instruction(typed: Typed, stage: Stage) -> None:
+    await stage.settle(MON)
+    name = str(await stage.books.value("SELECT end_to_end_id FROM reconciliation.settlement_instructions"))
+    for paisa, day in ((-RTGS, MON), (RTGS, TUE)):
+        stage.rows.append(booked("stmt_sonali", name, paisa, day, ordinal=len(stage.rows)))
+    await stage.run(TUE)
+    found = await typed("credits")
+    assert "1 instructions and 0 credits moved on" in found.output, found.output
+    assert "rejected" in found.output
+
+
 async def test_credits_that_are_short_are_red(typed: Typed, stage: Stage) -> None:
     stage.rows += [
         expected("stmt_janata", "NPSB20260406", RTGS, MON),

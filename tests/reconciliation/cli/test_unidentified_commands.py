@@ -51,6 +51,11 @@ async def test_a_line_goes_through_its_door(stage: Stage, monkeypatch: pytest.Mo
     assert (await typed("unidentified", "show", "9")).exit_code == 1
     assert json.loads((await typed("unidentified", "list", "--json")).output)[0]["number"] == 2
     assert stage.office.persons.asked[-1] == (CHECKER, "two")
+    refused = await typed("unidentified", "split", "2", "return:FT 1=4", "return:FT-2=5", *why)
+    assert (refused.exit_code, "without spaces" in " ".join(refused.output.split())) == (1, True)
+    asked = await typed("unidentified", "split", "2", "return:FT-1=4", "return:FT-2=5", *why)
+    assert ("return:FT-1 4.00" in asked.output, "return:FT-2 5.00" in asked.output) == (True, True)
+    assert (await typed("unidentified", "approve", "2", "--by", CHECKER)).exit_code == 0
 
 
 def test_names_read_alike_in_every_statement() -> None:

@@ -51,3 +51,15 @@ async def test_a_debit_and_its_return_are_matched_once_our_steps_have_both(stage
     assert await sound(stage, TUE) == {("AMBIGUOUS", NAME, "open")}, "nothing of ours says so yet"
     await write(stage, STEP, NAME, 2, "rejected", 0)
     assert await sound(stage, WED) == {("AMBIGUOUS", NAME, "closed")}
+
+
+async def test_a_debit_and_its_return_of_one_statement_are_matched_by_the_night_after(stage: Switch) -> None:
+    """`ekpay settle credits` reads both in one run, and writes a step of each."""
+    await staffed(stage)
+    await sound(stage, SUN)
+    await write(stage, INSTRUCTION, NAME, AMOUNT)
+    statement(stage, MON, DEBIT, RETURN)
+    assert await sound(stage, MON) == {("AMBIGUOUS", NAME, "open")}
+    await write(stage, STEP, NAME, 1, "settled", AMOUNT)
+    await write(stage, STEP, NAME, 2, "rejected", 0)
+    assert await sound(stage, TUE) == {("AMBIGUOUS", NAME, "closed")}

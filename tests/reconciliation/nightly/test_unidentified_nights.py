@@ -81,6 +81,63 @@ async def linked(stage: Switch, number: int, target: str) -> None:
         await decide(work, ItemVerdict(number, "karim", approves=True), post_outcomes)
 
 
+async def returned(stage: Switch, number: int, *parts: tuple[str, int]) -> None:
+    """Two persons write down by which transfers a line went back."""
+    async with open_work(read_setting(cast("Finance", stage))) as work:
+        await propose(work, ItemProposal(number, ItemAction.SPLIT, "paid twice", "rahima", parts))
+        await decide(work, ItemVerdict(number, "karim", approves=True), post_outcomes)
+
+
+async def test_each_transfer_by_which_a_line_went_back_is_expected_by_itself(stage: Switch) -> None:
+    """Two of one amount: the night that has one of them still waits for the other."""
+    first, second = (Credit(-250_000, "", name, charge=0) for name in ("FT-1", "FT-2"))
+    await staffed(stage)
+    await sound(stage, SUN)
+    statement(stage, MON, LINE)
+    await sound(stage, MON)
+    assert (await follow(stage)).found == (1,)
+    await returned(stage, 1, ("return:FT-1", 250_000), ("return:FT-2", 250_000))
+    statement(stage, TUE, first)
+    assert {state for _, name, state in await sound(stage, TUE) if name == "FT-1"} == set()
+    statement(stage, WED, second)
+    assert await follow(stage) == FoundLines()
+    assert {state for *_, state in await sound(stage, WED)} == {"closed"}
+    assert await follow(stage) == FoundLines()
+    assert {state for *_, state in await sound(stage, THU)} == {"closed"}
+    assert await balance(stage, "suspense:stmt_sonali") == 0
+    assert await is_sound(stage)
+
+
+async def test_a_fee_that_comes_under_the_reference_of_a_return_written_before_is_found_again(
+    stage: Switch,
+) -> None:
+    """The return is reversed, the next night expects nothing of it any more, and both lines are found."""
+    parts = (("return:FT-9", 488_000), ("bank_charges", 12_000))
+    await staffed(stage)
+    await sound(stage, SUN)
+    statement(stage, MON, LINE)
+    await sound(stage, MON)
+    await follow(stage)
+    await returned(stage, 1, *parts)
+    statement(stage, TUE, Credit(-12_000, "", "FT-9", charge=0), Credit(-488_000, "", "FT-9", charge=0))
+    assert ("AMBIGUOUS", "FT-9", "open") in await sound(stage, TUE)
+    assert await follow(stage) == FoundLines(), "they have the reference of the return"
+    async with open_work(read_setting(cast("Finance", stage))) as work:
+        await propose(work, ItemProposal(1, ItemAction.REVERSE, "a fee as well", "rahima"))
+        await decide(work, ItemVerdict(1, "karim", approves=True), post_outcomes)
+    assert await follow(stage) == FoundLines(), "the next night withdraws what the return expected"
+    await sound(stage, WED)
+    assert (await follow(stage)).found == (2, 3)
+    await returned(stage, 1, *parts)
+    await linked(stage, 2, "bank_charges")
+    await decided(stage, await break_of(stage, "AMBIGUOUS", "FT-9"), ResolutionAction.NO_ACTION)
+    assert {state for *_, state in await sound(stage, THU)} == {"closed", "resolved"}
+    assert await follow(stage) == FoundLines()
+    assert await balance(stage, "suspense:stmt_sonali") == 0
+    assert await balance(stage, "bank_charges") == 1_150
+    assert await is_sound(stage)
+
+
 async def test_the_break_of_an_unidentified_line_moves_no_money_and_ends_with_its_decision(
     stage: Switch,
 ) -> None:

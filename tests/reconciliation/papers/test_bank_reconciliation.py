@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.ledger.posting_rules import deposited_entry
+from ekpay_switch.domain.ledger.settlement_postings import SETTLEMENT_BANK, unidentified_settled_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.finance import Adjustment
 from reconciliation.errors import ReportError
@@ -113,3 +114,22 @@ async def test_entries_and_rows_of_statements_are_read_up_to_the_date(stage: Sta
     assert (result.by_books, result.before_statements, result.unread_amount) == (420, 1_000, 0)
     write_bank_csv(result, tmp_path / "bank.csv")
     assert "unexplained" not in (tmp_path / "bank.csv").read_text(encoding="utf-8")
+
+
+async def test_each_transfer_of_one_entry_is_compared_with_its_own_line(stage: Stage) -> None:
+    """A payer got two parts of a line back, and the bank has booked one of them so far."""
+    returned = unidentified_settled_entry("stmt_janata", [(SETTLEMENT_BANK, 900)])
+    entry_id = uuid4()
+    await stage.write(Adjustment.of(entry_id, returned))
+    await stage.books.tell(
+        "INSERT INTO break_bank_lines (reference, entry_id, amount, booked_by, bank)"
+        " VALUES ('FT-1', $1, -500, 'return', 'stmt_janata'), ('FT-2', $1, -400, 'return', 'stmt_janata')",
+        entry_id,
+    )
+    await stage.books.tell("UPDATE journal_entries SET business_date = $1", SUN)
+    stage.rows = [booked("stmt_janata", "FT-2", -400, MON, theirs="")]
+    run_id = await stage.run(MON)
+    await stage.books.tell(FILES, run_id, MON, "stmt_janata_20260406_01.xml", 600)
+    result = await reconciled(stage, MON)
+    assert [(item.name, item.side, item.by_books) for item in result.items] == [("FT-1", IN_BOOKS_ONLY, -500)]
+    assert (result.before_statements, result.unread_amount) == (1_000, 0)

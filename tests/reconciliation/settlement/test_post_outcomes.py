@@ -7,6 +7,7 @@ from hypothesis import given as generated
 from hypothesis import strategies as st
 
 from reconciliation.canonical_row import BROKEN, FAILED, LEDGER, MATCHED
+from reconciliation.resolutions.break_audit import first_broken
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
 from reconciliation.settlement.positions.payout_credits import FundsComparison
 from reconciliation.settlement.post_outcomes import PostedOutcomes
@@ -249,6 +250,15 @@ async def test_the_night_expects_a_return_that_our_own_steps_have(given: Stage) 
     assert await expected_origins(given) == withdrawn | {" returned 2": (RTGS, False)}
 
 
+async def test_a_debit_that_a_corrected_statement_drops_is_no_return(given: Stage) -> None:
+    """No line is left under the id, so the night expects the debit alone."""
+    await debited(given, RTGS)
+    given.rows.pop()
+    await given.run(WED)
+    assert [step.ending for step in (await given.follow()).steps] == [Ending.MISSING]
+    assert await expected_origins(given) == {"": (-RTGS, False)}
+
+
 @pytest.mark.parametrize("paisa", [RTGS - 1, RTGS + 1])
 async def test_a_return_of_another_amount_is_not_expected(given: Stage, paisa: int) -> None:
     await debited(given, RTGS)
@@ -256,8 +266,68 @@ async def test_a_return_of_another_amount_is_not_expected(given: Stage, paisa: i
     assert await expected_origins(given) == {"": (-RTGS, False)}
 
 
-@generated(st.lists(st.integers(0, 3), max_size=6))
-def test_a_return_is_proven_by_the_whole_amount_out_and_back(moved: list[int]) -> None:
-    """Nothing that moved in part, or that was never seen to move, is a return."""
-    steps = "".join(map(str, moved))
+@generated(st.lists(st.none() | st.integers(0, 3), max_size=6))
+def test_a_return_is_proven_by_the_whole_amount_out_and_back(moved: list[int | None]) -> None:
+    """Nothing that moved in part, that was never seen to move, or that a correction drops is a return."""
+    steps = "".join("x" if paisa is None else str(paisa) for paisa in moved)
     assert returns_of(moved, 3) == steps.count("30")
+
+
+async def booked_at_once(stage: Stage, *lines: tuple[int, date]) -> PostedOutcomes:
+    """One run reads all these lines of the instruction, each with its amount and day."""
+    reference = await name_of(stage)
+    for paisa, day in lines:
+        stage.rows.append(booked("stmt_sonali", reference, paisa, day, ordinal=len(stage.rows)))
+    await stage.run(WED)
+    return await stage.follow()
+
+
+async def test_a_debit_and_its_return_in_one_run_are_a_step_each(given: Stage) -> None:
+    found = await booked_at_once(given, (-RTGS, MON), (RTGS, TUE))
+    assert [(step.ending, step.moved_amount, step.is_owed_again) for step in found.steps] == [
+        (Ending.SETTLED, RTGS, False),
+        (Ending.REJECTED, 0, True),
+    ]
+    assert await given.balances() == {"settlement_bank": 3 * RTGS, "payable:desco_postpaid": RTGS}
+    assert await expected_origins(given) == {"": (-RTGS, False), " returned": (RTGS, False)}
+    assert (await given.follow()).steps == ()
+    assert await given.books.audit() is None
+    connection = await given.office.connect("audit")
+    assert await first_broken(connection) is None
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [(-RTGS, MON), (RTGS - 1, TUE)],
+        [(RTGS, MON), (-RTGS, TUE)],
+        [(-RTGS + 1, MON), (-1, MON), (RTGS, TUE)],
+        [(-RTGS, MON), (RTGS, TUE), (-RTGS, TUE), (RTGS, TUE)],
+    ],
+)
+async def test_lines_of_one_run_that_prove_no_return_are_one_step(
+    given: Stage, lines: list[tuple[int, date]]
+) -> None:
+    """Another amount, money that came before it had left, and more than two lines."""
+    assert len((await booked_at_once(given, *lines)).steps) == 1
+    assert " returned" not in await expected_origins(given)
+
+
+async def test_an_instruction_that_was_rejected_before_has_one_step_of_both_lines(given: Stage) -> None:
+    """What the night expected of it ended with the rejection."""
+    await given.follow(report(await name_of(given), "RJCT"))
+    assert (await booked_at_once(given, (-RTGS, MON), (RTGS, TUE))).steps == ()
+    assert await expected_origins(given) == {}
+
+
+async def test_a_rejection_of_one_run_with_both_lines_leaves_no_contradiction(given: Stage) -> None:
+    """The bank has executed what it rejected, and taken it back."""
+    reference = await name_of(given)
+    for paisa, day in ((-RTGS, MON), (RTGS, TUE)):
+        given.rows.append(booked("stmt_sonali", reference, paisa, day, ordinal=len(given.rows)))
+    await given.run(WED)
+    found = await given.follow(report(reference, "RJCT"))
+    assert [(step.moved_amount, step.contradicts) for step in found.steps] == [(RTGS, True), (0, False)]
+    assert found.contradictions == ()
+    assert await given.books.value("SELECT count(*) FROM alarms WHERE ended_at IS NULL") == 0

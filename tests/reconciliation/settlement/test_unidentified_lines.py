@@ -155,9 +155,9 @@ async def test_a_corrected_amount_keeps_the_name_of_its_line(stage: Stage) -> No
 async def test_a_reference_that_lines_share_stays_with_those_that_stay(stage: Stage) -> None:
     """So nobody else books the line that is left under it."""
     await follow(stage, stranger(400, "", "CASH"), stranger(500, "", "CASH"))
+    assert await names(stage) == [("CASH", 500, "unidentified")], "the larger one"
+    await follow(stage, stranger(400, "", "CASH"))
     assert await names(stage) == [("CASH", 400, "unidentified")]
-    await follow(stage, stranger(500, "", "CASH"))
-    assert await names(stage) == [("CASH", 500, "unidentified")]
     assert await sound(stage)
 
 

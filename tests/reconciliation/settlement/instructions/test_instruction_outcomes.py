@@ -18,6 +18,7 @@ from reconciliation.settlement.instructions.instruction_outcomes import (
     MatchedInstructions,
     StatementSide,
     match_instructions,
+    returned_ids,
 )
 from reconciliation.settlement.instructions.instruction_steps import initial_step, next_step
 from reconciliation.settlement.instructions.pacs009 import message_id
@@ -238,3 +239,31 @@ def test_money_that_leaves_again_after_it_came_back_contradicts_unless_it_is_owe
         not may_reinstate,
     )
     assert ("again" in step.reason) is not may_reinstate
+
+
+WHOLE = ONE.amount
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([-WHOLE, WHOLE, WHOLE - 1, -1]), st.sampled_from([MON, TUE])), max_size=4
+    )
+)
+def test_only_one_debit_of_the_whole_and_one_credit_of_it_afterwards_are_a_return(
+    lines: list[tuple[int, date]],
+) -> None:
+    entries = [
+        entry(amount, number, booked_on=day, value_date=day)
+        for number, (amount, day) in enumerate(lines, start=1)
+    ]
+    days = dict(lines)
+    is_pair = sorted(amount for amount, _ in lines) == [-WHOLE, WHOLE]
+    is_returned = is_pair and days[-WHOLE] <= days[WHOLE]
+    assert returned_ids([ONE], [statement(*entries)]) == ({NAME} if is_returned else set())
+
+
+def test_a_return_is_proven_by_lines_with_the_id_in_our_currency_alone() -> None:
+    debit, credit = entry(-WHOLE), entry(WHOLE, 2)
+    assert returned_ids([ONE], [statement(debit, credit), statement(debit, credit)]) == {NAME}, "sent twice"
+    for other in (replace(credit, currency="USD"), replace(credit, reference=MESSAGE)):
+        assert returned_ids([ONE], [statement(debit, other)]) == set()
