@@ -133,7 +133,7 @@ MONTH_SEED ?= 1
 # Properties of which `make test` tries a third of the examples (tests/examples.py).
 PROPERTIES = $(addprefix tests/reconciliation/,mirror/test_mirrors.py nightly/test_night_properties.py \
 	matching/test_engines.py engine/test_engine_properties.py settlement/test_month_of_payouts.py \
-	settlement/test_month_of_deposits.py settlement/positions/test_withholding.py)
+	settlement/test_month_of_deposits.py settlement/positions/test_withholding.py settlement/test_returned_parts.py)
 .PHONY: test-month
 test-month: $(DEV) $(RECONCILIATION) ## a month of 300,000 payments with sealed faults: found all, invented none
 	EKPAY_ALL_EXAMPLES=1 $(BIN)/pytest -n 2 $(PROPERTIES)
