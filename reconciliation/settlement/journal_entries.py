@@ -53,7 +53,7 @@ def of_movement(
     if moved_amount == 0:
         return None
     name = entry_id("moved", step.end_to_end_id, step.revision)
-    return Adjustment.of(name, _moved(issued, moved_amount))
+    return Adjustment.of(name, _movement_entry(issued, moved_amount))
 
 
 def of_rejection(
@@ -115,7 +115,7 @@ def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) 
     return Adjustment.of(name, payout_received_entry(credit.batch.connector, parts))
 
 
-def _moved(issued: IssuedInstruction, amount: int) -> Entry:
+def _movement_entry(issued: IssuedInstruction, amount: int) -> Entry:
     account = issued.instruction.creditor
     if account.creditor.role is PartyRole.DEPOSIT:
         return settlement_deposited_entry(account.rail, account.party, amount)
