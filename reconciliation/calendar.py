@@ -5,7 +5,6 @@ identity. Ages and deadlines are counted in business days: a break of Thursday i
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
@@ -137,6 +137,6 @@ def read_calendar(path: Path) -> Calendar:
         ConfigurationError: the file is no valid calendar.
     """
     try:
-        return Calendar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        return Calendar.model_validate(toml_tables(path))
+    except (ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

@@ -1,13 +1,12 @@
-"""What is wrong with a file under config/, in one line for whoever has edited it."""
+"""What is wrong with a configuration file, in words for the person who wrote it."""
 
 from pydantic import ValidationError
+
+from ekpay_switch.config_files.toml_file import ConfigFileError, model_faults
 
 
 def fault_wording(problem: Exception) -> str:
     """Each wrong setting with its reason, in one line; any other exception as its own message."""
-    if not isinstance(problem, ValidationError):
-        return str(problem)
-    faults = problem.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'the whole'}: {fault['msg']}" for fault in faults
-    )
+    if isinstance(problem, ConfigFileError):
+        return problem.fault
+    return model_faults(problem) if isinstance(problem, ValidationError) else str(problem)

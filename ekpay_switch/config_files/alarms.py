@@ -1,6 +1,5 @@
 """Reading config/alarms.toml and the days of config/calendar.toml; an invalid file stops the start."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ekpay_switch.config_files.toml_file import read_config_file
 from ekpay_switch.domain.alarms import Alarm, AlarmOwner, AlarmTerms
 
 _KNOWN_DAYS = 400
@@ -51,7 +51,7 @@ def read_alarm_terms(path: Path) -> Mapping[Alarm, AlarmTerms]:
     Raises:
         ValueError: the file is malformed, or an alarm is missing.
     """
-    file = _AlarmFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    file = read_config_file(path, _AlarmFile)
     missing = sorted(set(Alarm) - set(file.alarms))
     if missing:
         raise ValueError(f"{path.name}: {', '.join(missing)} has no terms")
@@ -69,7 +69,7 @@ def read_business_days(path: Path, first: date) -> Sequence[date]:
     Raises:
         ValueError: the file is malformed.
     """
-    calendar = _Calendar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    calendar = read_config_file(path, _Calendar)
     closed = {holiday.on for holiday in calendar.holidays}
     days = (first + timedelta(days=number) for number in range(_KNOWN_DAYS))
     return [day for day in days if day.weekday() not in calendar.weekend and day not in closed]

@@ -1,12 +1,12 @@
 """Reading config/challan_accounts.toml; an invalid row stops the start."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
+from ekpay_switch.config_files.toml_file import read_config_file
 from ekpay_switch.domain.challans import TreasuryHead
 
 
@@ -35,10 +35,10 @@ def read_challan_accounts(path: Path) -> Mapping[str, TreasuryHead]:
     """The codes of the treasury for each credit account in `path`.
 
     Raises:
-        pydantic.ValidationError: a row has an unknown key or an unusable value, or an account stands twice.
-        tomllib.TOMLDecodeError: the file is not TOML.
+        ConfigFileError: the file is no TOML in UTF-8, a row has an unknown key or an unusable value, or an
+            account stands twice.
     """
-    file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    file = read_config_file(path, _File)
     return {
         row.credit_account: TreasuryHead(row.economic_code, row.organization_code) for row in file.accounts
     }

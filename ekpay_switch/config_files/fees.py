@@ -1,13 +1,13 @@
 """Reading config/fees.toml into the fee table of the core; an invalid row stops the start."""
 
 import re
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from ekpay_switch.config_files.toml_file import read_config_file
 from ekpay_switch.domain.fees import FeeRow, FeeTable
 from ekpay_switch.domain.money import parse_taka
 
@@ -67,8 +67,7 @@ def read_fee_table(path: Path) -> FeeTable:
     A percentage has two decimals at most, so its hundredths are whole basis points and read like taka.
 
     Raises:
-        pydantic.ValidationError: a row has an unknown key or an unusable value.
-        tomllib.TOMLDecodeError: the file is not TOML.
+        ConfigFileError: the file is no TOML in UTF-8, or a row has an unknown key or an unusable value.
     """
-    file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    file = read_config_file(path, _File)
     return FeeTable(file.version, tuple(row.fee_row() for row in file.fees))

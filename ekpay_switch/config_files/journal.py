@@ -1,10 +1,10 @@
 """Reading config/journal.toml: which accounts may meet in an entry that two persons write by hand."""
 
-import tomllib
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ekpay_switch.config_files.toml_file import read_config_file
 from ekpay_switch.domain.decisions.journal import JournalChart
 
 
@@ -22,5 +22,5 @@ def read_journal_chart(path: Path) -> JournalChart:
         ValueError: the file is malformed.
         UnknownAccountError: it names a kind of account that there is not.
     """
-    file = _JournalFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    file = read_config_file(path, _JournalFile)
     return JournalChart.of(file.pairs)

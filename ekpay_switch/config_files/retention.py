@@ -1,10 +1,11 @@
 """Reading config/retention.toml: how long is kept what no account and no payment needs."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from ekpay_switch.config_files.toml_file import read_config_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +34,5 @@ def read_retention(path: Path) -> Retention:
     Raises:
         ValueError: the file is malformed.
     """
-    file = _RetentionFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    file = read_config_file(path, _RetentionFile)
     return Retention(file.sends_journal.days)

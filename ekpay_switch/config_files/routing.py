@@ -5,15 +5,15 @@ How to change it stands in docs/how-to/change-routing.md.
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, read_config_file
 from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import parse_taka
@@ -255,20 +255,15 @@ def read_routing_rules(
     """
     if not path.exists():
         return RoutingRules()
-    content = path.read_bytes()
     try:
-        file = _File.model_validate(tomllib.loads(content.decode("utf-8")))
-    except ValidationError as refused:
-        problems = refused.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}" for problem in problems]
-        raise RoutingFileError(f"{path.name}: {'; '.join(lines)}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RoutingFileError(f"{path.name}: {error}") from error
+        file = read_config_file(path, _File)
+    except ConfigFileError as error:
+        raise RoutingFileError(str(error)) from error
     misfits = list(_find_faults(file, {profile.id: profile for profile in connectors}, billers))
     if misfits:
         raise RoutingFileError(f"{path.name}: {'; '.join(misfits)}")
     return RoutingRules(
-        version=f"{file.version} {hashlib.sha256(content).hexdigest()[:12]}",
+        version=f"{file.version} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}",
         instruments={name: tuple(names) for name, names in file.instruments.items()},
         rules=tuple(rule.rule() for rule in file.rules),
         calendar=file.windows(),

@@ -4,7 +4,6 @@ The enum is the taxonomy of reconciliation.md 1.4; the file must define every me
 else, or nothing runs.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
@@ -143,8 +143,8 @@ def read_rules(path: Path, *, are_kept: bool = False) -> BreakRules:
         ConfigurationError: a code is missing, unknown or there twice, or one of them lacks something.
     """
     try:
-        table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        table = _Table.model_validate(toml_tables(path))
+    except (ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     stated_codes = [meaning.code for meaning in table.breaks]
     if sorted(stated_codes) != sorted(BreakCode):

@@ -6,13 +6,13 @@ the first connection. Nothing is ever trusted on first use, and no password is e
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
@@ -106,7 +106,7 @@ class SftpServer(_Strict):
 
 
 class SftpServers(_Strict):
-    """All servers by the name under which `--from` knows them."""
+    """All servers by the name under which `--server` knows them."""
 
     version: str
     servers: Mapping[str, SftpServer]
@@ -119,6 +119,6 @@ def read_servers(path: Path) -> Mapping[str, SftpServer]:
         ConfigurationError: there is no such file, or it is not valid.
     """
     try:
-        return SftpServers.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).servers
-    except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
+        return SftpServers.model_validate(toml_tables(path)).servers
+    except (OSError, ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

@@ -5,7 +5,6 @@ rules of its day.
 """
 
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,6 +13,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.breaks.codes import BreakRules, read_rules
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.configuration_faults import fault_wording
@@ -50,8 +50,8 @@ def read_night_settings(path: Path) -> NightSettings:
         ConfigurationError: the file is missing or not valid.
     """
     try:
-        return NightSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
+        return NightSettings.model_validate(toml_tables(path))
+    except (OSError, ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
 
 

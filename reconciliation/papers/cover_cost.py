@@ -1,11 +1,11 @@
 """What a shortfall of the trust cover would cost by the rule of `config/trust_cover.toml`."""
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.toml_values import Paisa
@@ -45,8 +45,8 @@ def read_shortfall_rule(path: Path) -> ShortfallRule | None:
         ConfigurationError: the file is no valid rule.
     """
     try:
-        return ShortfallRule.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return ShortfallRule.model_validate(toml_tables(path))
     except FileNotFoundError:
         return None
-    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+    except (ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

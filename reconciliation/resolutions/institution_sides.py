@@ -1,10 +1,10 @@
 """The kind and the account of an institution, from config/statements and config/billers."""
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from ekpay_switch.config_files.toml_file import toml_tables
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.resolutions.decision_records import UnfitError
 from reconciliation.resolutions.missing_payouts import payer_of
@@ -54,4 +54,4 @@ def institution_side(config: Path, institution: str) -> InstitutionSide:
 
 def _has_deposit(manifest: Path) -> bool:
     """Whether we keep money at a biller, which it takes each bill off; then nothing is owed to it."""
-    return manifest.is_file() and "deposit" in tomllib.loads(manifest.read_text(encoding="utf-8"))
+    return manifest.is_file() and "deposit" in toml_tables(manifest)

@@ -4,7 +4,6 @@ The enum lists the actions that have postings; the file must define each of them
 code needs an action, or nothing can be decided.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.breaks.codes import BreakCode, SentenceField
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
@@ -114,8 +114,8 @@ def read_resolution_rules(path: Path) -> ResolutionRules:
         ConfigurationError: an action is missing or there twice, a code has none, or the bands do not rise.
     """
     try:
-        table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        table = _Table.model_validate(toml_tables(path))
+    except (ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     stated_actions = [rule.name for rule in table.actions]
     if sorted(stated_actions) != sorted(ResolutionAction):

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_text
 from reconciliation.canonical_row import OutcomeCode
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
@@ -261,8 +262,10 @@ def read_layout(path: Path) -> Layout:
         ConfigurationError: the file is no valid layout, or has another name.
     """
     try:
-        layout = _parse(path.read_text(encoding="utf-8"))
-    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        layout = _parse(toml_text(path))
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigurationError(f"{path.name}: not TOML: {problem}") from problem
+    except (ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     if layout.institution != path.stem:
         raise ConfigurationError(f"{path.name} describes {layout.institution}")

@@ -1,12 +1,11 @@
 """config/challan_accounts.toml: what is taken, and that a row which is not understood stops the start."""
 
-import tomllib
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from ekpay_switch.config_files.challan_accounts import read_challan_accounts
+from ekpay_switch.config_files.toml_file import ConfigFileError
 from ekpay_switch.domain.challans import TreasuryHead
 
 OURS = Path(__file__).parents[2] / "config" / "challan_accounts.toml"
@@ -46,19 +45,19 @@ def test_each_account_has_its_codes(tmp_path: Path) -> None:
     ],
 )
 def test_a_row_that_cannot_be_meant_so_stops_the_start(tmp_path: Path, changes: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigFileError):
         read_challan_accounts(a_file(tmp_path, {**GOOD, **changes}))
 
 
 def test_an_account_stands_once(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="stands twice"):
+    with pytest.raises(ConfigFileError, match="stands twice"):
         read_challan_accounts(a_file(tmp_path, GOOD, {**GOOD, "purpose": "other"}))
 
 
 def test_a_file_that_is_no_toml_stops_the_start(tmp_path: Path) -> None:
     path = tmp_path / "challan_accounts.toml"
     path.write_text("accounts", encoding="utf-8")
-    with pytest.raises(tomllib.TOMLDecodeError):
+    with pytest.raises(ConfigFileError):
         read_challan_accounts(path)
 
 

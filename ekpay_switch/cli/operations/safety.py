@@ -1,7 +1,6 @@
 """What is unsafe where real money moves: `serve` and `worker` refuse it, `doctor` names it (ADR 0080)."""
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.session import Session
+from ekpay_switch.config_files.toml_file import toml_tables
 from ekpay_switch.persistence.database_guards import changeable_tables, missing_tables
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.parties.partners import Partners
@@ -112,7 +112,7 @@ async def _opens_secrets(partners: Partners) -> bool:
 def far_sides(config: Path) -> list[FarSide]:
     """The far sides of all manifests of billers and connectors."""
     files = sorted([*(config / "billers").glob("*.toml"), *(config / "connectors").glob("*.toml")])
-    return [_far_side(tomllib.loads(file.read_text(encoding="utf-8"))) for file in files]
+    return [_far_side(toml_tables(file)) for file in files]
 
 
 def _far_side(manifest: Mapping[str, Any]) -> FarSide:

@@ -1,12 +1,12 @@
 """Who issues invoices and VAT returns, from config/invoices.toml."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
@@ -56,9 +56,8 @@ def read_invoice_settings(config: Path) -> InvoiceSettings:
         ConfigurationError: there is no such file, or it is not valid.
     """
     try:
-        text = (config / FILE_NAME).read_text(encoding="utf-8")
-        return InvoiceSettings.model_validate(tomllib.loads(text))
+        return InvoiceSettings.model_validate(toml_tables(config / FILE_NAME))
     except FileNotFoundError as problem:
         raise ConfigurationError(f"config/{FILE_NAME} is missing: it says who issues invoices") from problem
-    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{FILE_NAME}: {fault_wording(problem)}") from problem

@@ -4,7 +4,6 @@ Nothing is ever instructed to an account that is not registered.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from ekpay_switch.config_files.toml_file import ConfigFileError, toml_tables
 from reconciliation.calendar import FileTimes
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
@@ -336,6 +336,6 @@ def read_registry(path: Path) -> AccountRegistry:
         ConfigurationError: the file is no valid registry.
     """
     try:
-        return AccountRegistry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        return AccountRegistry.model_validate(toml_tables(path))
+    except (ValidationError, ConfigFileError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
