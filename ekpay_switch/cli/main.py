@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from ekpay_switch.cli.command_table import CORE, FINANCE, FREQUENT, GROUPS, Heading
+from ekpay_switch.cli.misuse import misuse_line
 from ekpay_switch.cli.operations.plugin_commands import (
     Listing,
     add_plugin_commands,
@@ -155,8 +156,9 @@ def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
         return _exit_code(app, arguments)
     except TyperException as problem:
         # Without arguments the help was the answer, and there is nothing to add.
-        if problem.format_message().strip():
-            complain(problem.format_message())
+        line = misuse_line(problem)
+        if line.strip():
+            complain(line)
         return problem.exit_code
     except Abort:
         complain("stopped before anything was done")

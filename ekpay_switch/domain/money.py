@@ -13,6 +13,8 @@ from ekpay_switch.domain.errors import CurrencyMismatchError, MalformedAmountErr
 
 BDT = "BDT"
 PAISA_PER_TAKA = 100
+# How many digits stand together: three, then by two.
+_THOUSAND, _PAIR = 3, 2
 # Thirteen digits of taka are more than the country's yearly product and far inside a signed 64-bit column.
 _TAKA = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?", re.ASCII)
 
@@ -62,6 +64,23 @@ def format_taka(minor: int) -> str:
     sign = "-" if minor < 0 else ""
     taka, paisa = divmod(abs(minor), PAISA_PER_TAKA)
     return f"{sign}{taka}.{paisa:02d}"
+
+
+def grouped_taka(minor: int) -> str:
+    """Paisa as taka with two decimals, grouped by thousand, lakh and crore: `1,23,456.78`."""
+    sign = "-" if minor < 0 else ""
+    taka, paisa = divmod(abs(minor), PAISA_PER_TAKA)
+    return f"{sign}{group_digits(taka)}.{paisa:02d}"
+
+
+def group_digits(count: int) -> str:
+    """A whole number that is not negative, grouped as `1,23,456`."""
+    digits = str(count)
+    head, groups = digits[:-_THOUSAND], [digits[-_THOUSAND:]]
+    while head:
+        head, group = head[:-_PAIR], head[-_PAIR:]
+        groups.insert(0, group)
+    return ",".join(groups)
 
 
 def total(parts: Iterable[Money], currency: str = BDT) -> Money:

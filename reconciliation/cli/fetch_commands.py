@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def fetch(
     context: typer.Context,
     server: Annotated[
-        str | None, typer.Option("--from", metavar="NAME", help="Only this server of config/sftp.toml.")
+        str | None, typer.Option("--server", metavar="NAME", help="Only this server of config/sftp.toml.")
     ] = None,
 ) -> None:
     """Fetch complete files that are new or have changed, into the inbox for the next night.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import show_json
-from reconciliation.cli.money_tables import money_cell, show_fitting
+from ekpay_switch.cli.terminal import show_json, show_table
+from reconciliation.cli.money_tables import money_cell
 from reconciliation.cli.settle_session import IMPERFECT
 
 if TYPE_CHECKING:
@@ -96,4 +96,4 @@ def _show_lines(result: "PostedOutcomes") -> None:
 def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Sequence[str]) -> None:
     names = [heading.removeprefix(">") for heading in headings]
     titles = [heading.replace("_", " ") for heading in headings]
-    show_fitting(title, titles, ([money_cell(row[name]) for name in names] for row in rows))
+    show_table(title, titles, ([money_cell(row[name]) for name in names] for row in rows))

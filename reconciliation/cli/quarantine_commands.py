@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import passphrase, show_json, show_table, taka
+from ekpay_switch.cli.listing import AsCsv, AsJson, show_records
+from ekpay_switch.cli.terminal import passphrase, show_table, taka
 from ekpay_switch.domain.errors import SwitchError
 from reconciliation.cli.refusals import refusals
 
@@ -35,7 +36,8 @@ def quarantine(
     by: Annotated[str, typer.Option(metavar="NAME", help="Who you are, of the staff.")] = "",
     reason: Annotated[str, typer.Option(help="Why; it is kept for good.")] = "",
     back: Annotated[bool, typer.Option("--release", help="Put the file back into the inbox.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="For programs: amounts in whole paisa.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List the files that cannot be read, take one out of the inbox, or put it back for another try.
 
@@ -59,8 +61,8 @@ def quarantine(
 
     with refusals(others=(SwitchError, OSError)):
         found = asyncio.run(_carry_out())
-    if json:
-        show_json([asdict(each) for each in found])
+    if as_json or as_csv:
+        show_records([asdict(each) for each in found], as_json=as_json, as_csv=as_csv)
     else:
         _show(found)
 

@@ -53,7 +53,7 @@ def month(
         Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="A month to reconcile.")
     ],
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", dir_okay=False, help="Where the report goes.")
+        Path | None, typer.Option("--out", metavar="FILE", dir_okay=False, help="Where the report goes.")
     ] = None,
     keep: Annotated[
         Path | None,
@@ -96,7 +96,7 @@ def month(
 def _refuse_unfit(json_file: Path | None, output_folders: Mapping[str, Path | None]) -> None:
     """Refuse places where nothing can be left, before anything runs."""
     if json_file is not None and not json_file.parent.is_dir():
-        raise typer.BadParameter(f"{json_file.parent} is no folder", param_hint="--json")
+        raise typer.BadParameter(f"{json_file.parent} is no folder", param_hint="--out")
     for option, place in output_folders.items():
         if place is not None and place.exists() and any(place.iterdir()):
             raise typer.BadParameter(

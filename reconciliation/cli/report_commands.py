@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
@@ -55,7 +56,9 @@ def night(
     run: Annotated[
         int | None, typer.Option(min=1, help="A run by its number; the newest by default.")
     ] = None,
-    form: Annotated[list[Form] | None, typer.Option(help="All by default; may be given again.")] = None,
+    form: Annotated[
+        list[Form] | None, typer.Option("--format", help="All by default; may be given again.")
+    ] = None,
 ) -> None:
     """Leave the workbook, the PDF and the JSON of one night as it stood after a run.
 
@@ -85,10 +88,11 @@ def night(
 
 
 @app.command("runs")
+@listed
 def runs(
     context: typer.Context,
     night: Annotated[date | None, typer.Option(parser=typed_night, metavar="NIGHT")] = None,
-) -> None:
+) -> PrintedList:
     """List the runs of nights, the newest last."""
     finance: Finance = context.obj
 
@@ -117,7 +121,13 @@ def runs(
     if night is not None and not rows:
         complain("no run of that night")
         raise typer.Exit(FAILED)
-    show_table("Runs", (">run", "night", ">number", "invariants", "findings", "outcome"), rows)
+    names = ("run", "night", "number", "holds", "findings_digest", "outcome_digest")
+    lines = (
+        (record.seq, record.night, record.number, record.holds, record.findings_digest, record.outcome_digest)
+        for record in records
+    )
+    facts = (dict(zip(names, line, strict=True)) for line in lines)
+    return PrintedList("Runs", (">run", "night", ">number", "invariants", "findings", "outcome"), rows, facts)
 
 
 async def _chosen_run(connection: object, night: date | None, run: int | None) -> "RunRecord":

@@ -3,9 +3,7 @@
 Amounts on screens are taka; in JSON and CSV they are whole paisa.
 """
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
@@ -13,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, show_json, taka
-from ekpay_switch.domain.spreadsheet_cells import without_formula
-from reconciliation.cli.money_tables import money_cell, show_fitting
+from ekpay_switch.cli.listing import AsCsv, AsJson, show_csv
+from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
+from reconciliation.cli.money_tables import money_cell
 from reconciliation.cli.outcome_screen import show_outcomes
 from reconciliation.cli.papers.cover_screen import show_cover
 from reconciliation.cli.payouts.account_commands import app as account_app
@@ -62,8 +60,6 @@ app.command("limits")(limits)
 app.command("deposits")(deposits)
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="For spreadsheets; amounts in paisa.")]
 ValueDate = Annotated[
     datetime | None,
     typer.Option("--value-date", formats=["%Y-%m-%d"], help="Default: the one behind the newest night."),
@@ -96,7 +92,7 @@ def positions(
         content = {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
         show_json(content | basis_facts(sheet.holdbacks, sheet.cover, sheet.taxes))
     elif as_csv:
-        _show_csv(rows_by_name)
+        show_csv(rows_by_name)
     else:
         _show_sheet(day, rows)
         show_basis(sheet.holdbacks, sheet.cover, sheet.taxes)
@@ -143,7 +139,7 @@ def explain(
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
-    show_fitting(
+    show_table(
         f"{found.party} on {day}",
         headings,
         ([money_cell(line_facts[name]) for name in names] for line_facts in facts),
@@ -230,7 +226,7 @@ def answer(
 @app.command()
 def decide(
     context: typer.Context,
-    instruction: Annotated[str, typer.Argument(help="The end-to-end id that `settle credits` names.")],
+    instruction: Annotated[str, typer.Argument(help="The id that `settle credits` names, or its beginning.")],
     verdict: Annotated[
         str, typer.Argument(metavar="executed|rejected", help="What the bank has said of it.")
     ],
@@ -257,7 +253,9 @@ def decide(
         return await decide_contradiction(work, decision)
 
     decided = run_settlement(context, _carry_out)
-    typer.echo(f"{instruction} was {verdict}; {decided.party} is paid again with the next value date.")
+    typer.echo(
+        f"{decided.end_to_end_id} was {verdict}; {decided.party} is paid again with the next value date."
+    )
 
 
 @app.command("credits")
@@ -314,7 +312,7 @@ def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
             row.carried_out,
         ]
         cells.append([str(position.party), *(money_cell(amount) for amount in amounts), row.reason])
-    show_fitting(f"Net positions on {day}", headings, cells)
+    show_table(f"Net positions on {day}", headings, cells)
     typer.echo(f"sum of all nets: {taka(sum(row.position.net for row in rows))}")
 
 
@@ -340,14 +338,3 @@ def _show_issued(issued: "SettledValueDate", paths: Sequence[Path], *, as_json: 
         typer.echo(f"{path}: {file.entries} instructions, {taka(file.amount)}, SHA-256 {file.sha256}")
     if not issued.files:
         typer.echo("nobody is paid by instruction")
-
-
-def _show_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {name: without_formula(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
-        )
-    typer.echo(text.getvalue(), nl=False)

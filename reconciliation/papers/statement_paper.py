@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Protocol
 
+from ekpay_switch.domain.money import group_digits, grouped_taka
 from ekpay_switch.ports.finance import Connection
 from reconciliation.papers.account_words import account_words
 from reconciliation.papers.csv_paper import CsvPaper
@@ -15,7 +16,7 @@ from reconciliation.papers.trial_balance_paper import FINAL, PROVISIONAL, dated_
 from reconciliation.papers.written_files import WrittenFiles
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, columns
 from reconciliation.reports.pdf import set_as_pdf
-from reconciliation.reports.wording import BilingualText, group_digits, grouped_taka
+from reconciliation.reports.wording import BilingualText
 from reconciliation.reports.workbook_cells import Workbook, WorkbookSheet
 
 TITLE = BilingualText("Statement", "হিসাব বিবরণী")

@@ -18,8 +18,9 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
+from ekpay_switch.domain.money import group_digits, grouped_taka
 from reconciliation.reports.report_model import AGES, FileLine, Report
-from reconciliation.reports.wording import BilingualText, group_digits, grouped_taka
+from reconciliation.reports.wording import BilingualText
 
 NIGHTS_SHOWN: Final = 30
 LISTED_MAX: Final = 24

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
+from ekpay_switch.domain.money import group_digits, grouped_taka
 from ekpay_switch.web.receipts.typesetter import ENVIRONMENT
 from reconciliation.errors import ReportError
 from reconciliation.reports import audit_tables as proofs
@@ -14,14 +15,7 @@ from reconciliation.reports import finance_tables as tables
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Share
 from reconciliation.reports.charts import pictures
 from reconciliation.reports.report_model import Report
-from reconciliation.reports.wording import (
-    CHECK_RESULTS,
-    EVIDENCE,
-    INVARIANTS,
-    BilingualText,
-    group_digits,
-    grouped_taka,
-)
+from reconciliation.reports.wording import CHECK_RESULTS, EVIDENCE, INVARIANTS, BilingualText
 
 PROGRAM = "reconciliation.reports.typeset"
 SECONDS_MAX = 30.0

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from reconciliation.canonical_row import BROKEN, MATCHED, OPEN, QUIET, REJECTED, OutcomeCode
 from reconciliation.intake.file_register import FileState
 
-PAISA_PER_TAKA = 100
-_THOUSAND, _PAIR = 3, 2
-
 
 @dataclass(frozen=True, slots=True)
 class BilingualText:
@@ -84,20 +81,3 @@ EVIDENCE: Mapping[str, BilingualText] = {
     "calendar_version": BilingualText("Version of the calendar", "পঞ্জিকার সংস্করণ"),
     "rules_version": BilingualText("Version of the rules", "নিয়মের সংস্করণ"),
 }
-
-
-def grouped_taka(paisa: int) -> str:
-    """Paisa as taka with two decimals, grouped by thousand, lakh and crore: `1,23,456.78`."""
-    taka, rest = divmod(abs(paisa), PAISA_PER_TAKA)
-    sign = "-" if paisa < 0 else ""
-    return f"{sign}{group_digits(taka)}.{rest:02d}"
-
-
-def group_digits(count: int) -> str:
-    """A whole number that is not negative, grouped as `1,23,456`."""
-    digits = str(count)
-    head, groups = digits[:-_THOUSAND], [digits[-_THOUSAND:]]
-    while head:
-        head, group = head[:-_PAIR], head[-_PAIR:]
-        groups.insert(0, group)
-    return ",".join(groups)

@@ -19,9 +19,10 @@ from typing import Any
 
 import xlsxwriter
 
+from ekpay_switch.domain.money import grouped_taka
 from ekpay_switch.domain.spreadsheet_cells import FORMULA_STARTS
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Column, Share
-from reconciliation.reports.wording import BilingualText, grouped_taka
+from reconciliation.reports.wording import BilingualText
 
 # 2^43 taka: doubles below it lie less than a thousandth apart.
 EXACT_BELOW_PAISA = 2**43 * 100

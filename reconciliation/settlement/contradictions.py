@@ -33,6 +33,8 @@ from reconciliation.settlement.store.contradictions import (
 from reconciliation.settlement.store.settlement_sheets import IssuedInstruction, read_instructions
 from reconciliation.settlement.store.withheld_taxes import write_tax_movements
 
+# As few characters of an id as may name it.
+_BEGINNING_MIN = 4
 _DECIDED = "two persons have decided it"
 _AGREED = "the bank's answers and statements agree"
 
@@ -101,6 +103,8 @@ async def raise_contradiction_alarms(
 async def decide_contradiction(work: SettlementWork, decision: ContradictionDecision) -> Contradiction:
     """Carry out what two persons say of an instruction, and release the payouts of its payee.
 
+    The decision may name it by the beginning of its id, where no other that waits begins so.
+
     Raises:
         SettlementError: there is no such contradiction, the bank's statement books what was called rejected,
             or our books do not allow it.
@@ -108,6 +112,7 @@ async def decide_contradiction(work: SettlementWork, decision: ContradictionDeci
     connection = work.connection
     async with settlement_lock(work):
         contradiction = await _open_contradiction(connection, decision.end_to_end_id)
+        decision = replace(decision, end_to_end_id=contradiction.end_to_end_id)
         if decision.verdict is Verdict.REJECTED and contradiction.moved_amount:
             raise SettlementError(
                 f"the bank's statement books {decision.end_to_end_id}: wait until the money has come back"
@@ -120,11 +125,13 @@ async def decide_contradiction(work: SettlementWork, decision: ContradictionDeci
 
 
 async def _open_contradiction(connection: Connection, end_to_end_id: str) -> Contradiction:
-    found = {item.end_to_end_id: item for item in await open_contradictions(connection)}
-    if end_to_end_id not in found:
-        waiting = ", ".join(found) or "none"
-        raise SettlementError(f"{end_to_end_id} waits for no decision; waiting: {waiting}")
-    return found[end_to_end_id]
+    waiting = await open_contradictions(connection)
+    found = [item for item in waiting if item.end_to_end_id.startswith(end_to_end_id)]
+    if len(found) != 1 or len(end_to_end_id) < _BEGINNING_MIN:
+        names = ", ".join(item.end_to_end_id for item in waiting) or "none"
+        wrong = "may be several" if found else "waits for no decision"
+        raise SettlementError(f"{end_to_end_id} {wrong}; waiting: {names}")
+    return found[0]
 
 
 async def _write_verdict(work: SettlementWork, contradiction: Contradiction, verdict: Verdict) -> int:

@@ -17,7 +17,7 @@ BOTH_FOUNDERS = {
 
 
 # The words of a request that both of them are there for.
-BY_BOTH = ("--asked-by", FOUNDERS[0], "--approved-by", FOUNDERS[1])
+BY_BOTH = ("--by", FOUNDERS[0], "--approved-by", FOUNDERS[1])
 
 
 def with_both(ekpay: Ekpay, *words: str, **environment: str) -> Typed:
@@ -48,10 +48,10 @@ def on_the_staff(ekpay: Ekpay, name: str, passphrase: str, *roles: str) -> str:
     """A person whom the first two have added, with a passphrase that they chose; of finance by default."""
     asker, approver = founders(ekpay)
     given = [word for role in roles or ("finance",) for word in ("--role", role)]
-    asked = ekpay("staff", "ask", name, *given, "--asked-by", asker, "--json", **BOTH_FOUNDERS)
+    asked = ekpay("staff", "ask", name, *given, "--by", asker, "--json", **BOTH_FOUNDERS)
     assert asked.code == 0, asked.err
     first = json.loads(asked.out)
-    approved = ekpay("staff", "approve", first["id"], "--as", approver, "--json", **BOTH_FOUNDERS)
+    approved = ekpay("staff", "approve", first["id"], "--by", approver, "--json", **BOTH_FOUNDERS)
     assert approved.code == 0, approved.err
     code = f"{first['code_part']} {json.loads(approved.out)['code_part']}"
     chosen = ekpay("staff", "passphrase", name, EKPAY_STAFF_CODE=code, EKPAY_STAFF_PASSPHRASE=passphrase)

@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.errors import CurrencyMismatchError, MalformedAmountError
-from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, percent_half_up, total
+from ekpay_switch.domain.money import (
+    ZERO,
+    Money,
+    format_taka,
+    grouped_taka,
+    parse_taka,
+    percent_half_up,
+    total,
+)
 
 PAISA = st.integers(min_value=0, max_value=10**15 - 1)
 ANY_SIGN = st.integers(min_value=-(10**15), max_value=10**15)
@@ -146,3 +154,18 @@ def test_half_a_paisa_is_rounded_up(minor: int, basis_points: int, share: int) -
 def test_a_share_is_never_more_than_half_a_paisa_off(minor: int, basis_points: int) -> None:
     exact_times_20000 = 2 * minor * basis_points
     assert -10_000 < percent_half_up(minor, basis_points) * 20_000 - exact_times_20000 <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("paisa", "text"),
+    [
+        (0, "0.00"),
+        (-1, "-0.01"),
+        (99_999, "999.99"),
+        (100_000, "1,000.00"),
+        (12_345_678, "1,23,456.78"),
+        (-1_234_567_890, "-1,23,45,678.90"),
+    ],
+)
+def test_taka_are_grouped_by_lakh_and_crore(paisa: int, text: str) -> None:
+    assert grouped_taka(paisa) == text

@@ -58,7 +58,7 @@ async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
 ) -> None:
     config = hurried(tmp_path_factory.mktemp("hurried") / "config")
     size = (*SIZE, "--seed", "3")
-    process = await start(tmp_path, "demo", *size, "--json", "outcome.json", EKPAY_CONFIG=str(config))
+    process = await start(tmp_path, "demo", *size, "--out", "outcome.json", EKPAY_CONFIG=str(config))
     said, _ = await process.communicate()
     assert process.returncode == 0, said.decode()
     told: dict[str, Any] = json.loads((tmp_path / "outcome.json").read_text())

@@ -20,7 +20,7 @@ def names_in(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("conduct", ["asking", "trusting"])
 async def test_a_small_day_proves_both_books_and_leaves_nothing(tmp_path: Path, conduct: str) -> None:
-    arguments = ("--orders", str(ORDERS_MIN), "--conduct", conduct, "--json", "day.json")
+    arguments = ("--orders", str(ORDERS_MIN), "--conduct", conduct, "--out", "day.json")
     process = await asyncio.create_subprocess_exec(
         str(EKPAY), "sandbox", "ekshop-day", *arguments,
         env=os.environ | {"EKPAY_HOME": str(tmp_path)},

@@ -9,8 +9,9 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import visible_text
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import dhaka, facts_wording, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, facts_wording, passphrase, taka
 from ekpay_switch.domain.alarms import MEANING, Alarm, AlarmOwner
 from ekpay_switch.domain.decisions.doors import DOORS
 from ekpay_switch.persistence.alarms.desk import PostgresAlarmDesk
@@ -21,32 +22,29 @@ app = typer.Typer(help="What waits on a person, who owns it and until when.", no
 
 _STAFF_VARIABLE = "EKPAY_STAFF_PASSPHRASE"
 AlarmId = Annotated[UUID, typer.Argument(metavar="ID", help="The alarm, as `list` names it.")]
-Person = Annotated[str, typer.Option("--as", help="Who does it, of the staff that owns the alarm.")]
+Person = Annotated[str, typer.Option("--by", help="Who does it, of the staff that owns the alarm.")]
 
 
 @app.command("list")
+@listed
 def list_(
     owner: Annotated[AlarmOwner | None, typer.Option(help="Only those of this role.")] = None,
     kind: Annotated[Alarm | None, typer.Option(help="Only those of this kind.")] = None,
     payment: Annotated[UUID | None, typer.Option(help="Only those about this payment.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     after: Annotated[UUID | None, typer.Option(help="Only those that come after this alarm.")] = None,
     *,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only those whose date is over.")] = False,
     ended: Annotated[bool, typer.Option("--ended", help="Those that have ended as well.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-) -> None:
+) -> PrintedList:
     """List alarms, the one due first before the others."""
     chosen = AlarmFilter(owner, kind, payment, overdue_only=overdue, with_ended=ended, after=after)
     session = open_session()
-    alarms = session.run(lambda _: _desk(session).list(chosen, count))
-    if as_json:
-        show_json([asdict(alarm) for alarm in alarms])
-        return
+    alarms = session.run(lambda _: _desk(session).list(chosen, limit))
     headings = ("due", "alarm", "kind", "about", ">taka", "owner", ">times", "since (Dhaka)", "works on it")
-    show_table("Alarms", headings, (_line(alarm) for alarm in alarms))
-    if len(alarms) == count:
-        typer.echo(f"There may be more: --after {alarms[-1].alarm_id}")
+    more = [f"There may be more: --after {alarms[-1].alarm_id}"] if len(alarms) == limit else []
+    rows = (_line(alarm) for alarm in alarms)
+    return PrintedList("Alarms", headings, rows, (asdict(alarm) for alarm in alarms), notes=more)
 
 
 @app.command()

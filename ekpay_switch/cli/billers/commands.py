@@ -1,16 +1,14 @@
 """`ekpay billers`: which billers this installation can pay, as their manifests say."""
 
-from typing import Annotated
-
 import typer
 
 from ekpay_switch.cli.billers.certify import certify
 from ekpay_switch.cli.billers.profiles import profiles_of
 from ekpay_switch.cli.ledger import deposits
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.parties.corrections import DEPOSIT_CORRECTIONS
 from ekpay_switch.cli.scrolls import bill_files
 from ekpay_switch.cli.scrolls import commands as scrolls
-from ekpay_switch.cli.terminal import show_json, show_table
 from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.settings import read_settings
 
@@ -23,14 +21,17 @@ bill_files.register(app)
 
 
 @app.command("list")
-def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+@listed
+def list_() -> PrintedList:
     """List billers, and the fields that name a bill of each."""
     profiles = profiles_of(read_settings())
-    if as_json:
-        show_json([_for_programs(profile) for profile in profiles])
-        return
     headings = ("ekPay id", "biller", "name", "category", "prefund", "status", "named by", "steps")
-    show_table("Billers", headings, (_for_people(profile) for profile in profiles))
+    return PrintedList(
+        "Billers",
+        headings,
+        (_for_people(profile) for profile in profiles),
+        (_for_programs(profile) for profile in profiles),
+    )
 
 
 def _for_people(profile: BillerProfile) -> tuple[str, ...]:

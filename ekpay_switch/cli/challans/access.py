@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.merchants.finance_persons import (
-    AsJson,
     By,
     PartnerId,
     carry_out,
@@ -17,7 +17,7 @@ from ekpay_switch.cli.merchants.finance_persons import (
 )
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.cli.terminal import dhaka
 from ekpay_switch.persistence.access.client_access import challan_access_order, challan_key_order
 from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanGrant, ChallanUserLine
 
@@ -88,14 +88,17 @@ def _set_active(merchant: str, by: str, *, is_active: bool) -> None:
 
 
 @app.command("list")
-def list_(*, as_json: AsJson = False) -> None:
+@listed
+def list_() -> PrintedList:
     """List who may raise challans; the keys themselves are not kept."""
     lines: Sequence[ChallanUserLine] = open_session().run(lambda engine: ChallanAccess(engine).list())
-    if as_json:
-        show_json([_for_programs(line) for line in lines])
-        return
     headings = ("merchant", "user name", "BIN", "active", "since (Dhaka)")
-    show_table("Challan access", headings, (_for_people(line) for line in lines))
+    return PrintedList(
+        "Challan access",
+        headings,
+        (_for_people(line) for line in lines),
+        (_for_programs(line) for line in lines),
+    )
 
 
 def _for_people(line: ChallanUserLine) -> tuple[str, ...]:

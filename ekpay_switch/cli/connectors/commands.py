@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
 from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.cli.connectors.profiles import profiles_of
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import screen, show_json, show_table, taka
+from ekpay_switch.cli.terminal import screen, taka
+from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -22,8 +24,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     CollectOrder,
     PageCreated,
 )
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.rules import RoutingRules
 from ekpay_switch.jobs.host_links import keep_host_links
@@ -51,22 +52,28 @@ _HEADINGS = (
 )  # fmt: skip
 _LOOK_SECONDS, _ROBOT_SECONDS = 3.0, 10.0
 
+# What a run of certify takes unless told otherwise.
+_CERTIFIED = Money(1_000)
+
 app = typer.Typer(help="The ways for money to come in.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+@listed
+def list_() -> PrintedList:
     """List connectors, what each takes and lets us give back, and whether its breaker lets payments go.
 
     Without a running database nobody knows the breakers.
     """
     settings = read_settings()
     profiles, states = profiles_of(settings), _breakers(settings)
-    if as_json:
-        show_json([_for_programs(profile) | {"breaker": _state(profile, states)} for profile in profiles])
-        return
     rows = (_for_people(profile, _state(profile, states) or "?") for profile in profiles)
-    show_table("Connectors", _HEADINGS, rows)
+    return PrintedList(
+        "Connectors",
+        _HEADINGS,
+        rows,
+        (_for_programs(profile) | {"breaker": _state(profile, states)} for profile in profiles),
+    )
 
 
 @app.command("certify")
@@ -74,8 +81,13 @@ def certify(
     connector_id: Annotated[str, typer.Argument(metavar="ID", help="The connector, as `list` names it.")],
     *,
     amount: Annotated[
-        str, typer.Option(help="Taka that the run takes, half of which it gives back.")
-    ] = "10.00",
+        Money | None,
+        typer.Option(
+            parser=typed_taka,
+            metavar="TAKA",
+            help="What the run takes, half of which it gives back; 10.00 if left out.",
+        ),
+    ] = None,
     wait_seconds: Annotated[float, typer.Option(min=0, help="How long to wait for a payer.")] = 300.0,
     yes: Annotated[
         bool,
@@ -99,13 +111,9 @@ def certify(
             f"{elsewhere[0]} is not this machine, and the run moves money; "
             "if it is a sandbox, say --yes-this-is-a-sandbox"
         )
-    try:
-        collected_amount = parse_taka(amount)
-    except MalformedAmountError as error:
-        raise typer.BadParameter(f"{amount} is no amount in taka") from error
     session = open_session()
     is_right = session.run(
-        lambda engine: _certify(session, engine, profile.id, collected_amount, wait_seconds)
+        lambda engine: _certify(session, engine, profile.id, amount or _CERTIFIED, wait_seconds)
     )
     if not is_right:
         raise typer.Exit(1)

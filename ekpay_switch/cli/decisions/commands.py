@@ -10,8 +10,9 @@ import typer
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as
 from ekpay_switch.cli.billers.profiles import biller_traits_of
 from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines, suspense_lines
+from ekpay_switch.cli.listing import AsCsv, AsJson, PrintedList, listed, show_records
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.config_files.journal import read_journal_chart
 from ekpay_switch.domain.decisions.actions import DecisionAction
@@ -51,23 +52,19 @@ Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why.")]
 Reference = Annotated[
     str, typer.Option(callback=_visible_text, help="What proves it: a consent, a receipt, a credit note.")
 ]
-First = Annotated[str, typer.Option("--as", help="Who proposes it, of finance.")]
-Second = Annotated[str, typer.Option("--as", help="The second person, of finance.")]
+First = Annotated[str, typer.Option("--by", help="Who proposes it, of finance.")]
+Second = Annotated[str, typer.Option("--by", help="The second person, of finance.")]
 
 
 @app.command("list")
+@listed
 def list_(
     kind: Annotated[CaseKind | None, typer.Option(help="Only cases of this kind.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     after: Annotated[UUID | None, typer.Option(help="Only those after this subject.")] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-) -> None:
+) -> PrintedList:
     """List what waits for a decision of two persons."""
-    cases = _read(lambda desk: desk.list(kind, count, after))
-    if as_json:
-        show_json([asdict(case) for case in cases])
-        return
+    cases = _read(lambda desk: desk.list(kind, limit, after))
     headings = ("subject", "kind", ">taka", "since (Dhaka)", "proposed")
     rows = (
         (
@@ -79,7 +76,7 @@ def list_(
         )
         for case in cases
     )
-    show_table("Waiting for a decision", headings, rows)
+    return PrintedList("Waiting for a decision", headings, rows, (asdict(case) for case in cases))
 
 
 @app.command()
@@ -101,18 +98,19 @@ def show(subject: Subject) -> None:
 @app.command()
 def suspense(
     entry: Annotated[UUID | None, typer.Argument(metavar="ENTRY", help="Only this one, in full.")] = None,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     after: Annotated[UUID | None, typer.Option(help="Only those after this entry.")] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List money in suspense that belongs to no payment, with what was decided about it, or show one."""
     if entry is not None:
         views = _read(lambda desk: desk.show_suspense(entry))
     else:
-        views = _read(lambda desk: desk.list_suspense(count, after))
-    if as_json:
-        show_json([asdict(view) for view in views])
+        views = _read(lambda desk: desk.list_suspense(limit, after))
+    if as_json or as_csv:
+        show_records([asdict(view) for view in views], as_json=as_json, as_csv=as_csv)
         return
     if not views:
         typer.echo("Nothing stands in suspense without a payment.")
@@ -227,7 +225,7 @@ async def _at_desk(session: Session, work: Work[Result]) -> Result:
 def _report_waiting(view: ProposalView, about_item: Sequence[str] = ()) -> None:
     for line in (*proposal_lines(view), *about_item):
         typer.echo(printable(line))
-    typer.echo(f"It waits: ekpay decide approve {view.id} --code CODE --as NAME")
+    typer.echo(f"It waits: ekpay decide approve {view.id} --code CODE --by NAME")
 
 
 def _report_end(view: ProposalView) -> None:

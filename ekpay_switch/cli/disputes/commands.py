@@ -34,8 +34,8 @@ from ekpay_switch.cli.disputes.options import (
     named_dispute,
 )
 from ekpay_switch.cli.disputes.wording import HEADINGS, dispute_lines, list_row, proposal_lines
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import show_json, show_table
 from ekpay_switch.domain.disputes.dispute import AGAINST_US, OPEN, DisputeEvent, DisputeState
 from ekpay_switch.domain.refunds.burden import Burden
 from ekpay_switch.persistence.disputes.desk import PostgresDisputes
@@ -53,19 +53,21 @@ Work = Callable[[Disputes], Awaitable[Result]]
 
 
 @app.command("list")
+@listed
 def list_(
     state: Annotated[DisputeState | None, typer.Option(help="Only those in this state.")] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-) -> None:
+) -> PrintedList:
     """List disputes by their deadline; those that are not over, or all. Each has its number for good."""
     states = [state] if state is not None else list(DisputeState) if every else [*OPEN, *AGAINST_US]
     disputes = _read(lambda desk: desk.list(states, _COUNT_MAX))
-    if as_json:
-        show_json([_for_programs(dispute) for dispute in disputes])
-        return
-    show_table("Disputes", HEADINGS, (list_row(dispute) for dispute in disputes))
+    return PrintedList(
+        "Disputes",
+        HEADINGS,
+        (list_row(dispute) for dispute in disputes),
+        (_for_programs(dispute) for dispute in disputes),
+    )
 
 
 @app.command()
@@ -188,7 +190,7 @@ def attach(
 @app.command("file")
 def file_(
     sha256: Annotated[str, typer.Option(min=1, help="The beginning of its SHA-256, as `show` prints it.")],
-    to: Annotated[Path, typer.Option(help="Where it is written; it must not exist.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where it is written; it must not exist.")],
     number: Number = None,
     *,
     last: Last = False,
@@ -200,9 +202,9 @@ def file_(
 
     content = _read(_content)
     # It may show who the payer is: nobody else on this machine reads it.
-    with open(to, "xb", opener=partial(os.open, mode=0o600)) as place:
+    with open(out, "xb", opener=partial(os.open, mode=0o600)) as place:
         place.write(content)
-    typer.echo(f"{len(content)} bytes are in {to}.")
+    typer.echo(f"{len(content)} bytes are in {out}.")
 
 
 @app.command()

@@ -53,8 +53,8 @@ Consent = Annotated[
     ),
 ]
 OurLoss = Annotated[bool, typer.Option("--our-loss", help="We bear it; the biller keeps its money.")]
-First = Annotated[str, typer.Option("--as", help="Who says so, of finance.")]
-Second = Annotated[str, typer.Option("--as", help="The second person, of finance.")]
+First = Annotated[str, typer.Option("--by", help="Who says so, of finance.")]
+Second = Annotated[str, typer.Option("--by", help="The second person, of finance.")]
 
 
 def dhaka_date(due: datetime) -> date:

@@ -62,5 +62,5 @@ def proposal_lines(dispute: DisputeView) -> list[str]:
     chargeback = "" if dispute.refund_id is None else f", about chargeback {dispute.refund_id}"
     return [
         f"{event} by {dispute.proposed_by}{chargeback}: {said}",
-        f"It waits: ekpay disputes approve {dispute.id} --as NAME",
+        f"It waits: ekpay disputes approve {dispute.id} --by NAME",
     ]

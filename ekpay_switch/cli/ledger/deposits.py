@@ -7,8 +7,9 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import profiles_of
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import passphrase, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.ledger.deposits import DepositLine, Deposits, read_deposits
@@ -20,7 +21,7 @@ ASKER_VARIABLE = "EKPAY_STAFF_PASSPHRASE"
 APPROVER_VARIABLE = "EKPAY_APPROVER_PASSPHRASE"
 
 
-_APPROVED_BY = typer.Option(help="Who approves; not who asked.")
+_APPROVED_BY = typer.Option("--by", help="Who approves; not who asked.")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,22 +37,25 @@ def _alarm_days() -> dict[str, float]:
     return {profile.id: profile.deposit_alarm_days for profile in profiles if profile.pays_from_deposit}
 
 
-def list_deposits(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+@listed
+def list_deposits() -> PrintedList:
     """What we keep at each prefunded utility, by our own books, and where that is too little."""
     alarms = _alarm_days()
     lines = open_session().run(lambda engine: read_deposits(engine, alarms))
-    if as_json:
-        show_json([_for_programs(line) for line in lines])
-        return
     headings = ("biller", ">left", ">vended lately", "alarm")
-    show_table("Deposits at utilities", headings, (_for_people(line) for line in lines))
+    return PrintedList(
+        "Deposits at utilities",
+        headings,
+        (_for_people(line) for line in lines),
+        (_for_programs(line) for line in lines),
+    )
 
 
 def deposit(
     biller_id: Annotated[str, typer.Argument(help="The utility.")],
     amount: Annotated[Money, typer.Argument(parser=typed_taka, metavar="TAKA", help="What was transferred.")],
     reference: Annotated[str, typer.Option(help="The bank statement's own reference of the transfer.")],
-    asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
+    asked_by: Annotated[str, typer.Option("--by", help="Who asks, of the staff.")],
     approved_by: Annotated[str | None, typer.Option(help="Who approves, if here already.")] = None,
 ) -> None:
     """Book a transfer from our bank account to a prefunded utility; it takes two persons of finance."""
@@ -78,7 +82,7 @@ def deposit(
     if approved_by:
         typer.echo(f"Added {amount} to what we keep at {biller_id}.")
     else:
-        typer.echo(f"It waits: ekpay billers approve-deposit {transfer_id} --approved-by NAME")
+        typer.echo(f"It waits: ekpay billers approve-deposit {transfer_id} --by NAME")
 
 
 def approve_deposit(

@@ -11,10 +11,10 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.challans import access as merchant_challans
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.merchants import insecure_ipns
 from ekpay_switch.cli.merchants import payees as merchant_payees
 from ekpay_switch.cli.merchants.finance_persons import (
-    AsJson,
     By,
     PartnerId,
     carry_out,
@@ -98,13 +98,13 @@ def add(
 
 
 @app.command("list")
-def list_(*, as_json: AsJson = False) -> None:
+@listed
+def list_() -> PrintedList:
     """List merchants and what each is owed."""
     lines = open_session().run(lambda engine: MerchantStaffActions(engine).list())
-    if as_json:
-        show_json([for_programs(line) for line in lines])
-        return
-    show_table("Merchants", HEADINGS, (table_row(line) for line in lines))
+    return PrintedList(
+        "Merchants", HEADINGS, (table_row(line) for line in lines), (for_programs(line) for line in lines)
+    )
 
 
 @app.command()

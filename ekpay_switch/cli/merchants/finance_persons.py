@@ -14,7 +14,6 @@ PASSPHRASE_VARIABLE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
 
 Result = TypeVar("Result")
 By = Annotated[str, typer.Option("--by", help="Who does it, of the staff; finance.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 PartnerId = Annotated[
     str, typer.Argument(metavar="MERCHANT", help="The merchant's partner id, or its registration id.")
 ]

@@ -8,7 +8,8 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE
-from ekpay_switch.cli.merchants.finance_persons import AsJson, PartnerId, carry_out
+from ekpay_switch.cli.listing import AsJson
+from ekpay_switch.cli.merchants.finance_persons import PartnerId, carry_out
 from ekpay_switch.cli.merchants.import_files import (
     CellProblem,
     KeyFile,

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out, of_merchant
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.merchants.finance_persons import By, PartnerId, carry_out, of_merchant
 from ekpay_switch.cli.merchants.imports import import_payees
 from ekpay_switch.cli.merchants.terms import read_payee
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.cli.terminal import dhaka, show_json
 from ekpay_switch.domain.merchants.merchant import PayeeKind
 from ekpay_switch.persistence.merchants.payees import MerchantPayees, PayeeLine
 from ekpay_switch.persistence.merchants.staff_actions import ClashError
@@ -49,15 +50,18 @@ def add(
 
 
 @app.command("list")
-def list_(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
+@listed
+def list_(partner_id: PartnerId) -> PrintedList:
     """List a merchant's payees."""
     reading = of_merchant(partner_id, lambda engine, merchant: MerchantPayees(engine).list(merchant))
     lines = open_session().run(reading)
-    if as_json:
-        show_json([_for_programs(line) for line in lines])
-        return
     headings = ("code", "kind", "name", "active", "since (Dhaka)")
-    show_table(f"Payees of {partner_id}", headings, (_for_people(line) for line in lines))
+    return PrintedList(
+        f"Payees of {partner_id}",
+        headings,
+        (_for_people(line) for line in lines),
+        (_for_programs(line) for line in lines),
+    )
 
 
 @app.command()

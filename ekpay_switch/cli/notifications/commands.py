@@ -6,11 +6,12 @@ from uuid import UUID
 
 import typer
 
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.notifications import endpoints as notification_endpoints
 from ekpay_switch.cli.notifications import ipns
 from ekpay_switch.cli.notifications.replay_options import FORMS, read_id, read_range, shown_url
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.cli.terminal import dhaka
 from ekpay_switch.domain.notifications import EndpointKind
 from ekpay_switch.persistence.notifications.delivery_log import (
     Line,
@@ -32,6 +33,7 @@ _OF_TRY = (
 
 
 @app.command()
+@listed
 def log(
     partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
     endpoint: Annotated[UUID | None, typer.Option(help="Only at this endpoint.")] = None,
@@ -39,18 +41,16 @@ def log(
     *,
     failed: Annotated[bool, typer.Option("--failed", help="Only tries without success.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
+) -> PrintedList:
     """List tries, the newest first, with what was answered and how the delivery stands now."""
     selection = TryFilter(partner, endpoint, payment, is_failed_only=failed, count_max=limit)
     tries = open_session().run(lambda engine: list_tries(engine, selection))
-    if as_json:
-        show_json([_for_programs(line) for line in tries])
-        return
     headings = (
         "at (Dhaka)", "partner", "notification", "event", "payment", "URL", ">try", "answer", ">ms", "now",
     )  # fmt: skip
-    show_table("Tries", headings, (_for_people(line) for line in tries))
+    return PrintedList(
+        "Tries", headings, (_for_people(line) for line in tries), (_for_programs(line) for line in tries)
+    )
 
 
 @app.command()

@@ -9,9 +9,10 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import visible_text
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.cli.terminal import dhaka
 from ekpay_switch.composition.switch import address_rules
 from ekpay_switch.domain.notifications import EndpointKind, EventType
 from ekpay_switch.persistence.access.client_access import (
@@ -26,7 +27,6 @@ from ekpay_switch.wire.webhooks import NameResolver, resolve_checked
 
 app = typer.Typer(help="Endpoints of partners and their keys.", no_args_is_help=True)
 
-_AS_JSON = typer.Option("--json", help="For programs.")
 _LOOKUP_SECONDS = 10.0
 EndpointId = Annotated[UUID, typer.Argument(metavar="ENDPOINT", help="The endpoint's id.")]
 
@@ -41,7 +41,7 @@ def add(
     *,
     asked_by: AskedBy,
     approved_by: ApprovedBy = None,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for an endpoint; the approval prints the public key that its messages are checked with."""
     session = open_session()
@@ -53,27 +53,24 @@ def add(
 
 
 @app.command("list")
+@listed
 def list_(
     partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
-    *,
-    as_json: Annotated[bool, _AS_JSON] = False,
-) -> None:
+) -> PrintedList:
     """List endpoints and how they do."""
     session = open_session()
     lines: Sequence[EndpointLine] = session.run(lambda engine: Endpoints(engine).list(partner))
-    if as_json:
-        keys = session.keys()
-        show_json([endpoint_without_secrets(line, keys) for line in lines])
-        return
     headings = ("endpoint", "partner", "URL", "events", "state", ">failed in a row", "since (Dhaka)")
-    show_table("Endpoints", headings, (_for_people(line) for line in lines))
+    keys = session.keys()
+    records = (endpoint_without_secrets(line, keys) for line in lines)
+    return PrintedList("Endpoints", headings, (_for_people(line) for line in lines), records)
 
 
 @app.command()
 def disable(
     endpoint_id: EndpointId,
     why: Annotated[
-        str, typer.Option(callback=visible_text, help="What to tell whoever asks.")
+        str, typer.Option("--reason", callback=visible_text, help="What to tell whoever asks.")
     ] = "disabled by an operator",
 ) -> None:
     """Send nothing there any more; what waits is given up, and can be replayed."""
@@ -95,7 +92,7 @@ def share_secret(
     approved_by: ApprovedBy = None,
     *,
     stop: Annotated[bool, typer.Option("--stop", help="Sign under the public key alone again.")] = False,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for a shared secret beside the key, for libraries that know no public keys; printed once."""
     order = endpoint_secret_order(endpoint_id, is_shared=not stop)
@@ -111,7 +108,7 @@ def rotate_key(
         float, typer.Option(min=0, max=24 * 90, help="How long the key before signs beside the new one.")
     ] = 72,
     *,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for a new key; until the overlap ends each message carries both signatures."""
     order = endpoint_key_order(endpoint_id, timedelta(hours=overlap_hours))

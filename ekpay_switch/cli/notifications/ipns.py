@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.notifications.replay_options import FORMS, bar_when_slow, read_id, read_range, shown_url
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
@@ -56,18 +57,17 @@ class ReplayOption(StrEnum):
 
 
 Merchant = Annotated[str | None, typer.Option(help="Partner id or mer_reg_id of a merchant.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 @app.command("list")
+@listed
 def list_(
     merchant: Merchant = None,
     payment: Annotated[UUID | None, typer.Option(help="Only of this payment.")] = None,
     only: Annotated[list[IpnStateOption] | None, typer.Option(help="Only those; may be repeated.")] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
-    as_json: AsJson = False,
-) -> None:
+) -> PrintedList:
     """List IPNs, the newest first: how each stands, and why one is not sent."""
 
     async def find(engine: AsyncEngine) -> Sequence[Line]:
@@ -76,10 +76,12 @@ def list_(
         return await list_ipns(engine, IpnFilter(partner_id, payment, states, limit))
 
     ipns_found = open_session().run(find)
-    if as_json:
-        show_json([_for_programs(line) for line in ipns_found])
-        return
-    show_table("IPNs", _HEADINGS, (_for_people(line) for line in ipns_found))
+    return PrintedList(
+        "IPNs",
+        _HEADINGS,
+        (_for_people(line) for line in ipns_found),
+        (_for_programs(line) for line in ipns_found),
+    )
 
 
 @app.command()
@@ -115,9 +117,9 @@ def replay(
         str | None, typer.Argument(metavar="ID", help="Of a payment, a notification, or a webhook-id.")
     ] = None,
     merchant: Merchant = None,
-    since: Annotated[datetime | None, typer.Option("--from", formats=FORMS, help="Dhaka time.")] = None,
+    since: Annotated[datetime | None, typer.Option("--since", formats=FORMS, help="Dhaka time.")] = None,
     until: Annotated[
-        datetime | None, typer.Option("--to", formats=FORMS, help="Before here; now by default.")
+        datetime | None, typer.Option("--until", formats=FORMS, help="Before here; now by default.")
     ] = None,
     only: Annotated[ReplayOption | None, typer.Option(help="Only what was not taken.")] = None,
     *,
@@ -126,13 +128,13 @@ def replay(
     """Send the IPN of one payment again, or a merchant's range: the document of now, delivered ones too."""
     is_range = not (merchant is None and since is None and until is None and only is None and not dry_run)
     if (identifier is not None) == is_range:
-        raise typer.BadParameter("give either an ID, or --merchant and --from")
+        raise typer.BadParameter("give either an ID, or --merchant and --since")
     if identifier is not None:
         requested_id, endpoint_id = read_id(identifier)
         _replay_one(requested_id, endpoint_id)
         return
     if merchant is None or since is None:
-        raise typer.BadParameter("a range needs --merchant and --from")
+        raise typer.BadParameter("a range needs --merchant and --since")
     begins, ends = read_range(since, until)
 
     async def send(engine: AsyncEngine) -> str:

@@ -7,9 +7,10 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.operations import restore_check
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.cli.terminal import dhaka
 from ekpay_switch.composition.positions import place_of, position_keeper, refuse_if_restored
 from ekpay_switch.persistence.positions.restores import CHECK_COMMAND, Restore, Restores
 
@@ -43,38 +44,36 @@ def refuse_restored(session: Session) -> None:
 
 
 @app.command()
-def status(
-    *, as_json: Annotated[bool, typer.Option("--json", help="For programs; instants in UTC.")] = False
-) -> None:
+@listed
+def status() -> PrintedList:
     """List the restores of this database, the newest first, and what the open one waits for."""
     session = open_session()
     lines = session.run(lambda engine: Restores(engine).list())
-    if as_json:
-        show_json([_for_programs(line) for line in lines])
-        return
-    show_table("Restores of this database", _HEADINGS, (_for_people(line) for line in lines))
-    for line in lines:
-        if line.is_open:
-            typer.echo(f"{line.restore_id} at {line.place}: {line.missing}. {_next_step(line)}")
-    if any(line.is_open and line.place != place_of(session.settings) for line in lines):
-        typer.echo(f"This is {place_of(session.settings)}: check what another place has lost there.")
+    place = place_of(session.settings)
+    open_ = [line for line in lines if line.is_open]
+    notes = [f"{line.restore_id} at {line.place}: {line.missing}. {_next_step(line)}" for line in open_]
+    if any(line.place != place for line in open_):
+        notes.append(f"This is {place}: check what another place has lost there.")
+    records = (_for_programs(line) for line in lines)
+    rows = (_for_people(line) for line in lines)
+    return PrintedList("Restores of this database", _HEADINGS, rows, records, notes=notes)
 
 
 @app.command()
 def release(
     restore_id: RestoreId,
     reason: Annotated[str, typer.Option(callback=visible_text, help="Why it may be served; kept for good.")],
-    asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
+    asked_by: Annotated[str, typer.Option("--by", help="Who asks, of the staff.")],
 ) -> None:
     """Ask that a restored database be served again, once what it lost is asked back and settled."""
     _carry_out(asked_by, ASKER_VARIABLE, lambda restores: restores.ask(restore_id, reason, asked_by))
-    typer.echo(f"{restore_id} waits: ekpay restore approve {restore_id} --approved-by NAME")
+    typer.echo(f"{restore_id} waits: ekpay restore approve {restore_id} --by NAME")
 
 
 @app.command()
 def approve(
     restore_id: RestoreId,
-    approved_by: Annotated[str, typer.Option(help="Who approves; not who asked.")],
+    approved_by: Annotated[str, typer.Option("--by", help="Who approves; not who asked.")],
 ) -> None:
     """Release what somebody else has asked for; the switch may start and records the position anew."""
     _carry_out(approved_by, APPROVER_VARIABLE, lambda restores: restores.approve(restore_id, approved_by))
@@ -92,8 +91,8 @@ def _next_step(line: Restore) -> str:
     if line.differences_open:
         return f"Next: settle {line.differences_open} differences"
     if line.asked_by is None:
-        return f"Next: ekpay restore release {line.restore_id} --reason TEXT --asked-by NAME"
-    return f"Next: ekpay restore approve {line.restore_id} --approved-by NAME"
+        return f"Next: ekpay restore release {line.restore_id} --reason TEXT --by NAME"
+    return f"Next: ekpay restore approve {line.restore_id} --by NAME"
 
 
 def _state(line: Restore) -> str:

@@ -12,9 +12,10 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed, show_listing
 from ekpay_switch.cli.operations.safety import refuse_unsafe
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.composition.restore import (
     book_all,
     check_lost_sends,
@@ -33,7 +34,6 @@ _HEADINGS = (
 )  # fmt: skip
 Result = TypeVar("Result")
 LostId = Annotated[UUID, typer.Argument(metavar="ID", help="As `restore lost` names it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
 
 
 class DecidedState(StrEnum):
@@ -86,7 +86,7 @@ def check(
     checked = asyncio.run(check_lost_sends(session.settings, session.database, folders))
     if not as_json:
         typer.echo(f"{checked.lines} lines, {checked.unreadable} unreadable; {checked.new} sends are new.")
-    _show(checked.lost, as_json=as_json)
+    show_listing(_listing(checked.lost), as_json=as_json, as_csv=False)
 
 
 def book(*, as_json: AsJson = False) -> None:
@@ -96,14 +96,15 @@ def book(*, as_json: AsJson = False) -> None:
     """
     session = open_session()
     refuse_unsafe(session)
-    _show(asyncio.run(book_all(session.settings, session.database)), as_json=as_json)
+    booked = asyncio.run(book_all(session.settings, session.database))
+    show_listing(_listing(booked), as_json=as_json, as_csv=False)
 
 
 def decide(
     lost_id: LostId,
     state: Annotated[DecidedState, typer.Argument(metavar="STATE", help="What it shall count as.")],
     reason: Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")],
-    proposed_by: Annotated[str, typer.Option("--as", help="Who proposes it, of the staff.")],
+    proposed_by: Annotated[str, typer.Option("--by", help="Who proposes it, of the staff.")],
 ) -> None:
     """Propose what a lost send shall count as where nobody can be asked; it takes a second person."""
 
@@ -111,11 +112,11 @@ def decide(
         await decisions.propose(lost_id, LostState(state), reason, proposed_by)
 
     _carry_out(proposed_by, ASKER_VARIABLE, work)
-    typer.echo(f"It waits: ekpay restore approve-decision {lost_id} --as NAME")
+    typer.echo(f"It waits: ekpay restore approve-decision {lost_id} --by NAME")
 
 
 def approve_decision(
-    lost_id: LostId, approved_by: Annotated[str, typer.Option("--as", help="Who approves; not who proposed.")]
+    lost_id: LostId, approved_by: Annotated[str, typer.Option("--by", help="Who approves; not who proposed.")]
 ) -> None:
     """Approve what somebody else has proposed about a lost send; what counts as posted is then booked."""
     state = _carry_out(
@@ -137,20 +138,20 @@ def _carry_out(name: str, variable: str, work: Callable[[LostDecisions], Awaitab
     return act_as(name, variable, _with_transactions)
 
 
-def list_lost(*, as_json: AsJson = False) -> None:
+@listed
+def list_lost() -> PrintedList:
     """List the sends that a check has found lost, with what is known of each."""
     session = open_session()
-    _show(asyncio.run(read_lost_sends(session.database, session.keys())), as_json=as_json)
+    return _listing(asyncio.run(read_lost_sends(session.database, session.keys())))
 
 
-def _show(found: Sequence[LostSend], *, as_json: bool) -> None:
-    if as_json:
-        show_json([_for_programs(line) for line in found])
-        return
-    show_table("Sends that the database has lost", _HEADINGS, (_for_people(line) for line in found))
+def _listing(found: Sequence[LostSend]) -> PrintedList:
     states = Counter(line.state.replace("_", " ") for line in found)
     counted = ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "nothing lost"
-    typer.echo(f"{counted}; {sum(line.is_open for line in found)} open.")
+    note = f"{counted}; {sum(line.is_open for line in found)} open."
+    records = (_for_programs(line) for line in found)
+    rows = (_for_people(line) for line in found)
+    return PrintedList("Sends that the database has lost", _HEADINGS, rows, records, notes=[note])
 
 
 def _for_people(line: LostSend) -> tuple[str, ...]:

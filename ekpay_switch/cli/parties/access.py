@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.parties.staff_wording import change_for_programs
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table
@@ -23,12 +24,11 @@ app = typer.Typer(
 )
 
 Result = TypeVar("Result")
-AskedBy = Annotated[str, typer.Option("--asked-by", "--by", help="Who asks, of finance.")]
+AskedBy = Annotated[str, typer.Option("--by", help="Who asks, of finance.")]
 ApprovedBy = Annotated[
     str | None,
     typer.Option("--approved-by", help="Who approves, if here already; else see `ekpay access approve`."),
 ]
-_AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 _ChangeId = Annotated[UUID, typer.Argument(metavar="ID", help="As `access list` names it.")]
 _WORDS: Mapping[AccessKind, str] = {
     AccessKind.PARTNER_ADDED: "new partner",
@@ -74,32 +74,33 @@ def ask_for(order: AccessOrder, asked_by: str, approved_by: str | None, *, as_js
     elif as_json:
         show_json({"id": change_id, "kind": order.kind, "subject": order.subject, "state": "waits"})
     else:
-        typer.echo(f"{_wording(order)} waits: ekpay access approve {change_id} --as SOMEBODY")
+        typer.echo(f"{_wording(order)} waits: ekpay access approve {change_id} --by SOMEBODY")
 
 
 @app.command("list")
+@listed
 def list_(
-    *,
-    is_all: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False,
-    as_json: _AsJson = False,
-) -> None:
+    *, is_all: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False
+) -> PrintedList:
     """List what was asked for and waits, or has lapsed because who asked may decide nothing any more."""
     session = open_session()
     keys = session.keys()
     changes = session.run(lambda engine: ClientAccess(engine, keys).list(is_all=is_all))
-    if as_json:
-        show_json([change_for_programs(change) for change in changes])
-        return
     headings = ("what", "state", "asked by", "asked (Dhaka)", "decided by", "terms", "id")
-    show_table("Changes of access", headings, (_for_people(change) for change in changes))
+    return PrintedList(
+        "Changes of access",
+        headings,
+        (_for_people(change) for change in changes),
+        (change_for_programs(change) for change in changes),
+    )
 
 
 @app.command()
 def approve(
     change_id: _ChangeId,
-    approved_by: Annotated[str, typer.Option("--as", "--approved-by", help="Who approves; not who asked.")],
+    approved_by: Annotated[str, typer.Option("--by", help="Who approves; not who asked.")],
     *,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Approve what somebody else has asked for, and print its secrets this once."""
     shown = _carry_out(approved_by, APPROVER_VARIABLE, lambda access: access.approve(change_id, approved_by))
@@ -110,7 +111,7 @@ def approve(
 def reject(
     change_id: _ChangeId,
     reason: Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")],
-    rejected_by: Annotated[str, typer.Option("--as", "--rejected-by", help="Who rejects; also who asked.")],
+    rejected_by: Annotated[str, typer.Option("--by", help="Who rejects; also who asked.")],
 ) -> None:
     """Reject what waits or has lapsed, also one's own request; nothing is given."""
     change = _carry_out(

@@ -7,14 +7,14 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import ASKER_VARIABLE, act_as
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.cli.terminal import dhaka
 from ekpay_switch.edge_kit.return_urls import is_return_host
 from ekpay_switch.persistence.access.client_access import api_key_order
 from ekpay_switch.persistence.parties.api_keys import ApiKeyLine, ApiKeys
 
-_AS_JSON = typer.Option("--json", help="For programs.")
 _PartnerId = Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's id.")]
 
 
@@ -48,20 +48,23 @@ def add_key(
     asked_by: AskedBy,
     approved_by: ApprovedBy = None,
     *,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for an API key of REST v1 for a partner; the approval prints it, once."""
     ask_for(api_key_order(partner_id, return_host), asked_by, approved_by, as_json=as_json)
 
 
-def list_keys(partner_id: _PartnerId, *, as_json: Annotated[bool, _AS_JSON] = False) -> None:
+@listed
+def list_keys(partner_id: _PartnerId) -> PrintedList:
     """List a partner's API keys; the keys themselves are not kept."""
     lines: Sequence[ApiKeyLine] = open_session().run(lambda engine: ApiKeys(engine).list(partner_id))
-    if as_json:
-        show_json([_for_programs(line) for line in lines])
-        return
     headings = ("key id", "return hosts", "since (Dhaka)", "revoked (Dhaka)", "revoked by")
-    show_table(f"API keys of {partner_id}", headings, (_for_people(line) for line in lines))
+    return PrintedList(
+        f"API keys of {partner_id}",
+        headings,
+        (_for_people(line) for line in lines),
+        (_for_programs(line) for line in lines),
+    )
 
 
 def revoke_key(

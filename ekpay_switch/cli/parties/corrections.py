@@ -12,8 +12,9 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.ledger.transfer_corrections import (
     DEPOSITS,
@@ -28,12 +29,9 @@ Decision = Callable[[TransferCorrections], Awaitable[Money]]
 
 TransferId = Annotated[UUID, typer.Argument(metavar="ID", help="As the list of what waits names it.")]
 Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")]
-AsksReversal = Annotated[str, typer.Option("--asked-by", help="Who asks, of the staff.")]
-ApprovesReversal = Annotated[
-    str, typer.Option("--approved-by", help="Who approves; not who asked for the reversal.")
-]
-Rejects = Annotated[str, typer.Option("--rejected-by", help="Who rejects; also who asked.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
+AsksReversal = Annotated[str, typer.Option("--by", help="Who asks, of the staff.")]
+ApprovesReversal = Annotated[str, typer.Option("--by", help="Who approves; not who asked for the reversal.")]
+Rejects = Annotated[str, typer.Option("--by", help="Who rejects; also who asked.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +52,21 @@ class CorrectionCommands:
         reverse = f"Ask that a posted {noun} be reversed; it takes two persons of finance."
         approve = "Approve the reversal that somebody else has asked for, which posts it."
         stand = f"Reject the reversal that waits, also one's own: the {noun} stands."
-        app.command(self.list_name, help=waiting)(self.list_waiting)
+        app.command(self.list_name, help=waiting)(listed(self.list_waiting))
         app.command(f"reject{name}", help=reject)(self.reject)
         app.command(f"reverse{name}", help=reverse)(self.reverse)
         app.command(f"approve{name}-reversal", help=approve)(self.approve_reversal)
         app.command(f"reject{name}-reversal", help=stand)(self.reject_reversal)
 
-    def list_waiting(self, *, as_json: AsJson = False) -> None:
-        """Print what waits for a second person."""
+    def list_waiting(self) -> PrintedList:
+        """What waits for a second person."""
         session = open_session()
         waiting = session.run(
             lambda _: TransferCorrections(session.database.connect, self.kind).list_waiting()
         )
-        if as_json:
-            show_json([_for_programs(line) for line in waiting])
-            return
         title = f"{self.noun.capitalize()}s that wait"
-        show_table(title, _HEADINGS, (_for_people(line) for line in waiting))
+        rows = (_for_people(line) for line in waiting)
+        return PrintedList(title, _HEADINGS, rows, (_for_programs(line) for line in waiting))
 
     def reject(self, transfer_id: TransferId, reason: Reason, rejected_by: Rejects) -> None:
         """Reject what is not approved."""
@@ -84,7 +80,7 @@ class CorrectionCommands:
         amount = self._decide(
             asked_by, ASKER_VARIABLE, lambda actions: actions.ask_reversal(transfer_id, reason, asked_by)
         )
-        approve = f"ekpay {self.group} approve{self.suffix}-reversal {transfer_id} --approved-by NAME"
+        approve = f"ekpay {self.group} approve{self.suffix}-reversal {transfer_id} --by NAME"
         typer.echo(f"The reversal of {amount} waits: {approve}")
 
     def approve_reversal(self, transfer_id: TransferId, approved_by: ApprovesReversal) -> None:

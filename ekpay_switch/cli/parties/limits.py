@@ -7,8 +7,9 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.partner_limits import LimitKind
@@ -36,22 +37,33 @@ ChangeId = Annotated[UUID, typer.Argument(metavar="ID", help="As `limits show` n
 Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")]
 
 
+def _amount(text: str) -> Money | None:
+    return None if text == NO_LIMIT else typed_taka(text)
+
+
+def _limit_text(text: str) -> str:
+    """The text of a limit once it can be read: Typer takes no parameter that may be None after reading."""
+    _amount(text)
+    return text
+
+
 @app.command()
+@listed
 def show(
     partner_id: Annotated[
         str | None, typer.Argument(metavar="[PARTNER]", help="All of one partner's changes.")
     ] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-) -> None:
+) -> PrintedList:
     """List limits that are in force or wait, with who set them; of one partner also those of before."""
     changes = open_session().run(lambda engine: PartnerLimits(engine).list(partner_id))
     if partner_id is None:
         changes = [line for line in changes if line.state in {LimitState.WAITS, LimitState.IN_FORCE}]
-    if as_json:
-        show_json([_for_programs(line) for line in changes])
-        return
-    show_table("Limits of partners", _HEADINGS, (_for_people(line) for line in changes))
+    return PrintedList(
+        "Limits of partners",
+        _HEADINGS,
+        (_for_people(line) for line in changes),
+        (_for_programs(line) for line in changes),
+    )
 
 
 @app.command()
@@ -59,21 +71,24 @@ def ask(
     partner_id: Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's id.")],
     kind: Annotated[LimitKind, typer.Argument(metavar="LIMIT", help="Which limit.")],
     amount: Annotated[
-        str, typer.Argument(metavar="TAKA", help="At most two decimals; `none` takes a daily limit away.")
+        str,
+        typer.Argument(
+            parser=_limit_text, metavar="TAKA", help="At most two decimals; `none` takes a daily limit away."
+        ),
     ],
     reason: Reason,
-    asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
+    asked_by: Annotated[str, typer.Option("--by", help="Who asks, of the staff.")],
 ) -> None:
     """Ask for another floor of a prefund or another daily limit; it binds nothing until it is approved."""
     order = LimitOrder(partner_id, kind, _amount(amount), reason)
     change_id = _carry_out(asked_by, ASKER_VARIABLE, lambda limits: limits.ask(order, asked_by))
-    typer.echo(f"{_wording(order)} waits: ekpay partners limits approve {change_id} --approved-by NAME")
+    typer.echo(f"{_wording(order)} waits: ekpay partners limits approve {change_id} --by NAME")
 
 
 @app.command()
 def approve(
     change_id: ChangeId,
-    approved_by: Annotated[str, typer.Option(help="Who approves; not who asked.")],
+    approved_by: Annotated[str, typer.Option("--by", help="Who approves; not who asked.")],
 ) -> None:
     """Approve what somebody else has asked for; it binds every payment from this moment."""
     change = _carry_out(approved_by, APPROVER_VARIABLE, lambda limits: limits.approve(change_id, approved_by))
@@ -84,7 +99,7 @@ def approve(
 def reject(
     change_id: ChangeId,
     reason: Reason,
-    rejected_by: Annotated[str, typer.Option(help="Who rejects; also who asked.")],
+    rejected_by: Annotated[str, typer.Option("--by", help="Who rejects; also who asked.")],
 ) -> None:
     """Reject what waits, also one's own request; the limit stays as it is."""
     change = _carry_out(
@@ -96,10 +111,6 @@ def reject(
 def _carry_out(name: str, variable: str, work: Callable[[PartnerLimits], Awaitable[Result]]) -> Result:
     """Do the work of a person of finance, once their passphrase is verified."""
     return act_as(name, variable, lambda _, engine: work(PartnerLimits(engine)))
-
-
-def _amount(text: str) -> Money | None:
-    return None if text == NO_LIMIT else typed_taka(text, param_hint="TAKA")
 
 
 def _wording(limit: LimitOrder | LimitChange) -> str:

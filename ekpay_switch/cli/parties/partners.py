@@ -10,11 +10,12 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.parties import api_keys, limits, partner_statements
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.parties.corrections import TOP_UP_CORRECTIONS
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, passphrase, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.partner_limits import FetchTerms, MessageWindow
@@ -30,7 +31,6 @@ TOP_UP_CORRECTIONS.register(app)
 app.add_typer(limits.app, name="limits")
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_AS_JSON = typer.Option("--json", help="For programs.")
 _ASKER = "EKPAY_STAFF_PASSPHRASE"
 _APPROVER = "EKPAY_APPROVER_PASSPHRASE"
 
@@ -77,7 +77,7 @@ def add(
     syndct_id: Annotated[
         str | None, typer.Option(callback=_syndct_id, help="s and digits; given if left out.")
     ] = None,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for a partner with two empty prefunds; the approval prints its secrets, once."""
     new = NewPartner(partner_id, name, user_id or partner_id, nd_id, syndct_id)
@@ -93,7 +93,7 @@ def rotate_secret(
         float, typer.Option(min=0, max=24 * 90, help="How long messages under the old secret still open.")
     ] = 24,
     *,
-    as_json: Annotated[bool, _AS_JSON] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for a new shared secret of a partner; with the approval its security tokens are dead at once."""
     order = secret_order(partner_id, timedelta(hours=overlap_hours))
@@ -144,14 +144,12 @@ def set_message_window(
 
 
 @app.command("list")
-def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
+@listed
+def list_() -> PrintedList:
     """List partners and what stands in their prefunds."""
     session = open_session()
     keys = session.keys()
     lines: Sequence[PartnerLine] = session.run(lambda engine: Partners(engine, keys).list())
-    if as_json:
-        show_json([_for_programs(line) for line in lines])
-        return
     headings = (
         "partner",
         "name",
@@ -163,7 +161,9 @@ def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
         "active",
         "since (Dhaka)",
     )
-    show_table("Partners", headings, (_for_people(line) for line in lines))
+    return PrintedList(
+        "Partners", headings, (_for_people(line) for line in lines), (_for_programs(line) for line in lines)
+    )
 
 
 @app.command("top-up")
@@ -172,7 +172,7 @@ def top_up(
     bucket: Annotated[Bucket, typer.Argument(help="Which prefund.")],
     amount: Annotated[Money, typer.Argument(parser=typed_taka, metavar="TAKA", help="At most two decimals.")],
     reference: Annotated[str, typer.Option(help="The bank statement's own reference of the transfer.")],
-    asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
+    asked_by: Annotated[str, typer.Option("--by", help="Who asks, of the staff.")],
     approved_by: Annotated[
         str | None, typer.Option(help="Who approves, if here already; else see `approve`.")
     ] = None,
@@ -195,7 +195,7 @@ def top_up(
 
     top_up_id, added = session.run(_carry_out)
     if added is None:
-        typer.echo(f"Top-up {top_up_id} waits: ekpay partners approve {top_up_id} --approved-by NAME")
+        typer.echo(f"Top-up {top_up_id} waits: ekpay partners approve {top_up_id} --by NAME")
     else:
         typer.echo(f"Added {added} to the {bucket.value} prefund of {partner_id}.")
 
@@ -203,7 +203,7 @@ def top_up(
 @app.command()
 def approve(
     top_up_id: Annotated[UUID, typer.Argument(help="The top-up that waits.")],
-    approved_by: Annotated[str, typer.Option(help="Who approves; not who asked.")],
+    approved_by: Annotated[str, typer.Option("--by", help="Who approves; not who asked.")],
 ) -> None:
     """Approve a top-up that somebody else has asked for, which posts it."""
     approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")

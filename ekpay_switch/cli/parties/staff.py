@@ -12,6 +12,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.parties.staff_wording import (
     CHANGE_HEADINGS,
     STAFF_HEADINGS,
@@ -23,7 +24,7 @@ from ekpay_switch.cli.parties.staff_wording import (
     tell_if_too_few,
 )
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table
+from ekpay_switch.cli.terminal import dhaka, passphrase, show_json
 from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.parties.staff_changes import (
     ApprovedStaffChange,
@@ -36,7 +37,6 @@ app = typer.Typer(help="The people who may move money by hand.", no_args_is_help
 
 Result = TypeVar("Result")
 _CODE = "EKPAY_STAFF_CODE"
-_AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 _Name = Annotated[str, typer.Argument(callback=visible_text, help="How they are called in the books.")]
 _ChangeId = Annotated[UUID, typer.Argument(metavar="ID", help="As `staff changes` names it.")]
 _Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; kept with it for good.")]
@@ -60,7 +60,7 @@ def add(
 @app.command()
 def ask(
     name: _Name,
-    asked_by: Annotated[str, typer.Option(help="Who asks, of finance.")],
+    asked_by: Annotated[str, typer.Option("--by", help="Who asks, of finance.")],
     role: Annotated[
         list[Role] | None, typer.Option(help="May be given twice: all the roles they shall have.")
     ] = None,
@@ -69,7 +69,7 @@ def ask(
     new_passphrase: Annotated[
         bool, typer.Option("--passphrase", help="That they may choose another passphrase.")
     ] = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for a new person, other roles or another passphrase of somebody; gives nothing until approved."""
     if bool(role) == new_passphrase:
@@ -85,7 +85,7 @@ def ask(
         show_json({"id": asked.change_id, "kind": asked.order.kind, "code_part": asked.code_part})
         return
     wording = change_wording(asked.order)
-    typer.echo(f"{wording} waits: ekpay staff approve {asked.change_id} --as SOMEBODY")
+    typer.echo(f"{wording} waits: ekpay staff approve {asked.change_id} --by SOMEBODY")
     if asked.code_part:
         typer.echo(f"First part of the code, shown once: {asked.code_part}")
         typer.echo(f"Hand it to {name} yourself; who approves is shown the second part.")
@@ -96,10 +96,10 @@ def approve(
     change_id: _ChangeId,
     approved_by: Annotated[
         str,
-        typer.Option("--as", "--approved-by", help="Who approves; neither who asked nor whom it is about."),
+        typer.Option("--by", help="Who approves; neither who asked nor whom it is about."),
     ],
     *,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Approve what somebody else has asked for."""
 
@@ -124,7 +124,7 @@ def approve(
 def reject(
     change_id: _ChangeId,
     reason: _Reason,
-    rejected_by: Annotated[str, typer.Option("--as", "--rejected-by", help="Who rejects; also who asked.")],
+    rejected_by: Annotated[str, typer.Option("--by", help="Who rejects; also who asked.")],
 ) -> None:
     """Reject what waits or has lapsed, also one's own request; nothing changes."""
 
@@ -136,27 +136,31 @@ def reject(
 
 
 @app.command("changes")
+@listed
 def list_changes(
-    *,
-    is_all: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False,
-    as_json: _AsJson = False,
-) -> None:
+    *, is_all: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False
+) -> PrintedList:
     """List what was asked for and waits, or has lapsed because who asked may decide nothing any more."""
     changes = open_session().run(lambda engine: StaffChanges(engine).list(is_all=is_all))
-    if as_json:
-        show_json([change_for_programs(change) for change in changes])
-        return
-    show_table("Changes of the staff", CHANGE_HEADINGS, (change_for_people(change) for change in changes))
+    return PrintedList(
+        "Changes of the staff",
+        CHANGE_HEADINGS,
+        (change_for_people(change) for change in changes),
+        (change_for_programs(change) for change in changes),
+    )
 
 
 @app.command("list")
-def list_(*, as_json: _AsJson = False) -> None:
+@listed
+def list_() -> PrintedList:
     """List everybody who has ever been on the staff: roles, since when, by whom added and disabled."""
     members = open_session().run(lambda engine: Staff(engine).list())
-    if as_json:
-        show_json([member_for_programs(member) for member in members])
-        return
-    show_table("Staff", STAFF_HEADINGS, (member_for_people(member) for member in members))
+    return PrintedList(
+        "Staff",
+        STAFF_HEADINGS,
+        (member_for_people(member) for member in members),
+        (member_for_programs(member) for member in members),
+    )
 
 
 @app.command("passphrase")
@@ -174,7 +178,7 @@ def choose_passphrase(name: _Name) -> None:
 @app.command()
 def disable(
     name: Annotated[str, typer.Argument(help="Who may do nothing any more.")],
-    as_: Annotated[str, typer.Option("--as", help="Who says so: another person of the staff.")],
+    as_: Annotated[str, typer.Option("--by", help="Who says so: another person of the staff.")],
     role: Annotated[Role, typer.Option(help="The role of who says so.")] = Role.FINANCE,
 ) -> None:
     """Take every right from a person who leaves; what they proposed is not carried out any more."""

@@ -1,7 +1,5 @@
 """`ekpay payments list`: find payments by date, biller, connector, amount, or any reference."""
 
-import csv
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,14 +9,14 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.payments.whole_amount import whole_amount
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import complain, dhaka, show_json, show_table, taka
+from ekpay_switch.cli.terminal import complain, dhaka, taka
+from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State, public_state
-from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.persistence.payments.payment_search import find_by_reference
 from ekpay_switch.persistence.payments.payment_selection import PaymentFilter, list_payments
 from ekpay_switch.security.masking import mask_account
@@ -28,6 +26,7 @@ PAYMENT_FIELDS = (
     "rounding", "state", "refusal", "business_date", "scroll_no", "created_at", "updated_at",
     "next_action_at",
 )  # fmt: skip
+_DERIVED_FIELDS = ("bill", "public_state", "collected_by")
 # What is looked through where neither a date nor a reference bounds it.
 _DAYS = 31
 
@@ -40,13 +39,7 @@ def typed_date(text: str) -> date:
         raise typer.BadParameter("a business date is written 2026-04-05") from problem
 
 
-def _typed_amount(text: str) -> int:
-    try:
-        return parse_taka(text).minor
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("an amount is taka with at most two decimals, as 1250.50") from problem
-
-
+@listed
 def list_(
     partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
@@ -54,16 +47,14 @@ def list_(
     biller: Annotated[str | None, typer.Option(help="Only to this biller, or `merchant:ID`.")] = None,
     connector: Annotated[str | None, typer.Option(help="Only those that it was asked for.")] = None,
     amount: Annotated[
-        int | None,
-        typer.Option(
-            parser=_typed_amount, metavar="TAKA", help="Only of this bill's amount, or whole amount."
-        ),
+        Money | None,
+        typer.Option(parser=typed_taka, metavar="TAKA", help="Only of this bill's amount, or whole amount."),
     ] = None,
     first: Annotated[
-        date | None, typer.Option("--from", parser=typed_date, metavar="DATE", help="First business date.")
+        date | None, typer.Option("--since", parser=typed_date, metavar="DATE", help="First business date.")
     ] = None,
     last: Annotated[
-        date | None, typer.Option("--to", parser=typed_date, metavar="DATE", help="Last business date.")
+        date | None, typer.Option("--until", parser=typed_date, metavar="DATE", help="Last business date.")
     ] = None,
     reference: Annotated[
         str | None,
@@ -71,27 +62,22 @@ def list_(
     ] = None,
     is_open: Annotated[bool, typer.Option("--open", help="Only those that are not final.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets; amounts in paisa.")] = False,
-) -> None:
+) -> PrintedList:
     """List payments, the newest first."""
     if first is not None and last is not None and last < first:
-        raise typer.BadParameter("the last date is before the first", param_hint="--to")
+        raise typer.BadParameter("the last date is before the first", param_hint="--until")
     selection = PaymentFilter(
         partner_id=partner, state=state, is_open=is_open, biller_id=biller, connector_id=connector,
-        amount=amount, first=first, last=last, count_max=limit,
+        amount=None if amount is None else amount.minor, first=first, last=last, count_max=limit,
     )  # fmt: skip
     if reference is None:
         selection = _bounded(selection)
     found = open_session().run(lambda engine: _find_payments(engine, selection, reference))
-    if as_json:
-        show_json([found.for_programs(line) for line in found.payments])
-    elif as_csv:
-        _write_csv([found.for_programs(line) for line in found.payments])
-    else:
-        headings = ("created (Dhaka)", "payment", "partner", "reference", "biller", ">total", "state", "why")
-        named = () if reference is None else ("found as",)
-        show_table("Payments", (*headings, *named), (found.for_people(line) for line in found.payments))
+    headings = ("created (Dhaka)", "payment", "partner", "reference", "biller", ">total", "state", "why")
+    named = () if reference is None else ("found as",)
+    rows = (found.for_people(line) for line in found.payments)
+    records = (found.for_programs(line) for line in found.payments)
+    return PrintedList("Payments", (*headings, *named), rows, records, (*PAYMENT_FIELDS, *_DERIVED_FIELDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +124,5 @@ def _bounded(selection: PaymentFilter) -> PaymentFilter:
     if not is_narrow or selection.first is not None:
         return selection
     last = selection.last or business_date(datetime.now(UTC))
-    complain(f"looking through {_DAYS} days up to {last}: give --from for more")
+    complain(f"looking through {_DAYS} days up to {last}: give --since for more")
     return replace(selection, first=last - timedelta(days=_DAYS))
-
-
-def _write_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    names = list(rows[0]) if rows else [*PAYMENT_FIELDS, "bill", "public_state", "collected_by"]
-    writer = csv.DictWriter(sys.stdout, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _csv_cell(cell) for name, cell in row.items()})
-
-
-def _csv_cell(cell: object) -> object:
-    if isinstance(cell, datetime):
-        return cell.isoformat()
-    return without_formula(cell) if isinstance(cell, str) else cell

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.session import Session, keys_of, open_session
 from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
 from ekpay_switch.composition.switch import customer_seal
@@ -42,7 +43,9 @@ app = typer.Typer(help="Show receipts and check them.", no_args_is_help=True)
 @app.command()
 def show(
     payment: Annotated[str, typer.Argument(help="The payment's id.")],
-    pdf: Annotated[Path | None, typer.Option(help="Write it as PDF to this file as well.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as PDF to this file as well.")
+    ] = None,
 ) -> None:
     """Print the receipt of a payment that we collected: masked, as its page shows it."""
     payment_id = _payment_id(payment)
@@ -66,8 +69,8 @@ def show(
     # Outside the table, which would fold them.
     typer.echo(f"{public_url}{signed_receipt.path}")
     typer.echo(signed_receipt.signed)
-    if pdf is not None:
-        _write_pdf(signed_receipt, pdf)
+    if out is not None:
+        _write_pdf(signed_receipt, out)
 
 
 @app.command()
@@ -119,10 +122,12 @@ def verify(
 
 
 @app.command("keys")
-def list_keys() -> None:
+@listed
+def list_keys() -> PrintedList:
     """Print the public keys that our receipts are checked with, the newest first."""
-    headings = ("id", "public key")
-    show_table("Keys of receipts", headings, [(key_id(key), key) for key in _own_keys(read_settings())])
+    keys = [(key_id(key), key) for key in _own_keys(read_settings())]
+    records = ({"id": name, "public_key": key} for name, key in keys)
+    return PrintedList("Keys of receipts", ("id", "public key"), keys, records)
 
 
 def _show_facts(facts: SignedFacts, *, as_json: bool) -> None:

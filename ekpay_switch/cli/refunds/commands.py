@@ -17,9 +17,10 @@ from ekpay_switch.cli.acting import (
 )
 from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.merchants.merchant import is_merchant
 from ekpay_switch.domain.money import Money
@@ -65,24 +66,25 @@ Consent = Annotated[
     ),
 ]
 OurLoss = Annotated[bool, typer.Option("--our-loss", help="We bear it; the biller keeps its money.")]
-First = Annotated[str, typer.Option("--as", help="Who asks or says so, of the staff.")]
-Second = Annotated[str, typer.Option("--as", help="The second person of the staff.")]
+First = Annotated[str, typer.Option("--by", help="Who asks or says so, of the staff.")]
+Second = Annotated[str, typer.Option("--by", help="The second person of the staff.")]
 
 
 @app.command("list")
+@listed
 def list_(
     state: Annotated[RefundState | None, typer.Option(help="Only those in this state.")] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-) -> None:
+) -> PrintedList:
     """List refunds, the newest first."""
     states = list(RefundState) if state is None else [state]
     refunds: Sequence[Line] = _read(lambda desk: desk.list(states, _COUNT_MAX))
-    if as_json:
-        show_json([_for_programs(line) for line in refunds])
-        return
     headings = ("created (Dhaka)", "refund", "payment", "connector", "kind", ">amount", "state", "asked by")
-    show_table("Refunds", headings, (_for_people(line) for line in refunds))
+    return PrintedList(
+        "Refunds",
+        headings,
+        (_for_people(line) for line in refunds),
+        (_for_programs(line) for line in refunds),
+    )
 
 
 @app.command()
@@ -193,14 +195,14 @@ def by_hand(
 ) -> None:
     """Say that our bank has paid what the connector does not give back; it takes a second person."""
     _decide(as_, ASKER_VARIABLE, lambda desk: desk.record_paid_by_hand(refund_id, bank_reference, as_))
-    typer.echo(f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --as NAME")
+    typer.echo(f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --by NAME")
 
 
 @app.command()
 def withdraw(
     refund_id: RefundId,
     reason: Annotated[str, typer.Option(callback=visible_text, help="Why; kept in the refund's history.")],
-    as_: Annotated[str, typer.Option("--as", help="Either person of the staff.")],
+    as_: Annotated[str, typer.Option("--by", help="Either person of the staff.")],
 ) -> None:
     """Withdraw that our bank has paid it, before anybody has confirmed that."""
     _report_state(
@@ -271,7 +273,7 @@ def _unnamed(payee: str | None) -> typer.BadParameter:
 
 
 def _report_waiting(view: RefundView) -> None:
-    typer.echo(f"Refund {view.refund_id} waits: ekpay refunds approve {view.refund_id} --as NAME")
+    typer.echo(f"Refund {view.refund_id} waits: ekpay refunds approve {view.refund_id} --by NAME")
 
 
 def _report_state(view: RefundView) -> None:

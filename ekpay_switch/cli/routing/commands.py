@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
+from ekpay_switch.cli.listing import PrintedList, listed
 from ekpay_switch.cli.routing.wording import (
     APPROACH_WORDING,
     BREAKER_WORDING,
@@ -23,12 +24,12 @@ from ekpay_switch.cli.routing.wording import (
 )
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, screen, show_json, show_table, taka
+from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.composition.switch import routing_rules
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.domain.business_day import DHAKA, business_date
-from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.fees import Fee
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, decide
 from ekpay_switch.domain.routing.rehearsal import Rehearsal, rehearse
 from ekpay_switch.domain.routing.rules import PPM, RouteRequest, RoutingRules
@@ -50,11 +51,20 @@ _NOT_EXPLORING = PPM - 1
 app = typer.Typer(help="Which connector collects a payer's money, and why.", no_args_is_help=True)
 
 
+def _amount(text: str) -> Money:
+    amount = typed_taka(text)
+    if amount.minor == 0:
+        raise typer.BadParameter("an amount is more than nothing")
+    return amount
+
+
 @app.command()
 def explain(
     *,
     instrument: Annotated[str, typer.Option(help="A routable instrument, or the id of a connector.")],
-    amount: Annotated[str, typer.Option(help="What the biller is to be paid, in taka.")],
+    amount: Annotated[
+        Money, typer.Option(parser=_amount, metavar="TAKA", help="What the biller is to be paid, in taka.")
+    ],
     biller: Annotated[
         str, typer.Option(help="Our id of the biller; prices the fee and may meet rules.")
     ] = "",
@@ -71,9 +81,9 @@ def explain(
     session = open_session()
     installation = _Installation.of(session.settings)
     moment = SystemClock().now() if at is None else at.replace(tzinfo=DHAKA)
-    billed, rules = _amount(amount), installation.rules()
-    fee = installation.fee(biller, instrument, billed, moment)
-    request = RouteRequest(instrument, billed, fee.fee, fee.vat, biller, partner, moment)
+    rules = installation.rules()
+    fee = installation.fee(biller, instrument, amount, moment)
+    request = RouteRequest(instrument, amount, fee.fee, fee.vat, biller, partner, moment)
 
     async def _decide(engine: AsyncEngine) -> Decision:
         routing = PostgresRouting(engine, installation.connectors, rules, SystemClock())
@@ -116,25 +126,22 @@ def simulate(
 
 
 @app.command()
-def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+@listed
+def breakers() -> PrintedList:
     """List the breakers that have ever opened, and how they stand now."""
     session = open_session()
     rules = _Installation.of(session.settings).rules()
     lines = session.run(lambda engine: read_breakers(engine, rules))
-    if as_json:
-        show_json(
-            [
-                {
-                    "connector_id": line.connector_id,
-                    "state": line.breaker.state,
-                    "since": line.breaker.since,
-                    "because": line.breaker.reason,
-                    "half_opens_by": line.half_opens_by,
-                }
-                for line in lines
-            ]
-        )
-        return
+    records = (
+        {
+            "connector_id": line.connector_id,
+            "state": line.breaker.state,
+            "since": line.breaker.since,
+            "because": line.breaker.reason,
+            "half_opens_by": line.half_opens_by,
+        }
+        for line in lines
+    )
     headings = ("connector", "state", "since (Dhaka)", "because", "half opens by itself at")
     rows = (
         (
@@ -146,7 +153,7 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
         )
         for line in lines
     )
-    show_table("Breakers", headings, rows)
+    return PrintedList("Breakers", headings, rows, records)
 
 
 # ---- what the files say
@@ -174,7 +181,7 @@ class _Installation:
         """Every connector, without any record."""
         return [candidate_of(connector.profile, ConnectorRecord()) for connector in self.connectors.all()]
 
-    def fee(self, biller_id: str, instrument: str, billed: Money, at: datetime) -> Fee:
+    def fee(self, biller_id: str, instrument: str, amount: Money, at: datetime) -> Fee:
         """What we charge for paying this biller by this instrument."""
         names = self.rules().instruments.get(instrument, (instrument,))
         priced_connector = next(
@@ -187,17 +194,7 @@ class _Installation:
             raise typer.BadParameter(f"there is no biller {biller_id}")
         payees = frozenset() if biller is None else frozenset({biller_id, biller.profile.category})
         table = read_fee_table(self.settings.config / "fees.toml")
-        return table.price(payees, priced_connector.profile.instrument, billed, business_date(at))
-
-
-def _amount(text: str) -> Money:
-    try:
-        amount = parse_taka(text)
-    except MalformedAmountError as error:
-        raise typer.BadParameter(f"{text} is no amount in taka") from error
-    if amount.minor == 0:
-        raise typer.BadParameter("an amount is more than nothing")
-    return amount
+        return table.price(payees, priced_connector.profile.instrument, amount, business_date(at))
 
 
 # ---- rehearsing

@@ -16,7 +16,7 @@ from ekpay_switch.domain.scrolls.scroll import ScrollFile
 from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 
-_STDOUT = "-"
+_STDOUT = Path("-")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def scroll(
         int | None, typer.Option(min=1, help="Which file of the day; the last one if left out.")
     ] = None,
     out: Annotated[
-        str | None,
+        Path | None,
         typer.Option(metavar="FILE", help="Where to; a folder or nothing: under its own name; - is stdout."),
     ] = None,
 ) -> None:
@@ -60,7 +60,7 @@ def scroll(
         sys.stdout.buffer.flush()
         typer.echo(summary, err=True)
     else:
-        typer.echo(f"{summary}, in {_write_file(file, Path(out or '.'))}")
+        typer.echo(f"{summary}, in {_write_file(file, out or Path())}")
 
 
 def _write_file(file: ScrollFile, place: Path) -> Path:

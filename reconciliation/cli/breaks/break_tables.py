@@ -1,11 +1,9 @@
-"""Output of breaks and decisions: tables, JSON for programs, CSV without formulas."""
+"""Output of breaks and decisions: tables, and rows for programs and spreadsheets."""
 
-import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 from rich.padding import Padding
@@ -13,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ekpay_switch.cli.terminal import dhaka, screen, show_table, taka
-from ekpay_switch.domain.spreadsheet_cells import without_formula
+from ekpay_switch.domain.money import grouped_taka
 from ekpay_switch.security.masking import printable
 from reconciliation.resolutions.day_closing import ClosedDay
 from reconciliation.resolutions.decision_records import Resolution
@@ -105,7 +103,7 @@ def show_breaks(records: Sequence[BreakRecord], night: date, *, bangla: bool) ->
             f"{record.deadline} OVER" if late else str(record.deadline),
             record.state.value,
             record.owner,
-            taka(record.exposure),
+            grouped_taka(record.exposure),
             sentence(record, bangla=bangla),
         )
         table.add_row(*(Text(printable(cell), style="red" if late else "") for cell in cells))
@@ -118,7 +116,7 @@ def _show_stacked(title: str, records: Sequence[BreakRecord], night: date, *, ba
     for record in records:
         late = is_overdue(record, night)
         names = f"{record.short_number}  {str(record.id)[:_SHORT]}"
-        heading = f"{names}  {taka(record.exposure)}  {record.code}  {record.institution}"
+        heading = f"{names}  {grouped_taka(record.exposure)}  {record.code}  {record.institution}"
         due = f"{record.deadline} OVER" if late else str(record.deadline)
         lines = (
             record.reference,
@@ -129,19 +127,6 @@ def _show_stacked(title: str, records: Sequence[BreakRecord], night: date, *, ba
         screen().print(Text(printable(heading), style=f"bold {style}".strip()), soft_wrap=True)
         for line in lines:
             screen().print(Padding(Text(printable(line), style=style, overflow="fold"), (0, 0, 0, 2)))
-
-
-def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    """Rows of breaks as CSV in UTF-8; text that a spreadsheet would take for a formula is quoted by `'`."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow([_safe(row[column]) for column in COLUMNS])
-
-
-def _safe(value: object) -> object:
-    return without_formula(value) if isinstance(value, str) else value
 
 
 def show_break(record: BreakRecord, night: date) -> None:

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, passphrase, show_json
+from ekpay_switch.cli.listing import AsCsv, AsJson, show_records
+from ekpay_switch.cli.terminal import complain, passphrase
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.breaks.session import (
     APPROVER_VARIABLE,
     FAILED,
     STAFF_VARIABLE,
-    AsJson,
     By,
     person_name,
     run_finance,
@@ -81,6 +81,7 @@ def closings(
     ] = None,
     *,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """List closed nights with their restatements and what each changed; exits 1 where one does not verify."""
     with refusals():
@@ -88,8 +89,8 @@ def closings(
         from reconciliation.resolutions.staff_requests import closings_with_proof  # noqa: PLC0415
 
     closed_days, broken = run_finance(lambda finance: closings_with_proof(finance, night), context)
-    if as_json:
-        show_json([plain_values(closed_day) for closed_day in closed_days])
+    if as_json or as_csv:
+        show_records([plain_values(closed_day) for closed_day in closed_days], as_json=as_json, as_csv=as_csv)
     else:
         show_closings(closed_days)
     if broken is not None:

@@ -6,16 +6,15 @@ Heavy things are imported when a command runs; `ekpay --help` loads this module 
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ekpay_switch.cli.listing import AsCsv, AsJson, show_records
 from ekpay_switch.cli.terminal import show_json
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.money import Money
 from reconciliation.cli.breaks.session import (
-    AsJson,
     BreakName,
     refuse_unknown,
     run_finance,
@@ -57,11 +56,9 @@ class BreakOptions:
         Money | None, typer.Option(parser=typed_taka, metavar="TAKA", help="Exposure of at least so much.")
     ] = None
     reference: Annotated[str, typer.Option(help="Our reference or theirs, whole.")] = ""
-    csv_file: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", dir_okay=False, help="Write them here as CSV.")
-    ] = None
     bangla: Annotated[bool, typer.Option("--bangla", help="Sentences in Bangla.")] = False
     as_json: AsJson = False
+    as_csv: AsCsv = False
 
 
 def register(app: typer.Typer) -> None:
@@ -75,21 +72,18 @@ def register(app: typer.Typer) -> None:
 def breaks(options: BreakOptions) -> None:
     """List breaks, the largest exposure first; what is past its deadline is red."""
     with refusals():
-        from reconciliation.cli.breaks.break_tables import as_row, show_breaks, write_csv  # noqa: PLC0415
+        from reconciliation.cli.breaks.break_tables import COLUMNS, as_row, show_breaks  # noqa: PLC0415
         from reconciliation.resolutions.staff_requests import breaks_of  # noqa: PLC0415
 
-        _refuse_unfit(options.csv_file, options.code or [])
+        _refuse_unfit(options.code or [])
         break_filter = _filter(options)
     if break_filter.institutions or break_filter.owners:
         _refuse_strangers(break_filter, options.context)
     records, as_of = run_finance(lambda finance: breaks_of(finance, break_filter), options.context)
     rows = [as_row(record, as_of, bangla=options.bangla) for record in records]
-    if options.csv_file is not None:
-        write_csv(options.csv_file, rows)
-        typer.echo(f"{len(rows)} breaks as of {as_of} in {options.csv_file}", err=options.as_json)
-    if options.as_json:
-        show_json(rows)
-    elif options.csv_file is None:
+    if options.as_json or options.as_csv:
+        show_records(rows, COLUMNS, as_json=options.as_json, as_csv=options.as_csv)
+    else:
         show_breaks(records, as_of, bangla=options.bangla)
 
 
@@ -110,12 +104,10 @@ def _filter(options: BreakOptions) -> "BreakFilter":
     )
 
 
-def _refuse_unfit(csv_file: Path | None, codes: list[str]) -> None:
+def _refuse_unfit(codes: list[str]) -> None:
     from reconciliation.breaks.codes import BreakCode  # noqa: PLC0415
 
     refuse_unknown(codes, set(BreakCode), "code", "--code")
-    if csv_file is not None and not csv_file.parent.is_dir():
-        raise typer.BadParameter(f"{csv_file.parent} is no folder", param_hint="--csv")
 
 
 def _refuse_strangers(break_filter: "BreakFilter", context: typer.Context) -> None:
@@ -158,14 +150,14 @@ def break_(context: typer.Context, break_name: BreakName, *, as_json: AsJson = F
         typer.echo(f"Fitting: {', '.join(action.value for action in story.fitting)}")
 
 
-def proposals(context: typer.Context, *, as_json: AsJson = False) -> None:
+def proposals(context: typer.Context, *, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """List the proposals that wait for a second person, with what each would post."""
     with refusals():
         from reconciliation.cli.breaks.break_tables import plain_values, show_proposals  # noqa: PLC0415
         from reconciliation.resolutions.staff_requests import waiting_proposals  # noqa: PLC0415
 
     waiting = run_finance(waiting_proposals, context)
-    if as_json:
-        show_json([plain_values(item.resolution) for item in waiting])
+    if as_json or as_csv:
+        show_records([plain_values(item.resolution) for item in waiting], as_json=as_json, as_csv=as_csv)
     else:
         show_proposals([(item.resolution, item.broken) for item in waiting])

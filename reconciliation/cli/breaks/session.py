@@ -41,7 +41,6 @@ ResolutionNames = Annotated[
 ]
 By = Annotated[str, typer.Option(callback=person_name, metavar="NAME", help="Who you are, of the staff.")]
 Reason = Annotated[str, typer.Option(callback=mask_card_numbers, help="Why; it is kept for good.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: amounts in whole paisa.")]
 
 
 def run_finance(work: Callable[[Finance], Coroutine[Any, Any, Result]], context: typer.Context) -> Result:

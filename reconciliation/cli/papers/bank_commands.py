@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, taka
-from reconciliation.cli.money_tables import show_fitting
+from ekpay_switch.cli.terminal import complain, show_table, taka
 from reconciliation.cli.papers.paper_options import (
     FAILED,
     OutIfAny,
@@ -74,7 +73,7 @@ def _write(result: "BankReconciliation", out: Path, forms: list[SheetForm]) -> l
 def _show(result: "BankReconciliation") -> None:
     from reconciliation.papers.bank_paper import shown_name, summary_rows  # noqa: PLC0415 - heavy
 
-    show_fitting(
+    show_table(
         f"Bank reconciliation at {result.at}",
         ("figure", ">taka"),
         [(words.en, taka(paisa)) for words, paisa in summary_rows(result)],
@@ -85,4 +84,4 @@ def _show(result: "BankReconciliation") -> None:
          taka(item.by_statement))
         for item in result.items
     ]  # fmt: skip
-    show_fitting("Outstanding items", headings, rows)
+    show_table("Outstanding items", headings, rows)

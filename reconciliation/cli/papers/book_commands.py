@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import taka
+from ekpay_switch.cli.terminal import show_table, taka
 from ekpay_switch.ports.finance import Connection
-from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.paper_options import (
     First,
     Last,
@@ -75,7 +74,9 @@ def ledger(
     month: Month = None,
     first: First = None,
     last: Last = None,
-    form: Annotated[list[LedgerForm] | None, typer.Option(help="All by default; may be given again.")] = None,
+    form: Annotated[
+        list[LedgerForm] | None, typer.Option("--format", help="All by default; may be given again.")
+    ] = None,
 ) -> None:
     """Every posting of a period: by account as CSV and workbook, by entry as an hledger journal.
 
@@ -147,7 +148,7 @@ def _show_vat(report: "VatReport") -> None:
     rows.append(("total", "", "", taka(report.charges), taka(report.fees), taka(report.vat)))
     period = report.trial_balance.period
     headings = ("party", "what", ">payments", ">charges", ">fees", ">VAT")
-    show_fitting(f"Charges, fees and VAT, {period.first} to {period.last}", headings, rows)
+    show_table(f"Charges, fees and VAT, {period.first} to {period.last}", headings, rows)
     typer.echo(f"VAT owed before {taka(report.vat_before)}, after {taka(report.vat_after)}")
 
 
@@ -166,6 +167,6 @@ def _show(result: "TrialBalance") -> None:
     rows = [(line.account, *map(taka, balance_columns(line))) for line in result.accounts]
     rows.append(("total", *map(taka, total_columns(result))))
     period = result.period
-    show_fitting(
+    show_table(
         f"Trial balance, {period.first} to {period.last}", ("account", *(f">{name}" for name in names)), rows
     )

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def month_check(context: typer.Context, month: WhichMonth) -> None:
-    """List what stands against closing a month, numbered. Exits 1 while anything does."""
+    """Number what stands against closing a month. Exits 1 while anything does."""
     period = chosen_period(month, None, None)
 
     async def _read(connection: Connection) -> "tuple[list[str], ClosedMonth | None]":

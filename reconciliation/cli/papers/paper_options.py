@@ -35,10 +35,12 @@ Month = Annotated[
 ]
 First = Annotated[
     date | None,
-    typer.Option("--from", parser=business_date, metavar="DATE", help="The first business date, with --to."),
+    typer.Option(
+        "--since", parser=business_date, metavar="DATE", help="The first business date, with --until."
+    ),
 ]
 Last = Annotated[
-    date | None, typer.Option("--to", parser=business_date, metavar="DATE", help="The last business date.")
+    date | None, typer.Option("--until", parser=business_date, metavar="DATE", help="The last business date.")
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder for the files.")]
 OutIfAny = Annotated[
@@ -53,7 +55,9 @@ class SheetForm(StrEnum):
     XLSX = "xlsx"
 
 
-SheetForms = Annotated[list[SheetForm] | None, typer.Option(help="All by default; may be given again.")]
+SheetForms = Annotated[
+    list[SheetForm] | None, typer.Option("--format", help="All by default; may be given again.")
+]
 
 
 def chosen_period(month: str | None, first: date | None, last: date | None) -> "Period":
@@ -70,8 +74,8 @@ def chosen_period(month: str | None, first: date | None, last: date | None) -> "
         if month is None and first is not None and last is not None:
             return Period(first, last)
     except ReconciliationError as problem:
-        raise typer.BadParameter(str(problem), param_hint="--month" if month else "--to") from problem
-    raise typer.BadParameter("give --month, or both --from and --to", param_hint="--month")
+        raise typer.BadParameter(str(problem), param_hint="--month" if month else "--until") from problem
+    raise typer.BadParameter("give --month, or both --since and --until", param_hint="--month")
 
 
 def run_in_snapshot(context: typer.Context, work: Callable[[Connection], Awaitable[_T]]) -> _T:

@@ -41,7 +41,7 @@ def statement(
     last: Last = None,
     *,
     form: Annotated[
-        list[StatementForm] | None, typer.Option(help="All by default; may be given again.")
+        list[StatementForm] | None, typer.Option("--format", help="All by default; may be given again.")
     ] = None,
 ) -> None:
     """Leave a party's statement of a period in English and Bangla; it equals the ledger to the paisa."""

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, passphrase, taka
+from ekpay_switch.cli.terminal import complain, passphrase, show_table, taka
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.month_commands import WhichMonth
 from reconciliation.cli.papers.paper_options import (
     OutIfAny,
@@ -35,7 +34,7 @@ class TaxForm(StrEnum):
     PDF = "pdf"
 
 
-_Forms = Annotated[list[TaxForm] | None, typer.Option("--form", help="All by default; may be given again.")]
+_Forms = Annotated[list[TaxForm] | None, typer.Option("--format", help="All by default; may be given again.")]
 
 
 def register_reports(app: typer.Typer) -> None:
@@ -176,7 +175,7 @@ def _show(result: "MonthDocuments") -> None:
         for document in result.documents
     ]
     headings = ("number", "kind", "party", "name", ">charges", ">fees", ">VAT", ">total")
-    show_fitting(f"Fee invoices and credit notes of {month}", headings, rows)
+    show_table(f"Fee invoices and credit notes of {month}", headings, rows)
     first = result.documents[0]
     if result.is_issued:
         typer.echo(f"issued by {first.issued_by} at {first.issued_at}")
@@ -195,7 +194,7 @@ def _show_vat_return(result: "VatReturn") -> None:
     rows.append(("output tax", "3", "9", "", taka(result.output_value), taka(result.output_vat)))
     month = f"{report.trial_balance.period.first:%Y-%m}"
     headings = ("what", "part", "note", ">rate", ">value", ">VAT")
-    show_fitting(f"Output VAT of {month}, for the VAT return", headings, rows)
+    show_table(f"Output VAT of {month}, for the VAT return", headings, rows)
     typer.echo(f"VAT owed before {taka(report.vat_before)}, after {taka(report.vat_after)}")
     for words in UNKNOWN_TO_US:
         typer.echo(f"not in our books: {words.en}")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.terminal import complain, passphrase, taka
+from ekpay_switch.cli.terminal import complain, passphrase, show_table, taka
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.papers.month_commands import WhichMonth
 from reconciliation.cli.papers.paper_options import chosen_period, run_in_snapshot, show_files
 from reconciliation.cli.refusals import refusals
@@ -56,7 +55,7 @@ def withholding_return(
     month: WhichMonth,
     out: _OutIfAny = None,
     forms: Annotated[
-        list[ReturnForm] | None, typer.Option("--form", help="All by default; may be given again.")
+        list[ReturnForm] | None, typer.Option("--format", help="All by default; may be given again.")
     ] = None,
 ) -> None:
     """Tax withheld from payouts of a month by section and rate, equal to its account to the paisa."""
@@ -87,7 +86,7 @@ def certificates(
     month: WhichMonth,
     out: _OutIfAny = None,
     forms: Annotated[
-        list[CertificateForm] | None, typer.Option("--form", help="All by default; may be given again.")
+        list[CertificateForm] | None, typer.Option("--format", help="All by default; may be given again.")
     ] = None,
 ) -> None:
     """Certificates of withheld tax of a month, one for each payee, and their register.
@@ -187,7 +186,7 @@ def _show_return(result: "WithholdingReturn") -> None:
     ]  # fmt: skip
     headings = ("section", ">rate, %", ">payees", ">paid", ">withheld", ">restored", ">tax", ">since July")
     month = f"{result.trial_balance.period.first:%Y-%m}"
-    show_fitting(f"Tax withheld from payouts of {month}", headings, rows)
+    show_table(f"Tax withheld from payouts of {month}", headings, rows)
     for words, paisa in account_lines(result):
         typer.echo(f"{words.en}: {taka(paisa)}")
     for words in UNKNOWN_TO_US:
@@ -207,7 +206,7 @@ def _show_certificates(result: "MonthCertificates") -> None:
         for item in result.certificates
     ]  # fmt: skip
     headings = ("number", "payee", "name", "TIN", ">paid", ">tax")
-    show_fitting(f"Certificates of withheld tax of {month}", headings, rows)
+    show_table(f"Certificates of withheld tax of {month}", headings, rows)
     first = result.certificates[0]
     if result.is_issued:
         typer.echo(f"issued by {first.issued_by} at {first.issued_at}")

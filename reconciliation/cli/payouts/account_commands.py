@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import dhaka, show_json
+from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.terminal import dhaka
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.masking import mask_account
-from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.refusals import refusals
 from reconciliation.cli.settle_session import (
     APPROVER,
@@ -31,11 +31,8 @@ Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; it is kep
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; accounts in full.")] = False,
-) -> None:
+@listed
+def list_(context: typer.Context) -> PrintedList:
     """List every change of an account; of account numbers the last four characters are shown."""
     from reconciliation.settlement.store.account_changes import read_changes  # noqa: PLC0415 - heavy
 
@@ -48,10 +45,12 @@ def list_(
 
     with refusals():
         changes = asyncio.run(_read(context.obj))
-    if as_json:
-        show_json([_for_programs(change) for change in changes])
-        return
-    show_fitting("Changes of accounts", _HEADINGS, (_for_people(change) for change in changes))
+    return PrintedList(
+        "Changes of accounts",
+        _HEADINGS,
+        (_for_people(change) for change in changes),
+        (_for_programs(change) for change in changes),
+    )
 
 
 @app.command()

@@ -1,16 +1,13 @@
 """`ekpay settle debts`: what payees owe us, and the demands by which it is collected."""
 
-import csv
-import io
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from ekpay_switch.cli.terminal import passphrase, show_json, taka
-from ekpay_switch.domain.spreadsheet_cells import without_formula
-from reconciliation.cli.money_tables import show_fitting
+from ekpay_switch.cli.listing import AsCsv, AsJson, PrintedList, listed, show_records
+from ekpay_switch.cli.terminal import passphrase, show_table, taka
 from reconciliation.cli.papers.paper_options import show_files
 from reconciliation.cli.payouts.withdrawal_commands import Reason
 from reconciliation.cli.refusals import refusals
@@ -53,8 +50,6 @@ Number = Annotated[
     int,
     typer.Argument(metavar="NO", parser=_number_typed, help="1, D-0001, or the reference of its transfer."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
-AsCsv = Annotated[bool, typer.Option("--csv", help="For spreadsheets; amounts in paisa.")]
 
 
 @app.callback()
@@ -66,31 +61,31 @@ def debts(context: typer.Context, *, as_json: AsJson = False, as_csv: AsCsv = Fa
 
     found = run_settlement(context, list_debts)
     rows = [_debt_facts(debt) for debt in found]
-    if as_json:
-        show_json(rows)
-    elif as_csv:
-        _show_csv(rows)
+    if as_json or as_csv:
+        show_records(rows, as_json=as_json, as_csv=as_csv)
     else:
-        show_fitting("Debts of payees", _HEADINGS, (_debt_cells(debt) for debt in found))
+        show_table("Debts of payees", _HEADINGS, (_debt_cells(debt) for debt in found))
 
 
 @app.command("list")
+@listed
 def list_(
     context: typer.Context,
     *,
     every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> PrintedList:
     """List demands with what was paid, set off and written off of each."""
     from reconciliation.settlement.debts.payee_debts import list_demands  # noqa: PLC0415 - heavy
 
     demands = run_settlement(context, list_demands)
     if not every:
         demands = [item for item in demands if item.state in {"waits", "open", "overdue"}]
-    if as_json:
-        show_json([_demand_facts(item) for item in demands])
-        return
-    show_fitting("Demands", _DEMAND_HEADINGS, (_demand_cells(item) for item in demands))
+    return PrintedList(
+        "Demands",
+        _DEMAND_HEADINGS,
+        (_demand_cells(item) for item in demands),
+        (_demand_facts(item) for item in demands),
+    )
 
 
 @app.command()
@@ -277,15 +272,3 @@ def _demand_cells(item: "FollowedDemand") -> tuple[str, ...]:
         found.name, str(found.party), found.reference, *map(taka, amounts), str(found.due_on or ""),
         item.state.value.replace("_", " "),
     )  # fmt: skip
-
-
-def _show_csv(rows: list[dict[str, object]]) -> None:
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {name: without_formula(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
-            )
-    typer.echo(text.getvalue(), nl=False)

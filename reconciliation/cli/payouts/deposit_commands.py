@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import passphrase, show_json, taka
-from reconciliation.cli.money_tables import show_fitting
-from reconciliation.cli.payouts.withdrawal_commands import Number, paisa_typed
+from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.terminal import passphrase, taka
+from ekpay_switch.cli.typed_amounts import typed_paisa
+from reconciliation.cli.payouts.withdrawal_commands import Number
 from reconciliation.cli.settle_session import APPROVER, ASKER, run_settlement, visible_text
 
 if TYPE_CHECKING:
@@ -24,19 +25,18 @@ _HEADINGS: Final = (
 )  # fmt: skip
 
 
-def deposits(
-    context: typer.Context,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-) -> None:
+@listed
+def deposits(context: typer.Context) -> PrintedList:
     """List our deposits at utilities: how long each lasts, and the top-up that is proposed for it."""
     from reconciliation.settlement.top_ups import list_deposits  # noqa: PLC0415 - heavy
 
     standings: Sequence[DepositStanding] = run_settlement(context, list_deposits)
-    if as_json:
-        show_json([_for_programs(standing) for standing in standings])
-        return
-    show_fitting("Deposits at utilities", _HEADINGS, (_for_people(standing) for standing in standings))
+    return PrintedList(
+        "Deposits at utilities",
+        _HEADINGS,
+        (_for_people(standing) for standing in standings),
+        (_for_programs(standing) for standing in standings),
+    )
 
 
 @app.command()
@@ -44,8 +44,11 @@ def ask(
     context: typer.Context,
     biller: Annotated[str, typer.Argument(help="The utility, as `ekpay settle deposits` names it.")],
     amount: Annotated[
-        str, typer.Argument(metavar="[TAKA]", help="As 1250.50; without it, what is proposed.")
-    ] = "",
+        int | None,
+        typer.Argument(
+            parser=typed_paisa, metavar="[TAKA]", help="As 1250.50; without it, what is proposed."
+        ),
+    ] = None,
     *,
     reference: Annotated[str, typer.Option(callback=visible_text, help="The paper behind it; it asks once.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks, of finance.")],
@@ -54,7 +57,7 @@ def ask(
     from reconciliation.settlement.top_ups import NewTopUp, ask_for_top_up  # noqa: PLC0415 - heavy
 
     secret = passphrase(ASKER, f"Passphrase of {by}")
-    new = NewTopUp(biller, paisa_typed(amount) if amount else None, reference)
+    new = NewTopUp(biller, amount, reference)
 
     async def _ask(work: "SettlementWork") -> tuple[int, int]:
         await work.setting.finance.persons.verify(by, secret)

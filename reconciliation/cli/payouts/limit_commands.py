@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
+from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.terminal import dhaka, taka
+from ekpay_switch.cli.typed_amounts import typed_paisa
 from reconciliation.cli.settle_session import run_settlement, two_persons
 from reconciliation.errors import UnknownPartyError
 
@@ -19,7 +21,7 @@ _ROLES: Final = ("biller", "merchant", "payee")
 def limit(
     context: typer.Context,
     payee: Annotated[str, typer.Argument(help="`merchant:ekshop`, or the name alone.")],
-    amount: Annotated[str, typer.Argument(help="In taka; 0.00 ends it.")],
+    amount: Annotated[int, typer.Argument(parser=typed_paisa, metavar="TAKA", help="0.00 ends it.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who sets it, of finance.")],
     approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who sets it.")],
 ) -> None:
@@ -27,7 +29,6 @@ def limit(
 
     It counts where the payee's rule in config/settlement.toml is `on_risk`.
     """
-    paisa = _paisa(amount)
     verify = two_persons(by, approved_by)
 
     async def _carry_out(work: "SettlementWork") -> "Party":
@@ -37,34 +38,31 @@ def limit(
         party = await _payee(work, payee)
         await verify(work.setting.finance)
         async with settlement_lock(work):
-            await write_limit(work.connection, LimitChange(party, paisa, by, approved_by))
+            await write_limit(work.connection, LimitChange(party, amount, by, approved_by))
         return party
 
     try:
         party = run_settlement(context, _carry_out)
     except UnknownPartyError as problem:
         raise typer.BadParameter(str(problem), param_hint="PAYEE") from problem
-    typer.echo(f"{party} may be paid {taka(paisa)} at our risk, where its rule is on_risk.")
+    typer.echo(f"{party} may be paid {taka(amount)} at our risk, where its rule is on_risk.")
 
 
-def limits(
-    context: typer.Context,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
-) -> None:
+@listed
+def limits(context: typer.Context) -> PrintedList:
     """Every limit ever set, the newest first; the newest of a payee counts."""
     from reconciliation.settlement.store.payout_limits import limit_history  # noqa: PLC0415 - heavy
 
     history = run_settlement(context, lambda work: limit_history(work.connection))
-    if as_json:
-        show_json([_facts(change) | {"at": at} for change, at in history])
-        return
     rows = [
         (str(place), str(change.payee), taka(change.amount), change.set_by, change.approved_by, dhaka(at))
         for place, (change, at) in enumerate(history, start=1)
     ]
-    show_table(
-        "Limits of payouts at our risk", (">no", "payee", ">taka", "set by", "approved by", "at"), rows
+    return PrintedList(
+        "Limits of payouts at our risk",
+        (">no", "payee", ">taka", "set by", "approved by", "at"),
+        rows,
+        (_facts(change) | {"at": at} for change, at in history),
     )
 
 
@@ -75,15 +73,6 @@ def _facts(change: "LimitChange") -> dict[str, object]:
         "set_by": change.set_by,
         "approved_by": change.approved_by,
     }
-
-
-def _paisa(text: str) -> int:
-    from reconciliation.statement.values.amounts import paisa_of_decimal  # noqa: PLC0415 - heavy
-
-    paisa = paisa_of_decimal(text)
-    if paisa is None or paisa < 0:
-        raise typer.BadParameter("an amount of taka with two decimals, not below zero", param_hint="AMOUNT")
-    return paisa
 
 
 async def _payee(work: "SettlementWork", name: str) -> "Party":

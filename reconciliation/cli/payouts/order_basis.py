@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import taka
-from reconciliation.cli.money_tables import show_fitting
+from ekpay_switch.cli.terminal import show_table, taka
 
 if TYPE_CHECKING:
     from reconciliation.settlement.positions.withholding import TaxedPayout
@@ -46,7 +45,7 @@ def tax_facts(item: "TaxedPayout") -> dict[str, object]:
 def show_taxes(taxes: "Sequence[TaxedPayout]") -> None:
     """What is withheld of the payouts, where anything is."""
     if taxes:
-        show_fitting(
+        show_table(
             "Tax withheld at source",
             ("party", ">gross", "section", ">rate, %", ">tax", ">net"),
             (
@@ -106,7 +105,7 @@ def show_basis(
     rows = [_holdback_facts(item) for item in holdbacks if item.holdback.unreceived]
     if rows:
         headings = [name.replace("_", " ") for name in rows[0]]
-        show_fitting(
+        show_table(
             "Money that has not come yet",
             [headings[0], *(f">{heading}" for heading in headings[1:-1]), headings[-1]],
             (
@@ -117,7 +116,7 @@ def show_basis(
     waiting = [_waiting_facts(item) for item in holdbacks if _waiting_words(item)]
     if waiting:
         names = [heading.removeprefix(">") for heading in _HEADINGS]
-        show_fitting(
+        show_table(
             "Payouts that wait for their terms",
             _HEADINGS,
             (
@@ -141,7 +140,7 @@ def show_basis(
 def show_unreceived(payments: "Sequence[UnreceivedPayment]") -> None:
     """The payments whose money is not here, of any value date, paid at our risk or not paid yet."""
     if payments:
-        show_fitting(
+        show_table(
             "Payments whose money has not come",
             ("payment", "connector", ">amount", "why"),
             ([str(item.payment_id), item.connector, taka(item.amount), item.missing] for item in payments),

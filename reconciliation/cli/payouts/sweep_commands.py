@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ekpay_switch.cli.terminal import passphrase, taka
-from reconciliation.cli.payouts.withdrawal_commands import Number, paisa_typed
+from ekpay_switch.cli.typed_amounts import typed_paisa
+from reconciliation.cli.payouts.withdrawal_commands import Number
 from reconciliation.cli.settle_session import APPROVER, ASKER, run_settlement, visible_text
 
 if TYPE_CHECKING:
@@ -29,14 +30,17 @@ def ask(
     ],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks, of finance.")],
     amount: Annotated[
-        str, typer.Option(metavar="TAKA", help="As 1250.50; without it, all that the period holds.")
-    ] = "",
+        int | None,
+        typer.Option(
+            parser=typed_paisa, metavar="TAKA", help="As 1250.50; without it, all that the period holds."
+        ),
+    ] = None,
 ) -> None:
     """Ask that our own money, or the state's, leave; none moves until another person approves."""
     from reconciliation.settlement.sweeps import NewSweep, ask_for_sweep  # noqa: PLC0415 - heavy
 
     secret = passphrase(ASKER, f"Passphrase of {by}")
-    new = NewSweep(money, paisa_typed(amount) if amount else None, until.date(), reference)
+    new = NewSweep(money, amount, until.date(), reference)
 
     async def _ask(work: "SettlementWork") -> tuple[int, int]:
         await work.setting.finance.persons.verify(by, secret)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.terminal import dhaka, show_json, taka
-from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.terminal import dhaka, taka
+from ekpay_switch.cli.typed_amounts import typed_paisa
 from ekpay_switch.ports.finance import Finance
-from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.refusals import refusals
 from reconciliation.cli.settle_session import (
     APPROVER,
@@ -35,28 +34,19 @@ _HEADINGS: Final = (
 )  # fmt: skip
 
 
-def paisa_typed(text: str) -> int:
-    """Taka that somebody has typed, in paisa."""
-    try:
-        return parse_taka(text).minor
-    except MalformedAmountError as problem:
-        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
-
-
 Number = Annotated[int, typer.Argument(metavar="NO", min=1, help="The number that the list shows.")]
 Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; it is kept for good.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
 
 
 @app.command("list")
+@listed
 def list_(
     context: typer.Context,
     *,
     is_open: Annotated[
         bool, typer.Option("--open", help="Only what is not paid, rejected or cancelled.")
     ] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> PrintedList:
     """List withdrawals with what has become of each, and the instructions that pay it."""
     from reconciliation.settlement.withdrawals import list_withdrawals  # noqa: PLC0415 - heavy
 
@@ -71,17 +61,16 @@ def list_(
         rows = asyncio.run(_read(context.obj))
     if is_open:
         rows = [row for row in rows if row[1].state in {"waits", "due", "instructed"}]
-    if as_json:
-        show_json([_for_programs(*row) for row in rows])
-        return
-    show_fitting("Withdrawals", _HEADINGS, (_for_people(*row) for row in rows))
+    return PrintedList(
+        "Withdrawals", _HEADINGS, (_for_people(*row) for row in rows), (_for_programs(*row) for row in rows)
+    )
 
 
 @app.command()
 def ask(
     context: typer.Context,
     partner: Annotated[str, typer.Argument(help="The partner's id.")],
-    amount: Annotated[str, typer.Argument(metavar="TAKA", help="As 1250.50.")],
+    amount: Annotated[int, typer.Argument(parser=typed_paisa, metavar="TAKA", help="As 1250.50.")],
     bucket: Annotated[str, typer.Option(metavar="postpaid|prepaid", help="Which prefund.")],
     reference: Annotated[
         str, typer.Option(callback=visible_text, help="The partner's letter; it asks once.")
@@ -91,7 +80,7 @@ def ask(
     """Ask that a partner be paid from its prefund; no money moves until another person approves."""
     from reconciliation.settlement.withdrawals import NewWithdrawal, ask_for_withdrawal  # noqa: PLC0415 - heavy
 
-    new = NewWithdrawal(partner, bucket, paisa_typed(amount), reference)
+    new = NewWithdrawal(partner, bucket, amount, reference)
     number = act_alone(context, by, ASKER, lambda finance: ask_for_withdrawal(finance, new, by))
     typer.echo(f"Withdrawal {number} waits: ekpay settle withdrawals approve {number} --by NAME")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ekpay_switch.cli.listing import AsJson, PrintedList, listed
 from ekpay_switch.cli.terminal import dhaka_time, passphrase, show_json, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.security.card_numbers import mask_card_numbers
-from reconciliation.cli.money_tables import show_fitting
 from reconciliation.cli.refusals import refusals
 from reconciliation.cli.settle_session import (
     APPROVER,
@@ -34,10 +34,10 @@ By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who you are, of f
 Reason = Annotated[
     str, typer.Option(callback=mask_card_numbers, help="How you know it; it is kept for good.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
 
 
 @app.command("list")
+@listed
 def list_(
     context: typer.Context,
     search: Annotated[
@@ -45,8 +45,7 @@ def list_(
     ] = "",
     *,
     every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    as_json: AsJson = False,
-) -> None:
+) -> PrintedList:
     """List the lines that wait, by their numbers."""
 
     async def _read(work: "SettlementWork") -> "list[UnidentifiedItem]":
@@ -56,13 +55,10 @@ def list_(
         return await find_items(work.connection, None if every else WAITING, search, _paisa(search))
 
     items = run_settlement(context, _read)
-    if as_json:
-        show_json([_facts(item) for item in items])
-        return
     headings = ("line", "state", "bank", "day", ">amount", "our reference", "bank's reference", "text")
     names = ("number", "state", "bank", "day", "amount", "our_reference", "bank_reference", "narrative")
     rows = ([_cell(name, _facts(item)[name]) for name in names] for item in items)
-    show_fitting("Unidentified lines", headings, rows)
+    return PrintedList("Unidentified lines", headings, rows, (_facts(item) for item in items))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.money import group_digits, grouped_taka
 from reconciliation.errors import ReportError
 from reconciliation.papers.csv_paper import CsvCell, CsvPaper
 from reconciliation.papers.period import Period
@@ -31,7 +32,7 @@ from reconciliation.papers.vat_paper import line_words
 from reconciliation.papers.written_files import WrittenFiles
 from reconciliation.reports.bilingual_table import Amount
 from reconciliation.reports.pdf import set_as_pdf
-from reconciliation.reports.wording import BilingualText, group_digits, grouped_taka
+from reconciliation.reports.wording import BilingualText
 from reconciliation.results.issued_invoices import DocumentKind, IssuedDocument
 
 _HEADINGS = (

@@ -5,9 +5,10 @@ from datetime import date
 from typing import Any
 
 from ekpay_switch.domain.merchants.merchant import is_merchant
+from ekpay_switch.domain.money import grouped_taka
 from ekpay_switch.edge_kit.bilingual_text import in_bangla
 from reconciliation.papers.period import Period
-from reconciliation.reports.wording import BilingualText, grouped_taka
+from reconciliation.reports.wording import BilingualText
 from reconciliation.results.issued_invoices import DocumentKind
 
 _NAME_MAX = 90

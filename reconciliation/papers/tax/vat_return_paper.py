@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
+from ekpay_switch.domain.money import grouped_taka
 from reconciliation.papers.csv_paper import CsvPaper
 from reconciliation.papers.statement_paper import PROGRAM
 from reconciliation.papers.tax.issuer import InvoiceSettings
@@ -20,7 +21,7 @@ from reconciliation.papers.tax.vat_return import UNKNOWN_TO_US, ReturnLine, VatR
 from reconciliation.papers.trial_balance_paper import FINAL, PROVISIONAL
 from reconciliation.reports.bilingual_table import Amount
 from reconciliation.reports.pdf import set_as_pdf
-from reconciliation.reports.wording import BilingualText, grouped_taka
+from reconciliation.reports.wording import BilingualText
 
 TITLE = BilingualText("Output VAT of a month, for the VAT return", "এক মাসের উৎপাদ ভ্যাট, দাখিলপত্রের জন্য")
 _HEADINGS = ("part", "note", "words_en", "words_bn", "vat_percent", "value", "vat")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.money import grouped_taka
 from reconciliation.errors import ReportError
 from reconciliation.papers.csv_paper import CsvPaper
 from reconciliation.papers.period import Period
@@ -27,7 +28,7 @@ from reconciliation.papers.withholding.month_certificates import MonthCertificat
 from reconciliation.papers.written_files import WrittenFiles
 from reconciliation.reports.bilingual_table import Amount
 from reconciliation.reports.pdf import set_as_pdf
-from reconciliation.reports.wording import BilingualText, grouped_taka
+from reconciliation.reports.wording import BilingualText
 from reconciliation.results.issued_certificates import IssuedCertificate
 
 TITLE = BilingualText("Certificate of tax withheld at source", "উৎসে কর কর্তনের সনদ")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
+from ekpay_switch.domain.money import grouped_taka
 from reconciliation.papers.csv_paper import CsvPaper
 from reconciliation.papers.statement_paper import PROGRAM
 from reconciliation.papers.tax.issuer import InvoiceSettings
@@ -20,7 +21,7 @@ from reconciliation.papers.trial_balance_paper import FINAL, PROVISIONAL, dated_
 from reconciliation.papers.withholding.monthly_return import UNKNOWN_TO_US, SectionLine, WithholdingReturn
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, columns
 from reconciliation.reports.pdf import set_as_pdf
-from reconciliation.reports.wording import BilingualText, grouped_taka
+from reconciliation.reports.wording import BilingualText
 from reconciliation.reports.workbook_cells import Workbook
 
 TITLE = BilingualText("Return of tax withheld from payouts", "পরিশোধ থেকে উৎসে কর্তিত করের রিটার্ন")

@@ -89,7 +89,7 @@ def demo(
     ] = 400,
     partners: Annotated[int, typer.Option(min=2, max=PARTNERS_MAX, help="How many partners pay them.")] = 3,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome here as well.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the outcome here as well.")
     ] = None,
     *,
     keep: Annotated[

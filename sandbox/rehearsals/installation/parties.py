@@ -95,7 +95,7 @@ async def top_up(
         note_transfer(tool.home_folder, reference, amount_taka * _PAISA)
     await tool.run(
         "partners", "top-up", player.id, bucket, str(amount_taka),
-        "--reference", reference, "--asked-by", asking.name, "--approved-by", approving.name,
+        "--reference", reference, "--by", asking.name, "--approved-by", approving.name,
         EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
     )  # fmt: skip
 
@@ -182,7 +182,7 @@ async def print_together(tool: EkpayCommand, *words: str) -> str:
     """See `ask_together`; what was printed, as it is."""
     asking, approving, *_ = await staff_of(tool)
     return await tool.run(
-        *words, "--asked-by", asking.name, "--approved-by", approving.name, "--json",
+        *words, "--by", asking.name, "--approved-by", approving.name, "--json",
         EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
     )  # fmt: skip
 
@@ -226,11 +226,11 @@ async def add_staff_member(tool: EkpayCommand, name: str, by: Sequence[Person]) 
     async def _add(free_name: str) -> Person:
         person = _person(free_name)
         asked = await tool.read(
-            "staff", "ask", person.name, "--role", "finance", "--asked-by", asking.name, "--json",
+            "staff", "ask", person.name, "--role", "finance", "--by", asking.name, "--json",
             EKPAY_STAFF_PASSPHRASE=asking.passphrase,
         )  # fmt: skip
         approved = await tool.read(
-            "staff", "approve", asked["id"], "--as", approving.name, "--json",
+            "staff", "approve", asked["id"], "--by", approving.name, "--json",
             EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
         )  # fmt: skip
         code = f"{asked['code_part']} {approved['code_part']}"

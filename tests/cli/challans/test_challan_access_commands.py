@@ -98,9 +98,9 @@ def test_one_person_alone_gives_no_access_and_no_key(ekpay: Ekpay, merchant: str
     assert json.loads(asked.out)["state"] == "waits"
     change_id = json.loads(asked.out)["id"]
     assert merchant not in ekpay("merchants", "challan-access", "list").out
-    own = ekpay("access", "approve", change_id, "--as", person, EKPAY_APPROVER_PASSPHRASE=PHRASE)
+    own = ekpay("access", "approve", change_id, "--by", person, EKPAY_APPROVER_PASSPHRASE=PHRASE)
     assert (own.code, "second person" in own.err) == (1, True)
-    done = ekpay("access", "approve", change_id, "--as", FOUNDERS[1], "--json", **WRITES)
+    done = ekpay("access", "approve", change_id, "--by", FOUNDERS[1], "--json", **WRITES)
     assert json.loads(done.out).keys() == {"partner_id", "username", "key"}
     changes = json.loads(ekpay("merchants", "show", merchant, "--json").out)["changes"]
     assert (changes[-1]["by"], changes[-1]["approved_by"]) == (person, FOUNDERS[1])

@@ -108,7 +108,7 @@ def test_a_provider_that_is_not_here_is_not_asked_unless_somebody_says_so(ekpay:
     ("words", "why"),
     [
         (("nobody",), "there is no connector nobody"),
-        (("bkash", "--amount", "1.005"), "1.005 is no amount in taka"),
+        (("bkash", "--amount", "1.005"), "not taka with at most two decimals"),
         (("bkash", "--wait-seconds", "-1"), "wait"),
     ],
 )

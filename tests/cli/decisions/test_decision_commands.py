@@ -73,7 +73,7 @@ def alarm_of(ekpay: Ekpay) -> Callable[[UUID], dict[str, object]]:
 def _propose(ekpay: Ekpay, payment_id: UUID, name: str, *words: str) -> tuple[str, str]:
     """The decision and its code."""
     done = ekpay(
-        "decide", "propose", str(payment_id), *words, "--reason", "they said so", "--as", name, **FIRST
+        "decide", "propose", str(payment_id), *words, "--reason", "they said so", "--by", name, **FIRST
     )
     assert done.code == 0, done.err
     return _named(done)
@@ -101,9 +101,9 @@ def test_two_persons_see_the_same_and_decide(
     read = ekpay("decide", "show", decision)
     assert f"code {code}" in read.out
     assert "debit  write_off 54.25" in read.out
-    wrong = ekpay("decide", "approve", decision, "--code", "00000000", "--as", second, **SECOND)
+    wrong = ekpay("decide", "approve", decision, "--code", "00000000", "--by", second, **SECOND)
     assert (wrong.code, "not the one of this proposal" in wrong.err) == (1, True)
-    done = ekpay("decide", "approve", decision, "--code", code, "--as", second, **SECOND)
+    done = ekpay("decide", "approve", decision, "--code", code, "--by", second, **SECOND)
     assert (done.code, done.out) == (0, f"Decision {decision} is approved.\n")
     assert json.loads(ekpay("alarms", "list", "--payment", str(late), "--json").out) == []
     ended = ekpay("alarms", "list", "--payment", str(late), "--ended", "--json")
@@ -114,14 +114,14 @@ def test_one_person_is_not_two(ekpay: Ekpay, late: UUID, persons: tuple[str, str
     first, _ = persons
     decision, code = _propose(ekpay, late, first, "write_off")
     again = {"EKPAY_APPROVER_PASSPHRASE": FIRST["EKPAY_STAFF_PASSPHRASE"]}
-    done = ekpay("decide", "approve", decision, "--code", code, "--as", first, **again)
+    done = ekpay("decide", "approve", decision, "--code", code, "--by", first, **again)
     assert (done.code, "second person" in done.err) == (1, True)
-    rejected = ekpay("decide", "reject", decision, "--reason", "on second thought", "--as", first, **again)
+    rejected = ekpay("decide", "reject", decision, "--reason", "on second thought", "--by", first, **again)
     assert rejected.out == f"Decision {decision} is rejected: on second thought.\n"
 
 
 def test_a_wrong_passphrase_proposes_nothing(ekpay: Ekpay, late: UUID, persons: tuple[str, str]) -> None:
-    words = ("write_off", "--reason", "x", "--as", persons[0])
+    words = ("write_off", "--reason", "x", "--by", persons[0])
     done = ekpay("decide", "propose", str(late), *words, EKPAY_STAFF_PASSPHRASE="a guess at random")
     assert done.code == 1
     assert "Proposed before" not in ekpay("decide", "show", str(late)).out
@@ -132,23 +132,23 @@ def test_a_person_who_has_left_decides_nothing_any_more(
 ) -> None:
     first, second = persons
     decision, code = _propose(ekpay, late, first, "write_off")
-    left = ekpay("staff", "disable", first, "--as", second, **SECOND)
+    left = ekpay("staff", "disable", first, "--by", second, **SECOND)
     waits = "What they asked for waits and is not carried out, reject it: 1 decisions.\n"
     assert (left.code, left.out) == (0, f"{first} may do nothing any more.\n{waits}")
 
-    done = ekpay("decide", "approve", decision, "--code", code, "--as", second, **SECOND)
+    done = ekpay("decide", "approve", decision, "--code", code, "--by", second, **SECOND)
 
     assert (done.code, f"{first} may decide nothing any more" in done.out) == (1, True)
-    words = ("write_off", "--reason", "x", "--as", first)
+    words = ("write_off", "--reason", "x", "--by", first)
     assert ekpay("decide", "propose", str(late), *words, **FIRST).code == 1
 
 
 def test_the_journal_posts_only_what_the_chart_lets_meet(ekpay: Ekpay, persons: tuple[str, str]) -> None:
     first, second = persons
-    words = ("--reason", "a fee of the bank", "--reference", "BANK-7", "--as", first)
+    words = ("--reason", "a fee of the bank", "--reference", "BANK-7", "--by", first)
     lines = ("--posting", "bank_charges=12.50", "--posting", "settlement_bank=-12.50")
     decision, code = _named(ekpay("decide", "journal", *lines, *words, **FIRST))
-    assert ekpay("decide", "approve", decision, "--code", code, "--as", second, **SECOND).code == 0
+    assert ekpay("decide", "approve", decision, "--code", code, "--by", second, **SECOND).code == 0
 
     for wrong, why in (
         (("--posting", "in_flight=1", "--posting", "write_off=-1"), "may not meet"),
@@ -163,12 +163,12 @@ def test_an_alarm_is_worked_on_and_not_closed_while_money_waits(
     ekpay: Ekpay, late: UUID, persons: tuple[str, str], alarm_of: Callable[[UUID], dict[str, object]]
 ) -> None:
     alarm_id = str(alarm_of(late)["alarm_id"])
-    done = ekpay("alarms", "acknowledge", alarm_id, "--as", persons[0], **FIRST)
+    done = ekpay("alarms", "acknowledge", alarm_id, "--by", persons[0], **FIRST)
     assert done.out == f"{persons[0]} works on late success, about payment {late}.\n"
     assert alarm_of(late)["acknowledged_by"] == persons[0]
     shown = ekpay("alarms", "show", alarm_id)
     assert "ekpay decide show PAYMENT" in shown.out
-    refused = ekpay("alarms", "close", alarm_id, "--reason", "looks fine", "--as", persons[0], **FIRST)
+    refused = ekpay("alarms", "close", alarm_id, "--reason", "looks fine", "--by", persons[0], **FIRST)
     assert (refused.code, "still waits" in refused.err) == (1, True)
     table = ekpay("alarms", "list", "--kind", "late_success")
     assert str(late) in table.out
@@ -176,7 +176,7 @@ def test_an_alarm_is_worked_on_and_not_closed_while_money_waits(
 
 def test_cases_are_listed_with_what_is_proposed(ekpay: Ekpay, late: UUID, persons: tuple[str, str]) -> None:
     decision, _ = _propose(ekpay, late, persons[0], "write_off")
-    cases = json.loads(ekpay("decide", "list", "--kind", "review", "--count", "10000", "--json").out)
+    cases = json.loads(ekpay("decide", "list", "--kind", "review", "--limit", "10000", "--json").out)
     (case,) = [case for case in cases if case["subject"] == str(late)]
     assert (case["kind"], case["amount"], case["proposal_id"]) == ("review", 6_000, decision)
     assert str(late) in ekpay("decide", "list").out

@@ -45,7 +45,7 @@ def _payout(suspense: int) -> str:
 
 def _take(ekpay: Ekpay, entry: str, taka: str, by: str) -> Typed:
     words = ("--posting", f"suspense:bkash={taka}", "--posting", f"settlement_bank=-{taka}", "--of", entry)
-    texts = ("--reason", "sent back", "--reference", "BANK-1", "--as", by)
+    texts = ("--reason", "sent back", "--reference", "BANK-1", "--by", by)
     return ekpay("decide", "journal", *words, *texts, **BOTH)
 
 
@@ -58,7 +58,7 @@ def test_an_item_is_returned_in_parts_and_its_story_is_told(ekpay: Ekpay, person
     rejected = _take(ekpay, entry, "125.00", proposes)
     assert rejected.code == 0, rejected.err
     (decision,) = re.findall(r"decide approve (\S+)", rejected.out)
-    reject = ("decide", "reject", decision, "--reason", "not all of it is theirs", "--as", approves)
+    reject = ("decide", "reject", decision, "--reason", "not all of it is theirs", "--by", approves)
     assert ekpay(*reject, **BOTH).code == 0
 
     proposed = _take(ekpay, entry, "100.00", proposes)
@@ -68,7 +68,7 @@ def test_an_item_is_returned_in_parts_and_its_story_is_told(ekpay: Ekpay, person
     )
     shown = ekpay("decide", "show", decision)
     assert "not all of it is theirs" in shown.out
-    assert ekpay("decide", "approve", decision, "--code", code, "--as", approves, **BOTH).code == 0
+    assert ekpay("decide", "approve", decision, "--code", code, "--by", approves, **BOTH).code == 0
 
     told = ekpay("decide", "suspense", entry).out
     assert "25.00 remain" in told

@@ -64,7 +64,7 @@ def _done(typed: Typed) -> str:
 
 
 def _open(ekpay: Ekpay, paid: LockedTry, name: str, as_: str, *more: str) -> Typed:
-    words = ("--amount", "400", "--reason", "card 4111 1111 1111 1111", "--due", "2026-12-09", "--as", as_)
+    words = ("--amount", "400", "--reason", "card 4111 1111 1111 1111", "--due", "2026-12-09", "--by", as_)
     return ekpay("disputes", "open", str(paid.payment_id), "--name", name, *words, *more, **FIRST)
 
 
@@ -74,7 +74,7 @@ def test_a_dispute_from_its_letter_to_its_second_round(
     asks, approves = persons
     name = f"D-{asks[-1]}"
     assert _done(_open(ekpay, paid, name, asks)).endswith("is notified, round 1.\n")
-    first, second = ("--last", "--as", asks), ("--last", "--as", approves)
+    first, second = ("--last", "--by", asks), ("--last", "--by", approves)
     _done(ekpay("disputes", "accept", *first, *WORD, **FIRST))
     _done(ekpay("disputes", "reject", *second, "--reason", "we have a receipt", **SECOND))
     waits = ekpay("disputes", "held", *first, "--movement", f"CB-{name}", *WORD, "--our-loss", **FIRST)
@@ -102,7 +102,7 @@ def test_a_dispute_from_its_letter_to_its_second_round(
     assert "settled by BANK-7" in shown
     (sha,) = [words.split(", ")[-2] for words in shown.splitlines() if "evidence of round 1" in words]
     copy = tmp_path / "copy.txt"
-    _done(ekpay("disputes", "file", str(line["id"]), "--sha256", sha, "--to", str(copy)))
+    _done(ekpay("disputes", "file", str(line["id"]), "--sha256", sha, "--out", str(copy)))
     assert copy.read_text() == proof.read_text()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert ekpay("audit").out == "clean\n"
@@ -136,11 +136,11 @@ def test_a_file_of_notices_is_recorded_once_and_its_money_waits_for_a_second_per
         f"{name},money_held,,,,,CB-{name},letter",
     )
     told.write_text("\n".join(lines))
-    words = ("disputes", "read", str(told), "--connector", "bkash", "--our-loss", "--as", asks)
+    words = ("disputes", "read", str(told), "--connector", "bkash", "--our-loss", "--by", asks)
     (opened, waits) = _done(ekpay(*words, **FIRST)).splitlines()
     assert f"({name}) is notified" in opened
     assert f"({name}): money held waits for approval" in waits
-    _done(ekpay("disputes", "approve", "--last", "--as", approves, **SECOND))
+    _done(ekpay("disputes", "approve", "--last", "--by", approves, **SECOND))
     assert _done(ekpay(*words, **FIRST)).splitlines()[1].endswith("money held is known")
     due = f"{name},evidence_requested,,,2026-12-15,,,mail"
     told.write_text("\n".join((lines[0], f"{name}9,won,,,,,,letter", *lines[1:], due)))

@@ -31,7 +31,7 @@ def _left(ekpay: Ekpay) -> int:
 
 
 def _deposit(asks: str, *more: str, biller: str = UTILITY, taka: str = "1250.50") -> tuple[str, ...]:
-    words = ("billers", "deposit", biller, taka, "--reference", f"BANK-{uuid4()}", "--asked-by", asks)
+    words = ("billers", "deposit", biller, taka, "--reference", f"BANK-{uuid4()}", "--by", asks)
     return (*words, *more)
 
 
@@ -51,7 +51,7 @@ def test_the_second_person_may_come_later(ekpay: Ekpay, persons: tuple[str, str]
     assert _left(ekpay) == before
     transfer = re.search(r"approve-deposit (\S+)", waiting.out)
     assert transfer is not None
-    approve = ("billers", "approve-deposit", transfer[1], "--approved-by")
+    approve = ("billers", "approve-deposit", transfer[1], "--by")
     assert ekpay(*approve, asks, EKPAY_APPROVER_PASSPHRASE=ASKER).code == 1
     assert ekpay(*approve, approves, EKPAY_APPROVER_PASSPHRASE=APPROVER).code == 0
     assert _left(ekpay) - before == 125_050
@@ -84,7 +84,7 @@ def test_a_wrong_transfer_is_rejected_or_reversed(ekpay: Ekpay, persons: tuple[s
     (asks, approves), reference, before = persons, f"BANK-{uuid4()}", _left(ekpay)
 
     def _ask(taka: str) -> str:
-        words = ("billers", "deposit", UTILITY, taka, "--reference", reference, "--asked-by", asks)
+        words = ("billers", "deposit", UTILITY, taka, "--reference", reference, "--by", asks)
         waiting = re.search(r"approve-deposit (\S+)", ekpay(*words, **BOTH).out)
         assert waiting is not None
         return waiting[1]
@@ -92,17 +92,17 @@ def test_a_wrong_transfer_is_rejected_or_reversed(ekpay: Ekpay, persons: tuple[s
     def _done(command: str, *words: str) -> int:
         return ekpay("billers", command, *words, **BOTH).code
 
-    wrong, by, why = _ask("12505"), ("--approved-by", approves), ("--reason", "a digit too many")
+    wrong, by, why = _ask("12505"), ("--by", approves), ("--reason", "a digit too many")
     assert _waiting(ekpay, wrong) == ["approval"]
-    assert _done("reject-deposit", wrong, *why, "--rejected-by", approves) == 0
+    assert _done("reject-deposit", wrong, *why, "--by", approves) == 0
     posted = _ask("125.05")
     assert _done("approve-deposit", posted, *by) == 0
     for _ in range(2):
-        assert _done("reverse-deposit", posted, *why, "--asked-by", asks) == 0
+        assert _done("reverse-deposit", posted, *why, "--by", asks) == 0
         assert _waiting(ekpay, posted) == ["reversal"]
-        assert _done("reject-deposit-reversal", posted, *why, "--rejected-by", approves) == 0
+        assert _done("reject-deposit-reversal", posted, *why, "--by", approves) == 0
     assert _left(ekpay) - before == 12_505
-    assert _done("reverse-deposit", posted, *why, "--asked-by", asks) == 0
+    assert _done("reverse-deposit", posted, *why, "--by", asks) == 0
     assert _done("approve-deposit-reversal", posted, *by) == 0
     assert _left(ekpay) == before
     assert _done("approve-deposit", _ask("1250.50"), *by) == 0

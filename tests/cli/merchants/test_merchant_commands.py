@@ -44,7 +44,7 @@ def _add(ekpay: Ekpay, by: str, reg_id: str, *more: str) -> Typed:
 
 def _both(by: str) -> tuple[str, ...]:
     """Who asks, and the second person of the fixtures, who approves."""
-    return "--asked-by", by, "--approved-by", SECOND
+    return "--by", by, "--approved-by", SECOND
 
 
 def _shown(ekpay: Ekpay, shop: str) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def test_a_merchant_is_a_partner_without_the_syndicate_api(ekpay: Ekpay, shop: s
         "ekpay: This partner does not speak the syndicate API, so it has no shared secret.\n",
     )
     top_up = ("partners", "top-up", shop, "postpaid", "10.00", "--reference", uuid4().hex)
-    asked = ekpay(*top_up, "--asked-by", _staff(ekpay), **WRITES)
+    asked = ekpay(*top_up, "--by", _staff(ekpay), **WRITES)
     assert asked.code == 1
     assert "no bucket" in asked.err
     assert with_both(ekpay, "partners", "add-key", shop, "--return-host", "shop.example").code == 0

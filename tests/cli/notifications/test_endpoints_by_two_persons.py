@@ -22,7 +22,7 @@ def partner(ekpay: Ekpay) -> str:
 
 
 def _asked(ekpay: Ekpay, *words: str) -> str:
-    done = ekpay(*ENDPOINTS, *words, "--asked-by", AMINA, "--json", **BOTH_FOUNDERS | TRUSTED)
+    done = ekpay(*ENDPOINTS, *words, "--by", AMINA, "--json", **BOTH_FOUNDERS | TRUSTED)
     assert done.code == 0, done.err
     return str(json.loads(done.out)["id"])
 
@@ -34,14 +34,14 @@ def _listed(ekpay: Ekpay, partner: str) -> list[dict[str, object]]:
 
 def test_one_person_alone_adds_no_endpoint_and_shares_no_secret(ekpay: Ekpay, partner: str) -> None:
     change_id = _asked(ekpay, "add", partner, f"http://{PLACE}/hooks", "--event", "payment.completed")
-    own = ekpay("access", "approve", change_id, "--as", AMINA, **BOTH_FOUNDERS)
+    own = ekpay("access", "approve", change_id, "--by", AMINA, **BOTH_FOUNDERS)
     assert (own.code, "second person" in own.err) == (1, True)
     assert _listed(ekpay, partner) == []
-    added = json.loads(ekpay("access", "approve", change_id, "--as", BADAL, "--json", **BOTH_FOUNDERS).out)
+    added = json.loads(ekpay("access", "approve", change_id, "--by", BADAL, "--json", **BOTH_FOUNDERS).out)
     assert _listed(ekpay, partner) == [added]
     assert added["events"] == ["payment.completed"]
     secret_id = _asked(ekpay, "share-secret", added["id"])
-    shown = json.loads(ekpay("access", "approve", secret_id, "--as", BADAL, "--json", **BOTH_FOUNDERS).out)
+    shown = json.loads(ekpay("access", "approve", secret_id, "--by", BADAL, "--json", **BOTH_FOUNDERS).out)
     (secret,) = shown["shared_secrets"]
     assert secret.startswith("whsec_")
     assert secret not in json.dumps(_listed(ekpay, partner)) + ekpay("access", "list", "--all", "--json").out

@@ -131,12 +131,12 @@ def test_one_is_replayed_by_payment_notification_or_webhook_id(ekpay: Ekpay, sol
 
 
 def test_a_range_is_counted_by_a_dry_run_and_then_sent(ekpay: Ekpay, sold: Sold) -> None:
-    words = ("notifications", "ipns", "replay", "--merchant", sold.merchant, "--from", "2026-01-01")
+    words = ("notifications", "ipns", "replay", "--merchant", sold.merchant, "--since", "2026-01-01")
     counted = "1 IPN would be sent; 2 notifications looked at.\n"
     assert ekpay(*words, "--dry-run").out == counted
     assert ekpay(*words, "--dry-run").out == counted
     assert ekpay(*words, "--only", "given-up", "--dry-run").out.startswith("0 IPNs would be sent")
-    assert ekpay(*words, "--to", "2026-01-02T10:00:00", "--dry-run").out.startswith(
+    assert ekpay(*words, "--until", "2026-01-02T10:00:00", "--dry-run").out.startswith(
         "0 IPNs would be sent; 0 "
     )
     assert ekpay(*words, "--only", "given-up").out == "0 IPNs are on the way again.\n"
@@ -149,10 +149,10 @@ def test_a_range_is_counted_by_a_dry_run_and_then_sent(ekpay: Ekpay, sold: Sold)
         ((), "either an ID, or"),
         (("x",), "no id of a notification"),
         ((str(UUID(int=1)), "--dry-run"), "either an ID, or"),
-        (("--merchant", "m"), "--merchant and --from"),
-        (("--from", "2026-01-01"), "--merchant and --from"),
-        (("--merchant", "m", "--from", "2026-01-02", "--to", "2026-01-01"), "ends before it begins"),
-        (("--merchant", "m", "--from", "2026-01-01", "--only", "delivered"), "delivered"),
+        (("--merchant", "m"), "--merchant and --since"),
+        (("--since", "2026-01-01"), "--merchant and --since"),
+        (("--merchant", "m", "--since", "2026-01-02", "--until", "2026-01-01"), "ends before it begins"),
+        (("--merchant", "m", "--since", "2026-01-01", "--only", "delivered"), "delivered"),
     ],
 )
 def test_a_replay_that_says_too_little_or_too_much_is_refused(

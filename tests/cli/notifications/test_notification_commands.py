@@ -125,7 +125,7 @@ def test_the_partner_must_exist_and_have_the_url_once(
 
 
 def test_an_endpoint_is_disabled_and_enabled(ekpay: Ekpay, partner: str, endpoint: dict[str, object]) -> None:
-    done = on_endpoint(ekpay, "disable", endpoint, "--why", "the bank moves house")
+    done = on_endpoint(ekpay, "disable", endpoint, "--reason", "the bank moves house")
     assert done.out == f"Endpoint {endpoint['id']} is disabled: the bank moves house.\n"
     assert "disabled: the bank moves house" in ekpay("notifications", "endpoints", "list").out
     assert listed(ekpay, partner)["state"] == "disabled"
@@ -237,7 +237,7 @@ def test_a_range_is_replayed(ekpay: Ekpay, told: Told) -> None:
         (("--failed",), "--since and --partner"),
         (("--since", "2026-01-01"), "--since and --partner"),
         (("--partner", "p"), "--since and --partner"),
-        (("--partner", "p", "--since", "yesterday"), "yesterday"),
+        (("--partner", "p", "--since", "yesterday"), "not a date such as 2026-04-05"),
         (("--partner", "p", "--since", "2026-01-02", "--until", "2026-01-01"), "ends before it begins"),
         ((f"msg_{1:032x}_{2:032x}", "--endpoint", str(UUID(int=3))), "another endpoint"),
     ],

@@ -60,15 +60,15 @@ def test_two_persons_decide_where_nobody_can_be_asked(ekpay: Ekpay, home: Path, 
     assert ekpay("restore", "check", "--journal", str(tmp_path), **REHEARSAL).code == 0
     lost_id = next(str(line["id"]) for line in listed(ekpay) if line["reference"] == "DECIDED1")
     words = ("restore", "decide", lost_id, "not_posted", "--reason", "their file lacks it")
-    asked = ekpay(*words, "--as", "Sending Asker", EKPAY_STAFF_PASSPHRASE=ASKER)
+    asked = ekpay(*words, "--by", "Sending Asker", EKPAY_STAFF_PASSPHRASE=ASKER)
     assert asked.code == 0, asked.err
     assert f"ekpay restore approve-decision {lost_id}" in asked.out
     alone = ekpay(
-        "restore", "approve-decision", lost_id, "--as", "Sending Asker", EKPAY_APPROVER_PASSPHRASE=ASKER
+        "restore", "approve-decision", lost_id, "--by", "Sending Asker", EKPAY_APPROVER_PASSPHRASE=ASKER
     )
     assert (alone.code, "second person" in alone.err) == (1, True)
     done = ekpay(
-        "restore", "approve-decision", lost_id, "--as", "Sending Approver", EKPAY_APPROVER_PASSPHRASE=APPROVER
+        "restore", "approve-decision", lost_id, "--by", "Sending Approver", EKPAY_APPROVER_PASSPHRASE=APPROVER
     )
     assert "It counts as not posted." in done.out
     assert [line["is_open"] for line in listed(ekpay) if line["id"] == lost_id] == [False]

@@ -112,8 +112,8 @@ def test_restored_database_does_not_serve(
     assert (listed["state"], listed["why"]) == ("open", "ends_before")
     assert "Next: ekpay restore check" in ekpay("restore", "status", **environment).out
 
-    ask = ("restore", "release", listed["id"], "--reason", "asked back", "--asked-by", "amina")
-    approve = ("restore", "approve", listed["id"], "--approved-by", "karim")
+    ask = ("restore", "release", listed["id"], "--reason", "asked back", "--by", "amina")
+    approve = ("restore", "approve", listed["id"], "--by", "karim")
     persons = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
     unchecked = ekpay(*ask, **environment, **persons)
     assert unchecked.code == 1

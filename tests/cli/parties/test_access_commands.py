@@ -36,7 +36,7 @@ def merchant(ekpay: Ekpay) -> str:
 
 def _asked(ekpay: Ekpay, *words: str, by: str = AMINA) -> str:
     founders(ekpay)
-    done = ekpay(*words, "--asked-by", by, "--json", **BOTH_FOUNDERS)
+    done = ekpay(*words, "--by", by, "--json", **BOTH_FOUNDERS)
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert told["state"] == "waits"
@@ -44,7 +44,7 @@ def _asked(ekpay: Ekpay, *words: str, by: str = AMINA) -> str:
 
 
 def _approve(ekpay: Ekpay, change_id: str, by: str = BADAL) -> Typed:
-    return ekpay("access", "approve", change_id, "--as", by, "--json", **BOTH_FOUNDERS)
+    return ekpay("access", "approve", change_id, "--by", by, "--json", **BOTH_FOUNDERS)
 
 
 def _states(ekpay: Ekpay, *more: str) -> dict[str, str]:
@@ -54,8 +54,8 @@ def _states(ekpay: Ekpay, *more: str) -> dict[str, str]:
 def test_one_shell_is_not_two_persons_for_a_key_either(ekpay: Ekpay, partner: str) -> None:
     add_key = ("partners", "add-key", partner, "--return-host", "shop.example")
     nobody = ekpay(*add_key)
-    assert (nobody.code, "--asked-by" in nobody.err) == (2, True)
-    alone = ekpay(*add_key, "--asked-by", AMINA, "--approved-by", AMINA, **BOTH_FOUNDERS)
+    assert (nobody.code, "--by" in nobody.err) == (2, True)
+    alone = ekpay(*add_key, "--by", AMINA, "--approved-by", AMINA, **BOTH_FOUNDERS)
     assert (alone.code, "second person" in alone.err) == (1, True)
     change_id = _asked(ekpay, *add_key)
     assert json.loads(ekpay("partners", "keys", partner, "--json").out) == []
@@ -108,7 +108,7 @@ def test_what_could_not_be_carried_out_is_refused_to_who_asks(
         (("merchants", "add", merchant, *SHOP), "Another partner or merchant has this id"),
         (("merchants", "rotate-key", partner), "There is no such merchant"),
     ):
-        done = ekpay(*words, "--asked-by", AMINA, **BOTH_FOUNDERS)
+        done = ekpay(*words, "--by", AMINA, **BOTH_FOUNDERS)
         assert (done.code, why in done.err) == (1, True), done
     assert _states(ekpay, "--all") == before
 
@@ -122,7 +122,7 @@ def test_a_new_secret_takes_two_persons(ekpay: Ekpay, partner: str, merchant: st
     change_id = _asked(ekpay, *rotate)
     # The same request is answered as before; another one about it waits.
     assert _asked(ekpay, *rotate) == change_id
-    other = ekpay(*rotate, "--overlap-hours", "0", "--asked-by", AMINA, **BOTH_FOUNDERS)
+    other = ekpay(*rotate, "--overlap-hours", "0", "--by", AMINA, **BOTH_FOUNDERS)
     assert (other.code, change_id in other.err) == (1, True)
     shown = json.loads(_approve(ekpay, change_id).out)
     assert ("shared_secret" if what == "partner" else "pass_key") in shown
@@ -132,20 +132,20 @@ def test_what_waits_is_rejected_and_what_a_leaver_asked_for_lapses(ekpay: Ekpay,
     founders(ekpay)
     leaver = on_the_staff(ekpay, f"Ela of access {next(_NUMBERS)}", PASSPHRASE)
     rotate = ("partners", "rotate-secret", partner)
-    asked = ekpay(*rotate, "--asked-by", leaver, **OWN)
+    asked = ekpay(*rotate, "--by", leaver, **OWN)
     change_id = asked.out.split("access approve ")[1].split()[0]
-    ekpay("staff", "disable", leaver, "--as", AMINA, **BOTH_FOUNDERS)
+    ekpay("staff", "disable", leaver, "--by", AMINA, **BOTH_FOUNDERS)
     assert _states(ekpay)[change_id] == "lapsed"
     done = _approve(ekpay, change_id)
     assert (done.code, "may decide nothing any more" in done.err) == (1, True)
-    reject = ("access", "reject", change_id, "--as", BADAL, "--reason", "left")
+    reject = ("access", "reject", change_id, "--by", BADAL, "--reason", "left")
     assert ekpay(*reject, **BOTH_FOUNDERS).out == (
         f"new shared secret of {partner} was rejected; nothing was given.\n"
     )
     assert _states(ekpay, "--all")[change_id] == "rejected"
     assert change_id not in _states(ekpay)
     # A change of the staff has its own door.
-    staff = ekpay("staff", "ask", "Somebody of access", "--role", "finance", "--asked-by", AMINA, "--json",
+    staff = ekpay("staff", "ask", "Somebody of access", "--role", "finance", "--by", AMINA, "--json",
                   **BOTH_FOUNDERS)  # fmt: skip
     assert _approve(ekpay, json.loads(staff.out)["id"]).code == 1
 

@@ -31,7 +31,7 @@ def persons(ekpay: Ekpay) -> tuple[str, str]:
 
 
 def _ask(ekpay: Ekpay, partner: str, limit: str, taka: str, asks: str) -> Typed:
-    words = ("partners", "limits", "ask", partner, limit, taka, "--reason", "agreed", "--asked-by", asks)
+    words = ("partners", "limits", "ask", partner, limit, taka, "--reason", "agreed", "--by", asks)
     return ekpay(*words, **BOTH)
 
 
@@ -42,7 +42,7 @@ def _id_of(done: Typed) -> str:
 
 
 def _approve(ekpay: Ekpay, change_id: str, approves: str) -> Typed:
-    return ekpay("partners", "limits", "approve", change_id, "--approved-by", approves, **BOTH)
+    return ekpay("partners", "limits", "approve", change_id, "--by", approves, **BOTH)
 
 
 def _shown(ekpay: Ekpay, *words: str) -> list[dict[str, object]]:
@@ -94,7 +94,7 @@ def test_what_was_replaced_is_shown_of_one_partner(
 def test_what_waits_is_rejected(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
     asks, approves = persons
     change_id = _id_of(_ask(ekpay, partner, "postpaid_floor", "100", asks))
-    reject = ("partners", "limits", "reject", change_id, "--reason", "too much", "--rejected-by", approves)
+    reject = ("partners", "limits", "reject", change_id, "--reason", "too much", "--by", approves)
     done = ekpay(*reject, **BOTH)
     assert done.out == f"postpaid_floor of {partner}: 100.00 BDT was rejected; the limit stays as it is.\n"
     assert "too much" in ekpay("partners", "limits", "show", partner).out
@@ -105,7 +105,7 @@ def test_what_waits_is_rejected(ekpay: Ekpay, partner: str, persons: tuple[str, 
 def test_one_person_alone_cannot(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
     asks, approves = persons
     change_id = _id_of(_ask(ekpay, partner, "daily", "1", asks))
-    words = ("partners", "limits", "approve", change_id, "--approved-by", asks)
+    words = ("partners", "limits", "approve", change_id, "--by", asks)
     assert ekpay(*words, EKPAY_APPROVER_PASSPHRASE=ASKER).code == 1
     assert ekpay(*words, EKPAY_APPROVER_PASSPHRASE=APPROVER).code == 1
     assert [line["state"] for line in _shown(ekpay, partner)] == ["waits"]

@@ -45,7 +45,7 @@ def _top_up(partner: str, asks: str, *more: str, reference: str = "") -> tuple[s
         "1250.50",
         "--reference",
         reference,
-        "--asked-by",
+        "--by",
         asks,
         *more,
     )
@@ -120,7 +120,7 @@ def test_the_second_person_may_come_later(ekpay: Ekpay, partner: str, persons: t
     waiting = ekpay(*_top_up(partner, asks), EKPAY_STAFF_PASSPHRASE=ASKER)
     top_up_id = waiting.out.split()[1]
     assert _prefund(ekpay, partner, "postpaid") == 0
-    approve = ("partners", "approve", top_up_id, "--approved-by")
+    approve = ("partners", "approve", top_up_id, "--by")
     done = ekpay(*approve, asks, EKPAY_APPROVER_PASSPHRASE=ASKER)
     assert done.code == 1
     assert "second person" in done.err

@@ -34,7 +34,7 @@ def _name() -> str:
 
 
 def _ask(ekpay: Ekpay, name: str, *words: str, by: str = AMINA) -> Typed:
-    return ekpay("staff", "ask", name, *words, "--asked-by", by, "--json", **BOTH_FOUNDERS)
+    return ekpay("staff", "ask", name, *words, "--by", by, "--json", **BOTH_FOUNDERS)
 
 
 def _asked(ekpay: Ekpay, name: str, *words: str, by: str = AMINA) -> dict[str, str]:
@@ -45,7 +45,7 @@ def _asked(ekpay: Ekpay, name: str, *words: str, by: str = AMINA) -> dict[str, s
 
 
 def _approve(ekpay: Ekpay, change_id: str, by: str = BADAL, **more: str) -> Typed:
-    return ekpay("staff", "approve", change_id, "--as", by, "--json", **BOTH_FOUNDERS | more)
+    return ekpay("staff", "approve", change_id, "--by", by, "--json", **BOTH_FOUNDERS | more)
 
 
 def _code_of(ekpay: Ekpay, name: str) -> str:
@@ -75,7 +75,7 @@ def test_one_shell_is_not_two_persons(own_ekpay: Ekpay) -> None:
     approved = json.loads(_approve(own_ekpay, asked["id"]).out)
     for code in (asked["code_part"], approved["code_part"], f"{approved['code_part']} {asked['code_part']}"):
         assert _choose(own_ekpay, "Somebody else", code).code == 1
-    assert own_ekpay("staff", "disable", AMINA, "--as", "Somebody else", **OWN).code == 1
+    assert own_ekpay("staff", "disable", AMINA, "--by", "Somebody else", **OWN).code == 1
     assert _member(own_ekpay, "Somebody else")["has_passphrase"] is False
     assert own_ekpay("audit").code == 0
 
@@ -90,7 +90,7 @@ def test_the_first_two_come_by_installation_and_are_of_finance(own_ekpay: Ekpay)
     assert (again.code, again.err) == (1, "ekpay: Somebody of that name is on the staff already.\n")
     founders(own_ekpay)
     # Two have ever been there: that one of them left gives nobody a place.
-    own_ekpay("staff", "disable", BADAL, "--as", AMINA, **BOTH_FOUNDERS)
+    own_ekpay("staff", "disable", BADAL, "--by", AMINA, **BOTH_FOUNDERS)
     assert own_ekpay("staff", "add", "A third", **BOTH_FOUNDERS).code == 1
     assert [line["came_by"] for line in json.loads(own_ekpay("staff", "list", "--json").out)] == [
         "installation",
@@ -102,7 +102,7 @@ def test_two_persons_add_a_third_who_chooses_their_passphrase(ekpay: Ekpay) -> N
     founders(ekpay)
     name = _name()
     asking = ("staff", "ask", name, "--role", "finance", "--role", "operator", "--reason", "nights")
-    asked = ekpay(*asking, "--asked-by", AMINA, **BOTH_FOUNDERS)
+    asked = ekpay(*asking, "--by", AMINA, **BOTH_FOUNDERS)
     change_id = re.search(r"staff approve (\S+)", asked.out)
     first = re.search(r"shown once: (\S+)", asked.out)
     assert change_id, asked
@@ -110,7 +110,7 @@ def test_two_persons_add_a_third_who_chooses_their_passphrase(ekpay: Ekpay) -> N
     waits = json.loads(ekpay("staff", "changes", "--json").out)
     assert (waits[-1]["state"], waits[-1]["subject"], waits[-1]["reason"]) == ("waits", name, "nights")
     assert name in ekpay("staff", "changes").out
-    approved = ekpay("staff", "approve", change_id[1], "--as", BADAL, **BOTH_FOUNDERS)
+    approved = ekpay("staff", "approve", change_id[1], "--by", BADAL, **BOTH_FOUNDERS)
     second = re.search(r"shown once: (\S+)", approved.out)
     assert second, approved
     weak = _choose(ekpay, name, f"{first[1]} {second[1]}", "short")
@@ -162,9 +162,9 @@ def test_another_passphrase_takes_two_persons_and_ends_the_one_before(ekpay: Ekp
     older, newer = _code_of(ekpay, name), _code_of(ekpay, name)
     assert _choose(ekpay, name, older, "quite another horse").code == 1
     assert _choose(ekpay, name, newer, "quite another horse").code == 0
-    refused = ekpay("staff", "disable", "nobody", "--as", name, **OWN)
+    refused = ekpay("staff", "disable", "nobody", "--by", name, **OWN)
     assert "do not belong together" in refused.err
-    known = ekpay("staff", "disable", "nobody", "--as", name, EKPAY_APPROVER_PASSPHRASE="quite another horse")
+    known = ekpay("staff", "disable", "nobody", "--by", name, EKPAY_APPROVER_PASSPHRASE="quite another horse")
     assert "Nobody of that name" in known.err
     assert _ask(ekpay, "nobody at all", "--passphrase").code == 1
     assert ekpay("audit").code == 0
@@ -177,7 +177,7 @@ def test_what_waits_is_rejected_also_by_who_asked(ekpay: Ekpay) -> None:
     # The first part of a code is shown once, so the same request is not answered again.
     lost = _ask(ekpay, name, "--role", "operator")
     assert (lost.code, asked["id"] in lost.err) == (1, True)
-    reject = ("staff", "reject", asked["id"], "--as", AMINA, "--reason")
+    reject = ("staff", "reject", asked["id"], "--by", AMINA, "--reason")
     assert ekpay(*reject, " ", **BOTH_FOUNDERS).code == 2
     done = ekpay(*reject, "code lost", **BOTH_FOUNDERS)
     assert done.out == f"{name} as new person, operator was rejected; nothing has changed.\n"
@@ -190,15 +190,15 @@ def test_what_waits_is_rejected_also_by_who_asked(ekpay: Ekpay) -> None:
 def test_what_somebody_asked_for_lapses_when_they_are_disabled(ekpay: Ekpay) -> None:
     founders(ekpay)
     leaver, name = on_the_staff(ekpay, _name(), PASSPHRASE), _name()
-    told = ekpay("staff", "ask", name, "--role", "finance", "--asked-by", leaver, "--json", **OWN)
+    told = ekpay("staff", "ask", name, "--role", "finance", "--by", leaver, "--json", **OWN)
     change_id = json.loads(told.out)["id"]
-    left = ekpay("staff", "disable", leaver, "--as", AMINA, **BOTH_FOUNDERS)
+    left = ekpay("staff", "disable", leaver, "--by", AMINA, **BOTH_FOUNDERS)
     assert "1 changes of access" in left.out
     states = {line["id"]: line["state"] for line in json.loads(ekpay("staff", "changes", "--json").out)}
     assert states[change_id] == "lapsed"
     done = _approve(ekpay, change_id)
     assert (done.code, f"{leaver} may decide nothing any more" in done.err) == (1, True)
-    rejected = ekpay("staff", "reject", change_id, "--as", BADAL, "--reason", "left", **BOTH_FOUNDERS)
+    rejected = ekpay("staff", "reject", change_id, "--by", BADAL, "--reason", "left", **BOTH_FOUNDERS)
     assert rejected.code == 0
     # A name is not given again, so that what they did stays theirs.
     assert "not given again" in _ask(ekpay, leaver, "--role", "finance").err
@@ -208,7 +208,7 @@ def test_what_somebody_asked_for_lapses_when_they_are_disabled(ekpay: Ekpay) -> 
 def test_an_operator_neither_asks_nor_approves(ekpay: Ekpay) -> None:
     founders(ekpay)
     operator = on_the_staff(ekpay, _name(), PASSPHRASE, "operator")
-    done = ekpay("staff", "ask", _name(), "--role", "finance", "--asked-by", operator, **OWN)
+    done = ekpay("staff", "ask", _name(), "--role", "finance", "--by", operator, **OWN)
     assert "do not belong together" in done.err
     asked = _asked(ekpay, _name(), "--role", "finance")
     assert _approve(ekpay, asked["id"], operator, **OWN).code == 1
@@ -225,7 +225,7 @@ def test_who_is_lost_is_replaced_by_the_owner_of_the_database_with_an_alarm(own_
     recover = ("staff", "recover", "Chaity", "--reason", "Badal has left the bank")
     refused = own_ekpay(*recover, **OWN)
     assert (refused.code, "Two persons can decide" in refused.err) == (1, True)
-    left = own_ekpay("staff", "disable", BADAL, "--as", AMINA, **BOTH_FOUNDERS)
+    left = own_ekpay("staff", "disable", BADAL, "--by", AMINA, **BOTH_FOUNDERS)
     assert f"only {AMINA} is left who can decide" in left.err
     assert own_ekpay(*recover, **OWN).code == 0
     assert _member(own_ekpay, "Chaity")["came_by"] == "recovery"
@@ -240,9 +240,9 @@ def test_who_is_lost_is_replaced_by_the_owner_of_the_database_with_an_alarm(own_
     assert (done.code, "only Dipa is left" in done.err) == (0, True)
     assert _member(own_ekpay, AMINA)["disabled_by"] == "the owner of the database"
     assert own_ekpay("staff", "recover", "Ela", "--reason", "a second person", **OWN).code == 0
-    asked = ("staff", "ask", "Farid", "--role", "finance", "--asked-by", "Dipa", "--json")
+    asked = ("staff", "ask", "Farid", "--role", "finance", "--by", "Dipa", "--json")
     change_id = json.loads(own_ekpay(*asked, **OWN).out)["id"]
-    assert own_ekpay("staff", "approve", change_id, "--as", "Ela", **OWN).code == 0
+    assert own_ekpay("staff", "approve", change_id, "--by", "Ela", **OWN).code == 0
     assert own_ekpay("audit").code == 0
 
 
@@ -252,6 +252,6 @@ def test_nobody_takes_the_rights_of_the_last_two_without_being_told(own_ekpay: E
     third = on_the_staff(own_ekpay, "A third", PASSPHRASE)
     approved = _approve(own_ekpay, asked["id"], third, **OWN)
     assert (approved.code, approved.err) == (0, "")
-    left = own_ekpay("staff", "disable", third, "--as", AMINA, **BOTH_FOUNDERS)
+    left = own_ekpay("staff", "disable", third, "--by", AMINA, **BOTH_FOUNDERS)
     assert "the owner of the database adds somebody with ekpay staff recover" in left.err
     assert FOUNDERS_PASSPHRASE not in left.err

@@ -37,7 +37,7 @@ def _prefund(ekpay: Ekpay, partner: str) -> int:
 
 
 def _ask(ekpay: Ekpay, partner: str, taka: str, reference: str, asks: str) -> str:
-    words = ("partners", "top-up", partner, "postpaid", taka, "--reference", reference, "--asked-by", asks)
+    words = ("partners", "top-up", partner, "postpaid", taka, "--reference", reference, "--by", asks)
     done = ekpay(*words, EKPAY_STAFF_PASSPHRASE=ASKER)
     waiting = re.search(r"partners approve (\S+)", done.out)
     assert waiting is not None, done
@@ -45,23 +45,23 @@ def _ask(ekpay: Ekpay, partner: str, taka: str, reference: str, asks: str) -> st
 
 
 def _approve(ekpay: Ekpay, top_up_id: str, approves: str) -> Typed:
-    return ekpay("partners", "approve", top_up_id, "--approved-by", approves, **BOTH)
+    return ekpay("partners", "approve", top_up_id, "--by", approves, **BOTH)
 
 
 def test_a_top_up_can_be_corrected(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
     """A wrong request is rejected, a wrong posting reversed; each time the reference is free again."""
     (asks, approves), reference = persons, f"BANK-{uuid4()}"
     wrong = _ask(ekpay, partner, "12505.00", reference, asks)
-    reject = ("partners", "reject", wrong, "--reason", "a digit too many", "--rejected-by", approves)
+    reject = ("partners", "reject", wrong, "--reason", "a digit too many", "--by", approves)
     assert ekpay(*reject, **BOTH).code == 0
     assert _approve(ekpay, wrong, approves).code == 1
 
     posted = _ask(ekpay, partner, "125.05", reference, asks)
     assert _approve(ekpay, posted, approves).code == 0
     assert _prefund(ekpay, partner) == 12_505
-    reverse = ("partners", "reverse", posted, "--reason", "a digit too few", "--asked-by", asks)
+    reverse = ("partners", "reverse", posted, "--reason", "a digit too few", "--by", asks)
     assert ekpay(*reverse, **BOTH).code == 0
-    done = ekpay("partners", "approve-reversal", posted, "--approved-by", approves, **BOTH)
+    done = ekpay("partners", "approve-reversal", posted, "--by", approves, **BOTH)
     assert done.code == 0
     assert _prefund(ekpay, partner) == 0
 
@@ -100,13 +100,13 @@ def test_a_rejected_reversal_leaves_the_top_up(ekpay: Ekpay, partner: str, perso
     asks, approves = persons
     top_up_id = _ask(ekpay, partner, "5", f"BANK-{uuid4()}", asks)
     assert _approve(ekpay, top_up_id, approves).code == 0
-    reverse = ("partners", "reverse", top_up_id, "--reason", "wrong?", "--asked-by", asks)
+    reverse = ("partners", "reverse", top_up_id, "--reason", "wrong?", "--by", asks)
     done = ekpay(*reverse, **BOTH)
     assert done.out == (
-        f"The reversal of 5.00 BDT waits: ekpay partners approve-reversal {top_up_id} --approved-by NAME\n"
+        f"The reversal of 5.00 BDT waits: ekpay partners approve-reversal {top_up_id} --by NAME\n"
     )
     assert [line["waits_for"] for line in _waiting(ekpay, top_up_id)] == ["reversal"]
-    reject = ("partners", "reject-reversal", top_up_id, "--reason", "no", "--rejected-by", approves)
+    reject = ("partners", "reject-reversal", top_up_id, "--reason", "no", "--by", approves)
     assert ekpay(*reject, **BOTH).code == 0
     assert _prefund(ekpay, partner) == 500
 
@@ -114,10 +114,10 @@ def test_a_rejected_reversal_leaves_the_top_up(ekpay: Ekpay, partner: str, perso
 @pytest.mark.parametrize(
     ("command", "option"),
     [
-        ("reject", "--rejected-by"),
-        ("reverse", "--asked-by"),
-        ("approve-reversal", "--approved-by"),
-        ("reject-reversal", "--rejected-by"),
+        ("reject", "--by"),
+        ("reverse", "--by"),
+        ("approve-reversal", "--by"),
+        ("reject-reversal", "--by"),
     ],
 )
 def test_nobody_corrects_with_a_wrong_passphrase(
@@ -135,9 +135,9 @@ def test_nobody_corrects_with_a_wrong_passphrase(
 def test_a_refusal_names_what_is_wrong(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
     asks, approves = persons
     top_up_id = _ask(ekpay, partner, "5", f"BANK-{uuid4()}", asks)
-    reject = ("partners", "reject", top_up_id, "--rejected-by", approves, "--reason")
+    reject = ("partners", "reject", top_up_id, "--by", approves, "--reason")
     done = ekpay(*reject, " ", **BOTH)
     assert done.code == 2
     assert "--reason" in done.err
-    reverse = ("partners", "reverse", top_up_id, "--reason", "wrong", "--asked-by", asks)
+    reverse = ("partners", "reverse", top_up_id, "--reason", "wrong", "--by", asks)
     assert ekpay(*reverse, **BOTH).err == f"ekpay: id: {top_up_id} is not approved, reject it instead\n"

@@ -233,14 +233,16 @@ def test_the_list_is_searched_by_reference_date_biller_and_amount(ekpay: Ekpay, 
     found = ekpay("payments", "list", "--biller", "desco_postpaid", "--amount", "1061.50", "--csv")
     assert done in {row["id"] for row in csv.DictReader(found.out.splitlines())}
     assert "looking through 31 days" in found.err
-    assert done in ekpay("payments", "list", "--from", day, "--to", day).out
-    assert done not in ekpay("payments", "list", "--to", "2026-01-01").out
+    assert done in ekpay("payments", "list", "--since", day, "--until", day).out
+    assert done not in ekpay("payments", "list", "--until", "2026-01-01").out
     assert done not in ekpay("payments", "list", "--connector", "bkash", "--csv").out
-    for option, word in (("--amount", "1.234"), ("--from", "yesterday"), ("--to", "1.1.2026")):
+    for option, word in (("--amount", "1.234"), ("--since", "yesterday"), ("--until", "1.1.2026")):
         refused = ekpay("payments", "list", option, word)
         assert refused.code == 2
         assert option in refused.err
-    assert "before the first" in ekpay("payments", "list", "--from", "2026-01-02", "--to", "2026-01-01").err
+    assert (
+        "before the first" in ekpay("payments", "list", "--since", "2026-01-02", "--until", "2026-01-01").err
+    )
 
 
 def test_the_audit_is_clean_and_names_the_row_that_a_superuser_has_changed(

@@ -69,7 +69,7 @@ def test_a_receipt_is_shown_and_its_text_verifies(ekpay: Ekpay, paid: UUID) -> N
 
 def test_a_receipt_is_written_as_pdf(ekpay: Ekpay, paid: UUID, tmp_path: Path) -> None:
     file = tmp_path / "receipt.pdf"
-    done = ekpay("receipts", "show", str(paid), "--pdf", str(file))
+    done = ekpay("receipts", "show", str(paid), "--out", str(file))
     assert done.code == 0, done.err
     assert file.read_bytes().startswith(b"%PDF-")
     assert str(file.stat().st_size) in done.out

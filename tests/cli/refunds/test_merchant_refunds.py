@@ -62,7 +62,7 @@ def sold(make: "Make[LockedTry]") -> LockedTry:
 
 
 def _ask(ekpay: Ekpay, sold: LockedTry, name: str, amount: str) -> str:
-    words = ("--amount", amount, "--reason", "it came broken", "--as", name)
+    words = ("--amount", amount, "--reason", "it came broken", "--by", name)
     done = ekpay("refunds", "ask", str(sold.payment_id), *words, **FIRST)
     assert done.code == 0, done.err
     return done.out.split()[1]
@@ -75,12 +75,12 @@ def test_two_persons_give_a_merchants_payment_back_in_its_shares(
     refund_id = _ask(ekpay, sold, asks, "400.01")
     assert make(lambda stall: stall.refunded(sold)) == [0, 0, 0, 0]
     alone = ekpay(
-        "refunds", "approve", refund_id, "--as", asks, EKPAY_APPROVER_PASSPHRASE="correct horse battery"
+        "refunds", "approve", refund_id, "--by", asks, EKPAY_APPROVER_PASSPHRASE="correct horse battery"
     )
     assert (alone.code, make(lambda stall: stall.refunded(sold))) == (1, [0, 0, 0, 0])
     assert "second person" in alone.err
 
-    done = ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND)
+    done = ekpay("refunds", "approve", refund_id, "--by", approves, **SECOND)
 
     assert (done.code, done.out) == (0, f"Refund {refund_id} of 400.01 BDT is approved.\n")
     weights = [share.amount.minor for share in SPLIT]
@@ -99,10 +99,10 @@ def test_what_the_debt_limit_does_not_allow_is_said_in_words(
         return await stall.owed()
 
     assert make(_pay_out) == 0
-    refused = ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND)
+    refused = ekpay("refunds", "approve", refund_id, "--by", approves, **SECOND)
     assert refused.code == 1
     assert "debt limit" in refused.err
-    words = ("--amount", "1000.01", "--reason", "it came broken", "--as", asks)
+    words = ("--amount", "1000.01", "--reason", "it came broken", "--by", asks)
     other = make(_sold_and_paid_out)
     again = ekpay("refunds", "ask", str(other), *words, **FIRST)
     assert (again.code, "debt limit reached" in again.err) == (1, True)

@@ -81,10 +81,10 @@ def _line(ekpay: Ekpay, refund_id: str) -> dict[str, object]:
 def _ask(
     ekpay: Ekpay, paid: LockedTry, name: str, amount: str = "400.00", bearer: tuple[str, ...] = OUR_LOSS
 ) -> str:
-    words = ("--amount", amount, "--reason", "paid for the wrong meter", "--as", name, *bearer)
+    words = ("--amount", amount, "--reason", "paid for the wrong meter", "--by", name, *bearer)
     done = ekpay("refunds", "ask", str(paid.payment_id), *words, **FIRST)
     refund_id = _refund_of(done)
-    assert done.out == f"Refund {refund_id} waits: ekpay refunds approve {refund_id} --as NAME\n"
+    assert done.out == f"Refund {refund_id} waits: ekpay refunds approve {refund_id} --by NAME\n"
     return refund_id
 
 
@@ -94,7 +94,7 @@ def test_two_persons_give_a_payment_back_in_part(
     asks, approves = persons
     refund_id = _ask(ekpay, paid, asks)
 
-    done = ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND)
+    done = ekpay("refunds", "approve", refund_id, "--by", approves, **SECOND)
 
     assert (done.code, done.out) == (0, f"Refund {refund_id} of 400.00 BDT is approved.\n")
     line = _line(ekpay, refund_id)
@@ -105,7 +105,7 @@ def test_two_persons_give_a_payment_back_in_part(
 def test_a_card_number_in_a_reason_is_kept_masked(
     ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:
-    words = ("--amount", "400.00", "--reason", "paid by 4111 1111 1111 1111", "--as", persons[0], *OUR_LOSS)
+    words = ("--amount", "400.00", "--reason", "paid by 4111 1111 1111 1111", "--by", persons[0], *OUR_LOSS)
     refund_id = _refund_of(ekpay("refunds", "ask", str(paid.payment_id), *words, **FIRST))
     assert _line(ekpay, refund_id)["reason"] == "paid by 4111 11** **** 1111"
 
@@ -114,7 +114,7 @@ def test_a_payment_that_its_biller_keeps_is_refunded_only_where_somebody_bears_i
     ekpay: Ekpay, paid: LockedTry, persons: tuple[str, str]
 ) -> None:
     asks, approves = persons
-    payment, words = str(paid.payment_id), ("--amount", "400", "--as", asks)
+    payment, words = str(paid.payment_id), ("--amount", "400", "--by", asks)
     for command in (("ask", payment, "--reason", "x"), ("chargeback", payment, "--reference", "x")):
         done = ekpay("refunds", *command, *words, **FIRST)
         assert done.code == 2
@@ -130,7 +130,7 @@ def test_a_payment_that_its_biller_keeps_is_refunded_only_where_somebody_bears_i
         (lost, "our_loss", None, "we bear it: the biller keeps what it was credited"),
         (agreed, "consent", "LETTER-1", "the biller bears it, by its written consent: LETTER-1"),
     ):
-        assert ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND).code == 0
+        assert ekpay("refunds", "approve", refund_id, "--by", approves, **SECOND).code == 0
         line = _line(ekpay, refund_id)
         assert (line["bearer"], line["consent"]) == (bearer, consent)
         assert words_of_it in ekpay("refunds", "show", refund_id).out
@@ -142,7 +142,7 @@ def test_one_person_alone_gives_nothing_back(ekpay: Ekpay, paid: LockedTry, pers
     refund_id = _ask(ekpay, paid, asks)
     (passphrase,) = FIRST.values()
 
-    done = ekpay("refunds", "approve", refund_id, "--as", asks, EKPAY_APPROVER_PASSPHRASE=passphrase)
+    done = ekpay("refunds", "approve", refund_id, "--by", asks, EKPAY_APPROVER_PASSPHRASE=passphrase)
 
     assert done.code == 1
     assert "second person" in done.err
@@ -160,14 +160,14 @@ def test_a_wrong_passphrase_leaves_nothing_behind(
     }
     payment = str(paid.payment_id)
     for words in (
-        ("ask", payment, "--amount", "1", "--reason", "x", "--as", asks),
-        ("chargeback", payment, "--amount", "1", "--reference", "x", "--as", asks),
-        ("give-back", payment, "--reason", "x", "--as", asks),
-        ("by-hand", refund_id, "--bank-reference", "x", "--as", asks),
-        ("approve", refund_id, "--as", approves),
-        ("reject", refund_id, "--as", approves),
-        ("confirm", refund_id, "--as", approves),
-        ("withdraw", refund_id, "--reason", "x", "--as", asks),
+        ("ask", payment, "--amount", "1", "--reason", "x", "--by", asks),
+        ("chargeback", payment, "--amount", "1", "--reference", "x", "--by", asks),
+        ("give-back", payment, "--reason", "x", "--by", asks),
+        ("by-hand", refund_id, "--bank-reference", "x", "--by", asks),
+        ("approve", refund_id, "--by", approves),
+        ("reject", refund_id, "--by", approves),
+        ("confirm", refund_id, "--by", approves),
+        ("withdraw", refund_id, "--reason", "x", "--by", asks),
     ):
         done = ekpay("refunds", *words, **wrong)
         assert done.code == 1, words
@@ -185,11 +185,11 @@ def test_a_refund_that_is_rejected_can_be_asked_for_again(
     asks, approves = persons
     refund_id = _ask(ekpay, paid, asks, "1050.00")
 
-    done = ekpay("refunds", "reject", refund_id, "--as", approves, **SECOND)
+    done = ekpay("refunds", "reject", refund_id, "--by", approves, **SECOND)
 
     assert done.out == f"Refund {refund_id} of 1050.00 BDT is rejected.\n"
     assert _ask(ekpay, paid, asks, "1050.00") != refund_id
-    again = ekpay("refunds", "reject", refund_id, "--as", approves, **SECOND)
+    again = ekpay("refunds", "reject", refund_id, "--by", approves, **SECOND)
     assert (again.code, again.err) == (
         1,
         "ekpay: The refund, or its payment, is not in a state that waits for this.\n",
@@ -204,16 +204,16 @@ def test_what_cannot_be_given_back_is_refused_in_words(
         (paid.payment_id, "1050.01", "the refund was not taken on: refund exceeds remaining"),
         (uuid4(), "1", "the refund was not taken on: not refundable"),
     ):
-        words = ("--amount", amount, "--reason", "because", "--as", asks)
+        words = ("--amount", amount, "--reason", "because", "--by", asks)
         done = ekpay("refunds", "ask", str(payment), *words, *OUR_LOSS, **FIRST)
         assert (done.code, done.err) == (1, f"ekpay: {why}\n")
     for amount in ("0", "1.005", "-1", "much"):
-        words = ("--amount", amount, "--reason", "because", "--as", asks)
+        words = ("--amount", amount, "--reason", "because", "--by", asks)
         assert ekpay("refunds", "ask", str(paid.payment_id), *words, **FIRST).code == 2
-    words = ("--amount", "1", "--reason", " ", "--as", asks)
+    words = ("--amount", "1", "--reason", " ", "--by", asks)
     assert ekpay("refunds", "ask", str(paid.payment_id), *words, **FIRST).code == 2
     for command in ("show", "approve"):
-        more = () if command == "show" else ("--as", persons[1])
+        more = () if command == "show" else ("--by", persons[1])
         done = ekpay("refunds", command, str(uuid4()), *more, **SECOND)
         assert (done.code, done.err) == (1, "ekpay: There is no such refund.\n")
 
@@ -223,10 +223,10 @@ def test_a_chargeback_is_written_down_by_two_persons(
 ) -> None:
     asks, approves = persons
     name = f"CB-{uuid4().hex}"
-    words = ("--amount", "1050", "--reference", name, "--as", asks, *OUR_LOSS)
+    words = ("--amount", "1050", "--reference", name, "--by", asks, *OUR_LOSS)
     refund_id = _refund_of(ekpay("refunds", "chargeback", str(paid.payment_id), *words, **FIRST))
 
-    done = ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND)
+    done = ekpay("refunds", "approve", refund_id, "--by", approves, **SECOND)
 
     assert done.out == f"Refund {refund_id} of 1050.00 BDT is done.\n"
     assert _line(ekpay, refund_id)["provider_refund"] == name
@@ -235,9 +235,9 @@ def test_a_chargeback_is_written_down_by_two_persons(
         1,
         "ekpay: at most 1071.50 BDT were collected, 21.50 BDT of it are left\n",
     )
-    rest = ("--amount", "21.50", "--reference", f"{name}-2", "--as", asks)
+    rest = ("--amount", "21.50", "--reference", f"{name}-2", "--by", asks)
     beyond = _refund_of(ekpay("refunds", "chargeback", str(paid.payment_id), *rest, **FIRST))
-    done = ekpay("refunds", "approve", beyond, "--as", approves, **SECOND)
+    done = ekpay("refunds", "approve", beyond, "--by", approves, **SECOND)
     assert (done.code, done.out) == (0, f"Refund {beyond} of 21.50 BDT is done.\n")
     (alarm,) = json.loads(ekpay("alarms", "list", "--payment", str(paid.payment_id), "--json").out)
     assert (alarm["kind"], alarm["amount"]) == ("chargeback_beyond_the_bill", 2_150)
@@ -257,10 +257,10 @@ def test_two_persons_pay_by_hand_what_the_connector_does_not_give_back(
     assert f"{TAKEN / 100:.2f}" in waiting
     bank_reference = f"BANK-{uuid4()}"
 
-    said = ekpay("refunds", "by-hand", refund_id, "--bank-reference", bank_reference, "--as", says, **FIRST)
-    done = ekpay("refunds", "confirm", refund_id, "--as", confirms, **SECOND)
+    said = ekpay("refunds", "by-hand", refund_id, "--bank-reference", bank_reference, "--by", says, **FIRST)
+    done = ekpay("refunds", "confirm", refund_id, "--by", confirms, **SECOND)
 
-    assert said.out == f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --as NAME\n"
+    assert said.out == f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --by NAME\n"
     assert done.out == f"Refund {refund_id} of 1071.50 BDT is done.\n"
     shown = ekpay("refunds", "show", refund_id).out
     for sentence in (
@@ -292,10 +292,10 @@ def test_what_the_connector_has_paid_is_not_confirmed_as_paid_by_hand(
     says, confirms = persons
     refund_id = str(make(_paid_after_all))
 
-    stopped = ekpay("refunds", "confirm", refund_id, "--as", confirms, **SECOND)
+    stopped = ekpay("refunds", "confirm", refund_id, "--by", confirms, **SECOND)
     assert stopped.code == 1
     assert "the connector has paid this refund itself, so nobody pays it by hand: refund RFD-" in stopped.err
-    words = ("--reason", "our bank has not sent it", "--as", says)
+    words = ("--reason", "our bank has not sent it", "--by", says)
     done = ekpay("refunds", "withdraw", refund_id, *words, **FIRST)
 
     assert done.out == f"Refund {refund_id} of 1071.50 BDT is done.\n"
@@ -311,10 +311,10 @@ def test_money_that_disagreed_goes_back_and_ends_its_review(
 ) -> None:
     asks, approves = persons
     held = make(lambda office: office.disagreed(99_900))
-    words = ("give-back", str(held.payment_id), "--reason", "the payer paid too little", "--as", asks)
+    words = ("give-back", str(held.payment_id), "--reason", "the payer paid too little", "--by", asks)
     refund_id = _refund_of(ekpay("refunds", *words, **FIRST))
 
-    done = ekpay("refunds", "approve", refund_id, "--as", approves, **SECOND)
+    done = ekpay("refunds", "approve", refund_id, "--by", approves, **SECOND)
 
     assert done.out == f"Refund {refund_id} of 999.00 BDT is approved.\n"
     shown = ekpay("payments", "show", str(held.payment_id)).out

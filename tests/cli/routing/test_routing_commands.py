@@ -150,7 +150,7 @@ def test_another_moment_meets_other_windows(ekpay: Ekpay, tmp_path: Path) -> Non
     ("words", "told"),
     [
         (("--instrument", "cheque", "--amount", "1"), "there is no instrument cheque"),
-        (("--instrument", "card", "--amount", "1.234"), "1.234 is no amount in taka"),
+        (("--instrument", "card", "--amount", "1.234"), "not taka with at most two decimals"),
         (("--instrument", "card", "--amount", "0"), "an amount is more than nothing"),
         (("--instrument", "card", "--amount", "1", "--biller", "b999"), "there is no biller b999"),
     ],

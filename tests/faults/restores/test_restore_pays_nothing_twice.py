@@ -82,9 +82,9 @@ async def _release(site: Site) -> None:
     """Two persons let the database be served again."""
     tool, (asker, approver) = site.stage.tool, site.cast.staff
     (restore,) = await tool.read("restore", "status", "--json")
-    asked = ("--reason", "asked back and booked", "--asked-by", asker.name)
+    asked = ("--reason", "asked back and booked", "--by", asker.name)
     await tool.run("restore", "release", restore["id"], *asked, EKPAY_STAFF_PASSPHRASE=asker.passphrase)
-    approved = ("--approved-by", approver.name)
+    approved = ("--by", approver.name)
     secret = {"EKPAY_APPROVER_PASSPHRASE": approver.passphrase}
     await tool.run("restore", "approve", restore["id"], *approved, **secret)
 

@@ -148,7 +148,7 @@ async def test_persons_see_codes_sums_and_sentences(stage: NightStage) -> None:
     done = typed(stage, file_of(stage, BKASH, [*PAID[1:], TWICE, PAID[3].but(gross=90_000)]))
     assert done.exit_code == 1
     assert "LEDGER_ONLY" in done.output
-    assert "1000.01" in done.output
+    assert "1,000.01" in done.output
     assert "The first 3" in done.output
     assert "it does not agree with our books" in done.output
 

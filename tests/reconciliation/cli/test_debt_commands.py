@@ -39,7 +39,7 @@ async def test_a_debt_from_the_list_to_its_ends(
     assert (debt["party"], debt["amount_paisa"], debt["demand"]) == ("desco_postpaid", OWED, None)
     (row,) = csv.DictReader((await typed("--csv")).output.splitlines())
     assert (row["role"], row["amount_paisa"], row["age_days"]) == ("biller", str(OWED), "0")
-    assert "5000.00" in (await typed()).output
+    assert "5,000.00" in (await typed()).output
     asked = await typed("demand", "desco_postpaid", "--by", MAKER)
     assert asked.output == "Demand 1 of 5000.00 taka waits: ekpay settle debts approve 1 --by NAME\n"
     refused = await typed("paper", "1", "--out", str(tmp_path))

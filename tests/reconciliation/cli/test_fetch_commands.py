@@ -52,7 +52,7 @@ async def test_files_of_the_outbox_are_fetched(tmp_path: Path, monkeypatch: pyte
         for name in (NAME, OTHER):
             (far.outbox / name).write_bytes(name.encode())
         move_to_institution_folders(far.outbox, far.files)
-        code, said = await asyncio.to_thread(run, tmp_path, "--from", "sandbox")
+        code, said = await asyncio.to_thread(run, tmp_path, "--server", "sandbox")
     assert code == 0, said
     assert said.count("fetched") == 2
     folder = tmp_path / "reconciliation" / "inbox" / "sftp"
@@ -144,7 +144,7 @@ def test_a_server_that_cannot_be_asked_is_said_and_the_command_fails(
 
 
 def test_a_name_that_is_no_server_is_refused(tmp_path: Path) -> None:
-    code, said = run(tmp_path, "--from", "nobody")
+    code, said = run(tmp_path, "--server", "nobody")
     assert code == 1
     assert "has no server nobody: sandbox" in said
     shutil.copytree(CONFIG / "statements", tmp_path / "config" / "statements")

@@ -43,7 +43,7 @@ async def test_refused_files_are_listed_for_persons_and_programs(stage: NightSta
     code, out, _ = await type_in()
     (line,) = [line for line in out.splitlines() if NAME in line]
     assert code == 0
-    for word in ("archive", "1000.00", "line 2, column "):
+    for word in ("archive", "1,000.00", "line 2, column "):
         assert word in line
     (told,) = json.loads((await type_in("--json"))[1])
     assert (told["name"], told["place"], told["exposure"], len(told["sha256"])) == (

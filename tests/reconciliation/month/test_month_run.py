@@ -306,7 +306,7 @@ def test_the_command_writes_the_report_and_exits_by_it(
 ) -> None:
     monkeypatch.setattr(commands, "CONFIG", config)
     report = tmp_path / "report.json"
-    asked = ["month", str(folder), "--json", str(report), "--keep", str(tmp_path / "kept")]
+    asked = ["month", str(folder), "--out", str(report), "--keep", str(tmp_path / "kept")]
     answer = CliRunner().invoke(commands.app, asked)
     assert answer.exit_code == 0, answer.output
     assert json.loads(report.read_text(encoding="utf-8"))["found"] == 2

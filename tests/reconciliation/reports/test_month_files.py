@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(folder: Path, out: Path) -> list[str]:
-    return ["month", str(folder), "--json", str(out.with_suffix(".json")), "--reports", str(out)]
+    return ["month", str(folder), "--out", str(out.with_suffix(".json")), "--reports", str(out)]
 
 
 def test_a_workbook_a_night_and_two_of_the_month_are_left_and_the_same_every_time(

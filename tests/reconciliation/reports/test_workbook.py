@@ -15,7 +15,7 @@ from lxml import etree
 
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Column, Share, share
 from reconciliation.reports.report_model import Report
-from reconciliation.reports.wording import BilingualText, grouped_taka
+from reconciliation.reports.wording import BilingualText
 from reconciliation.reports.workbook import write_workbook
 from reconciliation.reports.workbook_cells import EXACT_BELOW_PAISA, TEXT_MAX, Workbook
 from tests.reconciliation.reports.stage import ROWS, SUN, cells, parts, reported, two_breaks
@@ -123,21 +123,6 @@ def test_nothing_is_no_cell(tmp_path: Path) -> None:
 def test_a_share_is_never_rounded_up() -> None:
     assert (share(99_999, 100_000), share(3, 3), share(0, 0)) == (9_999, 10_000, None)
     assert isinstance(share(1, 2), Share)
-
-
-@pytest.mark.parametrize(
-    ("paisa", "told"),
-    [
-        (0, "0.00"),
-        (-1, "-0.01"),
-        (99_999, "999.99"),
-        (100_000, "1,000.00"),
-        (12_345_678, "1,23,456.78"),
-        (-1_234_567_890, "-1,23,45,678.90"),
-    ],
-)
-def test_taka_are_grouped_by_lakh_and_crore(paisa: int, told: str) -> None:
-    assert grouped_taka(paisa) == told
 
 
 # ---- a whole book

@@ -60,7 +60,7 @@ class FinanceDesk:
 
     async def open_alarms(self) -> Sequence[Row]:
         """Every open alarm."""
-        alarms: Sequence[Row] = await self._read("alarms", "list", "--count", _COUNT, "--json")
+        alarms: Sequence[Row] = await self._read("alarms", "list", "--limit", _COUNT, "--json")
         return alarms
 
     async def payment_ids(self, references: Sequence[str]) -> Mapping[str, str]:
@@ -82,7 +82,7 @@ class FinanceDesk:
             async with self._listing:
                 if self._listed.get(subject) != kind:
                     await asyncio.sleep(_POLL_SECONDS)
-                    cases = await self._read("decide", "list", "--count", _COUNT, "--json")
+                    cases = await self._read("decide", "list", "--limit", _COUNT, "--json")
                     self._listed = {case["subject"]: case["kind"] for case in cases}
 
     async def until_undone(self, payment: str) -> None:
@@ -133,7 +133,7 @@ class FinanceDesk:
         Raises:
             NothingWaitsError: there is none.
         """
-        for view in await self._read("decide", "suspense", "--count", _COUNT, "--json"):
+        for view in await self._read("decide", "suspense", "--limit", _COUNT, "--json"):
             item = view["item"]
             if (item["account"], item["remains"]) == (account, paisa):
                 return str(item["entry_id"])
@@ -143,7 +143,7 @@ class FinanceDesk:
         """The second person approves; the last line of the answer, also where the proposal has lapsed."""
         async with self._places:
             _, answer = await self.tool.ask(
-                "decide", "approve", proposal.decision, "--code", proposal.code, "--as", self.second.name,
+                "decide", "approve", proposal.decision, "--code", proposal.code, "--by", self.second.name,
                 EKPAY_APPROVER_PASSPHRASE=self.second.passphrase,
             )  # fmt: skip
         return answer
@@ -170,7 +170,7 @@ class FinanceDesk:
 
     async def _act(self, person: Person, *arguments: str) -> str:
         secrets = dict.fromkeys(("EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"), person.passphrase)
-        return await self._run(*arguments, "--as", person.name, **secrets)
+        return await self._run(*arguments, "--by", person.name, **secrets)
 
     async def _run(self, *arguments: str, **secrets: str) -> str:
         async with self._places:

@@ -33,7 +33,7 @@ async def _deposit(tool: EkpayCommand, cast: Parties, biller_id: str) -> None:
     await tool.run(
         "billers", "deposit", biller_id, str(DEPOSIT_TAKA),
         "--reference", reference,
-        "--asked-by", asking.name, "--approved-by", approving.name,
+        "--by", asking.name, "--approved-by", approving.name,
         EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
     )  # fmt: skip
 

@@ -120,8 +120,8 @@ async def payout_outcome(
     """
     tool, setting = desk.stage.tool, desk.stage.setting
     folder = setting.home_folder / "ledger-of-payouts"
-    period = ("--from", f"{began_on}", "--to", f"{dhaka_day(utc_now())}")
-    await tool.run("report", "ledger", *period, "--form", "csv", "--out", f"{folder}")
+    period = ("--since", f"{began_on}", "--until", f"{dhaka_day(utc_now())}")
+    await tool.run("report", "ledger", *period, "--format", "csv", "--out", f"{folder}")
     unidentified = await tool.read("settle", "unidentified", "list", "--json")
     assert setting.config is not None, "a demo has a configuration of its own"
     paid = desk.bank.paid_paisa(day_number(desk.nights[-1]))

@@ -46,7 +46,7 @@ def ekshop_day(
         typer.Option("--home", help="Keep everything in this folder; without it all is deleted if proven."),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome here as well.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the outcome here as well.")
     ] = None,
 ) -> None:
     """Let thousands of customers order at ekShop and pay, and prove both books equal to the paisa."""

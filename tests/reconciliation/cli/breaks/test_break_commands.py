@@ -6,7 +6,6 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import date
 from io import StringIO
-from pathlib import Path
 
 import pytest
 import typer
@@ -57,7 +56,7 @@ async def test_breaks_are_listed_with_what_is_over_marked(scene: Scene, type_in:
     old = next(line for line in out.splitlines() if "OLD" in line)
     new = next(line for line in out.splitlines() if "NEW" in line)
     assert "2026-11-04 OVER" in old
-    assert "1234.56" in old
+    assert "1,234.56" in old
     assert "OVER" not in new
     assert "OLD stands apart." in old
     _, out, _ = await type_in("breaks", "--bangla")
@@ -90,7 +89,7 @@ async def test_a_narrow_screen_cuts_no_id_and_no_amount(
     code, _, _ = await type_in("breaks")
     out = shown.getvalue()
     assert code == 0
-    for whole in (str(found)[:8], "1234567.89", "LEDGER_ONLY", long, "2026-11-04 OVER", "stands apart."):
+    for whole in (str(found)[:8], "12,34,567.89", "LEDGER_ONLY", long, "2026-11-04 OVER", "stands apart."):
         assert whole in out
     assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
 
@@ -108,13 +107,12 @@ async def test_each_filter_takes_its_breaks(scene: Scene, type_in: Type) -> None
         assert {row["reference"] for row in json.loads(out)} == wanted, options
 
 
-async def test_csv_holds_no_formula(scene: Scene, type_in: Type, tmp_path: Path) -> None:
+async def test_csv_holds_no_formula(scene: Scene, type_in: Type) -> None:
     for reference in ("=1+1", "@x", "-2", "+3", "\tq", "R1"):
         await scene.found("LEDGER_ONLY", reference=reference, difference=-7)
-    path = tmp_path / "breaks.csv"
-    code, out, _ = await type_in("breaks", "--csv", str(path))
-    assert (code, out) == (0, f"6 breaks as of 2026-11-02 in {path}\n")
-    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    code, out, _ = await type_in("breaks", "--csv")
+    assert code == 0
+    rows = list(csv.DictReader(out.splitlines()))
     assert {row["reference"] for row in rows} == {"'=1+1", "'@x", "'-2", "'+3", "'\tq", "R1"}
     # A number of ours stays one.
     assert {row["difference_paisa"] for row in rows} == {"-7"}
@@ -300,7 +298,6 @@ BAD = [
     (["breaks", "--night", "2026-02-30"], 2, "not a night"),
     (["breaks", "--older-than", "-1"], 2, "--older-than"),
     (["breaks", "--state", "gone"], 2, "gone"),
-    (["breaks", "--csv", "nowhere/at/all.csv"], 2, "is no folder"),
     (["break", "ffff"], 1, "no break has the number ffff"),
     (["break", "'; --"], 1, "names no break"),
     (["break", "0"], 1, "no break has the number 0"),

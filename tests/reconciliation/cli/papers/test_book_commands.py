@@ -23,7 +23,7 @@ async def test_the_books_of_a_month_are_shown_and_left_as_files(typed: Typed, tm
     assert "VAT owed before 0.00, after 0.75" in vat.output
     assert (await typed("vat", "--month", in_bangla("2026-04"))).output == vat.output
     for command in ("trial-balance", "ledger", "vat"):
-        left = await typed(command, "--from", "2026-04-01", "--to", "2026-04-30", "--out", str(tmp_path))
+        left = await typed(command, "--since", "2026-04-01", "--until", "2026-04-30", "--out", str(tmp_path))
         assert left.exit_code == 0, left.output
     assert sorted(_files(tmp_path)) == [
         "general-ledger_2026-04-01_2026-04-30.csv",
@@ -41,7 +41,7 @@ async def test_the_books_of_a_month_are_shown_and_left_as_files(typed: Typed, tm
 
 
 async def test_a_statement_is_left_and_a_stranger_has_none(typed: Typed, tmp_path: Path) -> None:
-    words = ("--month", "2026-04", "--out", str(tmp_path), "--form", "csv")
+    words = ("--month", "2026-04", "--out", str(tmp_path), "--format", "csv")
     left = await typed("statement", "partner:bank1", *words)
     assert left.exit_code == 0, left.output
     assert list(_files(tmp_path)) == ["statement_partner-bank1_2026-04-01_2026-04-30.csv"]
@@ -54,12 +54,12 @@ async def test_a_statement_is_left_and_a_stranger_has_none(typed: Typed, tmp_pat
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ((), "give --month, or both --from and --to"),
-        (("--from", "2026-04-01"), "give --month, or both"),
-        (("--month", "2026-04", "--to", "2026-04-02"), "give --month, or both"),
+        ((), "give --month, or both --since and --until"),
+        (("--since", "2026-04-01"), "give --month, or both"),
+        (("--month", "2026-04", "--until", "2026-04-02"), "give --month, or both"),
         (("--month", "April"), "a month is written 2026-04"),
-        (("--from", "2026-04-02", "--to", "2026-04-01"), "before it begins"),
-        (("--from", "1.4.2026", "--to", "2026-04-01"), "a business date is written"),
+        (("--since", "2026-04-02", "--until", "2026-04-01"), "before it begins"),
+        (("--since", "1.4.2026", "--until", "2026-04-01"), "a business date is written"),
     ],
 )
 def test_a_period_that_is_none_is_refused_by_its_option(words: tuple[str, ...], reason: str) -> None:

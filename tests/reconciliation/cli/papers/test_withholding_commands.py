@@ -48,7 +48,7 @@ async def test_the_return_is_shown_and_left_as_files(types: Typed, tmp_path: Pat
     assert sorted(files_in(tmp_path / "out")) == [
         f"withholding-return_2026-04-01_2026-04-30.{form}" for form in ("csv", "pdf", "xlsx")
     ]
-    later = await types("withholding-return", "9999-12", "--form", "csv")
+    later = await types("withholding-return", "9999-12", "--format", "csv")
     assert "provisional: a business date of the month" in later.output
 
 

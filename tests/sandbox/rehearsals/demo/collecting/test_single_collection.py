@@ -30,7 +30,7 @@ from tests.sandbox.providers.bkash.caller import WALLET, BkashCaller
 
 ADD_KEY = (
     "partners", "add-key", "bank", "--return-host", "127.0.0.1:8196",
-    "--asked-by", "rahima", "--approved-by", "tanvir", "--json",
+    "--by", "rahima", "--approved-by", "tanvir", "--json",
 )  # fmt: skip
 BOTH = {"EKPAY_STAFF_PASSPHRASE": "words", "EKPAY_APPROVER_PASSPHRASE": "other words"}
 CREATE, GET = "POST /v1/payments", "GET /v1/payments/ID"
