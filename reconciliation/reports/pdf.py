@@ -12,7 +12,6 @@ from reconciliation.errors import ReportError
 from reconciliation.reports import audit_tables as proofs
 from reconciliation.reports import finance_tables as tables
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Share
-from reconciliation.reports.charts import pictures
 from reconciliation.reports.report_model import Report
 from reconciliation.reports.wording import (
     CHECK_RESULTS,
@@ -96,6 +95,8 @@ def set_as_pdf(page: Mapping[str, Any], command: Sequence[str]) -> bytes:
 
 def page_content(report: Report) -> dict[str, Any]:
     """The whole content of the page, as text except the lengths of bars."""
+    from reconciliation.reports.charts import pictures  # noqa: PLC0415 - heavy, and needed by a page alone
+
     return {
         "title": _words(tables.title(report)),
         "dated": int(datetime.combine(report.last, time(), tzinfo=UTC).timestamp()),
