@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 
 from ekpay_switch.cli.terminal import show_json
-from ekpay_switch.config_files.config_folder import check_config_folder, differences, write_shipped_files
+from ekpay_switch.config_files.config_folder import (
+    NEEDED_FOLDERS,
+    check_config_folder,
+    differences,
+    write_shipped_files,
+)
 from ekpay_switch.settings import Settings, read_settings
 from ekpay_switch.shipped_folders import CONFIG
 
@@ -49,8 +54,8 @@ def show(*, as_json: Annotated[bool, typer.Option("--json", help="For programs."
         show_json({"folder": str(folder), "chosen_by": _reason(settings), "differences": found})
         return
     typer.echo(f"{folder} ({_reason(settings)})")
-    counts = [f"{len(list((folder / name).glob('*.toml')))} {name}" for name in ("billers", "connectors")]
-    typer.echo(" and ".join(counts))
+    for name in NEEDED_FOLDERS:
+        typer.echo(f"{len(list((folder / name).glob('*.toml')))} manifests of {name}")
     for name, kind in found.items():
         typer.echo(f"{kind}: {name}")
     if not found:
