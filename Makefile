@@ -74,6 +74,16 @@ run: $(CORE) ## serve switch, worker and sandbox, and print what to try
 migrate: $(CORE) ## bring the database to the newest schema
 	$(BIN)/ekpay migrate
 
+# setuptools is of the lock file, so nothing is fetched.
+.PHONY: wheel
+wheel: $(CORE) ## build the package into dist/: it runs from any folder (docs/how-to/install.md)
+	$(PIP) wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
+
+CONTAINERS ?= podman
+.PHONY: image
+image: ## build the container image ekpay-switch by podman, or by CONTAINERS=docker
+	$(CONTAINERS) build --file deploy/containers/Containerfile --tag ekpay-switch .
+
 # ---- proving it
 
 # More workers than cores: tests that start processes wait much. Long files begin first (tests/conftest.py).

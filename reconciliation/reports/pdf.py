@@ -1,6 +1,7 @@
 """A report as PDF: the page content as plain data, typeset by a child process."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -83,7 +84,7 @@ def set_as_pdf(page: Mapping[str, Any], command: Sequence[str]) -> bytes:
     content = json.dumps(page, ensure_ascii=False).encode()
     try:
         done = subprocess.run(  # noqa: S603 - our own program
-            command, input=content, capture_output=True, env=ENVIRONMENT, timeout=SECONDS_MAX, check=False
+            command, input=content, capture_output=True, env=_environment(), timeout=SECONDS_MAX, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise ReportError(f"the PDF could not be set: {type(problem).__name__}") from problem
@@ -91,6 +92,12 @@ def set_as_pdf(page: Mapping[str, Any], command: Sequence[str]) -> bytes:
         why = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise ReportError(f"the PDF could not be set: {why}")
     return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """That of a child that typesets, and where our modules are if Python was told so."""
+    found = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return ENVIRONMENT | found
 
 
 def page_content(report: Report) -> dict[str, Any]:

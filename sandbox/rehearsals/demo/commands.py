@@ -210,7 +210,7 @@ async def _staged_play(
     setting: StageSettings, plan: PartnerPlan, payers: int, screen: Console, *, keep: bool
 ) -> DemoOutcome:
     assert setting.config is not None, "a demo has a configuration of its own"
-    write_configuration(setting.config)
+    await write_configuration(setting.config)
     async with running_stage(setting) as stage:
         stage.keeps_data = keep
         try:
