@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -31,6 +31,7 @@ from sandbox.rehearsals.demo.paying.script import PartnerPlan
 from sandbox.rehearsals.demo.report import DemoOutcome, as_json, show
 from sandbox.rehearsals.demo.run_session import keep_open
 from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, CommandMissingError
+from sandbox.rehearsals.installation.failure_report import cause_line, causes_of, write_trace
 from sandbox.rehearsals.installation.home_folder import HomeInUseError, hold_home, home_folder
 from sandbox.rehearsals.installation.installation import (
     TIME_DIVISOR,
@@ -110,7 +111,9 @@ def demo(
         f"{len(SHORTENED_BILLERS)} billers, where something waits for people, some are shorter still."
     )
     try:
-        outcome = run_until_stopped(_staged_play(setting, plan, collected, screen, keep=keep), screen)
+        outcome = run_until_stopped(
+            _staged_play(setting, plan, collected, screen, keep=keep), screen, setting.logs
+        )
     except KeyboardInterrupt:
         _remove_folder(folder, keep=keep)
         raise
@@ -152,7 +155,7 @@ def run(
             )
     try:
         with hold_home(setting.home_folder):
-            run_until_stopped(_keep_stage_open(setting, screen), screen)
+            run_until_stopped(_keep_stage_open(setting, screen), screen, setting.logs)
     except HomeInUseError as taken:
         raise typer.BadParameter(f"{taken}: stop it, or set EKPAY_HOME to another folder") from taken
     except KeyboardInterrupt:
@@ -215,7 +218,7 @@ async def _staged_play(
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, plan, payers, screen))
-        except (*EXPECTED_ERRORS, ExceptionGroup):
+        except Exception:
             stage.keeps_data = True
             raise
         stage.keeps_data = keep or not outcome.is_proven
@@ -227,8 +230,11 @@ async def _keep_stage_open(setting: StageSettings, screen: Console) -> None:
         await stage.children.watched(keep_open(stage, screen))
 
 
-def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
-    """Run to the end, or until Ctrl-C or SIGTERM: all child processes are stopped either way."""
+def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console, logs: Path) -> Result:
+    """Run to the end, or until Ctrl-C or SIGTERM: all child processes are stopped either way.
+
+    A failure is said in a line for each of its causes, and its whole trace is written into `logs`.
+    """
 
     async def _main() -> Result:
         task = asyncio.current_task()
@@ -241,21 +247,16 @@ def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console) -> Res
         return asyncio.run(_main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    except (*EXPECTED_ERRORS, ExceptionGroup) as problem:
-        troubles = list(_leaves(problem))
-        if not all(isinstance(trouble, EXPECTED_ERRORS) for trouble in troubles):
-            raise
-        for trouble in troubles:
-            screen.print(str(trouble), style="red")
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it is said
+        _say_failure(problem, screen, logs)
         raise typer.Exit(1) from None
 
 
-def _leaves(problem: Exception) -> Iterator[Exception]:
-    if isinstance(problem, ExceptionGroup):
-        for part in problem.exceptions:
-            yield from _leaves(part)
-    else:
-        yield problem
+def _say_failure(problem: Exception, screen: Console, logs: Path) -> None:
+    for cause in causes_of(problem):
+        is_known = isinstance(cause, EXPECTED_ERRORS) and str(cause)
+        screen.print(str(cause) if is_known else cause_line(cause), style="red")
+    screen.print(f"The whole trace: {write_trace(problem, logs)}")
 
 
 def _remove_folder(folder: Path, *, keep: bool) -> None:

@@ -342,7 +342,7 @@ def proof_of(payers: PayerOutcome) -> DemoOutcome:
 def ended(outcome: DemoOutcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> tuple[int, str]:
     """The exit code of the command and what it said, where everything came out so."""
 
-    def _played(work: Coroutine[Any, Any, object], _screen: Console) -> DemoOutcome:
+    def _played(work: Coroutine[Any, Any, object], _screen: Console, _logs: Path) -> DemoOutcome:
         work.close()
         return outcome
 
