@@ -156,8 +156,8 @@ class PartnerLoad:
             case BadRequest():
                 await self._offend(scene)
             case BillerIncident.BEARERS_DIE:
-                await self.availability.is_up.wait()
-                await _expire_logins(self._billers.admin_clients.values())
+                async with self.availability.armed_fault():
+                    await _expire_logins(self._billers.admin_clients.values())
                 self.experience.faults[scene] += 1
             case BillerIncident.GOES_DOWN:
                 await self._restart_far_side()
