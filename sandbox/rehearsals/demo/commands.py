@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -111,9 +112,10 @@ def demo(
         f"{len(SHORTENED_BILLERS)} billers, where something waits for people, some are shorter still."
     )
     try:
-        outcome = run_until_stopped(
-            _staged_play(setting, plan, collected, screen, keep=keep), screen, setting.logs
-        )
+        with _held(folder, "ekpay demo"):
+            outcome = run_until_stopped(
+                _staged_play(setting, plan, collected, screen, keep=keep), screen, setting.logs
+            )
     except KeyboardInterrupt:
         _remove_folder(folder, keep=keep)
         raise
@@ -154,12 +156,20 @@ def run(
                 f"port {number} is taken: stop the process that listens there, or choose another {name}"
             )
     try:
-        with hold_home(setting.home_folder):
+        with _held(setting.home_folder, "ekpay run"):
             run_until_stopped(_keep_stage_open(setting, screen), screen, setting.logs)
-    except HomeInUseError as taken:
-        raise typer.BadParameter(f"{taken}: stop it, or set EKPAY_HOME to another folder") from taken
     except KeyboardInterrupt:
         screen.print(f"Stopped; the data stays in {setting.home_folder}.")
+
+
+@contextmanager
+def _held(folder: Path, command: str) -> Iterator[None]:
+    """The folder for this command alone; another one is told which holds it."""
+    try:
+        with hold_home(folder, command):
+            yield
+    except HomeInUseError as taken:
+        raise typer.BadParameter(f"{taken}: stop it, or set EKPAY_HOME to another folder") from taken
 
 
 def _settings_on_free_ports(folder: Path) -> StageSettings:
@@ -214,7 +224,7 @@ async def _staged_play(
 ) -> DemoOutcome:
     assert setting.config is not None, "a demo has a configuration of its own"
     write_configuration(setting.config)
-    async with running_stage(setting) as stage:
+    async with running_stage(setting, screen) as stage:
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, plan, payers, screen))
@@ -226,7 +236,7 @@ async def _staged_play(
 
 
 async def _keep_stage_open(setting: StageSettings, screen: Console) -> None:
-    async with running_stage(setting) as stage:
+    async with running_stage(setting, screen) as stage:
         await stage.children.watched(keep_open(stage, screen))
 
 

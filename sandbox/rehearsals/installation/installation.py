@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from rich.console import Console
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sandbox.kit.biller.switch_environment import settings_for_switch
@@ -266,9 +267,13 @@ class Stage:
         """Start the embedded PostgreSQL and migrate it to the newest schema."""
         await self.tool.run("migrate")
 
-    async def close_database(self) -> None:
-        """Stop the embedded PostgreSQL; unless `keeps_data`, all it holds is deleted."""
-        await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+    async def close_database(self) -> str:
+        """Stop the embedded PostgreSQL, and unless `keeps_data` delete all it holds.
+
+        It stays up while other processes use it; then the answer says which.
+        """
+        is_stopped, answer = await self.tool.ask("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+        return "" if is_stopped else answer
 
     def _far_side_settings(self, far_side: str, url: str) -> dict[str, str]:
         """Environment variables that the switch and the simulators share."""
@@ -352,15 +357,16 @@ def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_stage(setting: StageSettings) -> AsyncIterator[Stage]:
-    """A stage whose processes and database are always stopped at the end."""
+async def running_stage(setting: StageSettings, screen: Console) -> AsyncIterator[Stage]:
+    """A stage whose processes are always stopped at the end, and its database unless others use it."""
     setting.home_folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
     try:
         async with stage.children:
             yield stage
     finally:
-        await stage.close_database()
+        if answer := await stage.close_database():
+            screen.print(answer)
 
 
 async def wait_until_ready(url: str) -> None:

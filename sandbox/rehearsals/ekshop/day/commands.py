@@ -88,7 +88,7 @@ def _settings_on_free_ports(folder: Path) -> StageSettings:
 async def _staged_day(
     setting: StageSettings, parameters: DayParameters, screen: Console, *, keep: bool
 ) -> ShopDayOutcome:
-    async with running_stage(setting) as stage:
+    async with running_stage(setting, screen) as stage:
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, parameters, screen))
