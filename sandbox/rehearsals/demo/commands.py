@@ -1,7 +1,6 @@
 """`ekpay demo` and `ekpay run`: a whole installation on this machine, for two minutes or until Ctrl-C."""
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -22,15 +21,16 @@ from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedE
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
 from sandbox.rehearsals.demo.deciding.finance_desk import NothingWaitsError
 from sandbox.rehearsals.demo.deciding.shortened_times import (
-    SHORTENED_BILLERS,
     UnknownSectionError,
     write_configuration,
 )
 from sandbox.rehearsals.demo.demo_run import NoBillsLeftError, play
 from sandbox.rehearsals.demo.paying.partner import SwitchSilentError, UnlistedBillersError
 from sandbox.rehearsals.demo.paying.script import PartnerPlan
-from sandbox.rehearsals.demo.report import DemoOutcome, as_json, show
+from sandbox.rehearsals.demo.report import DemoOutcome
+from sandbox.rehearsals.demo.report_folder import OUTCOME, leave_reports
 from sandbox.rehearsals.demo.run_session import keep_open
+from sandbox.rehearsals.demo.summary import show_summary
 from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, CommandMissingError
 from sandbox.rehearsals.installation.failure_report import cause_line, causes_of, write_trace
 from sandbox.rehearsals.installation.home_folder import HomeInUseError, hold_home, home_folder
@@ -68,6 +68,8 @@ _OPERATIONS_ABOVE = 1_000
 _MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
+# In the home folder: what the last demo has left.
+_REPORTS = "demo"
 EXPECTED_ERRORS = (
     PartiesUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError,
     NoBillsLeftError, UnlistedBillersError,
@@ -104,13 +106,10 @@ def demo(
     folder = home_folder() if keep else home_folder() / f"demo-{os.getpid()}"
     setting = _settings_on_free_ports(folder)
     screen.print(
-        f"{payments:,} bills paid by {partners} partners and {per_house} more at each other biller, "
-        f"{collected:,} by payers with wallets, cards and accounts, seed {seed}. Logs: {setting.logs}"
+        f"{payments:,} bills by {partners} partners, {per_house} at each other biller, {collected:,} payers; "
+        f"seed {seed}; waiting times divided by {setting.time_divisor}"
     )
-    screen.print(
-        f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds; at "
-        f"{len(SHORTENED_BILLERS)} billers, where something waits for people, some are shorter still."
-    )
+    screen.print(f"logs while it runs: {_shown_path(setting.logs)}")
     try:
         with _held(folder, "ekpay demo"):
             outcome = run_until_stopped(
@@ -119,9 +118,11 @@ def demo(
     except KeyboardInterrupt:
         _remove_folder(folder, keep=keep)
         raise
-    show(outcome, screen)
+    place = home_folder() / _REPORTS
+    leave_reports(outcome, folder, place)
+    show_summary(outcome, _shown_path(place), screen)
     if json_file is not None:
-        json_file.write_text(json.dumps(as_json(outcome), indent=2, ensure_ascii=False) + "\n")
+        shutil.copyfile(place / OUTCOME, json_file)
     if not outcome.is_proven:
         screen.print(f"Everything is left as it was in {folder}; EKPAY_HOME={folder} ekpay payments list")
         raise typer.Exit(1)
@@ -272,6 +273,11 @@ def _say_failure(problem: Exception, screen: Console, logs: Path) -> None:
 def _remove_folder(folder: Path, *, keep: bool) -> None:
     if not keep:
         shutil.rmtree(folder)
+
+
+def _shown_path(path: Path) -> Path:
+    """As a user would type it in the current folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def console_of_process() -> Console:

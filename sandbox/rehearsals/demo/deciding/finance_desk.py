@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.parties import Person
 
@@ -137,7 +138,7 @@ class FinanceDesk:
             item = view["item"]
             if (item["account"], item["remains"]) == (account, paisa):
                 return str(item["entry_id"])
-        raise NothingWaitsError(f"no {paisa} paisa stand on {account}")
+        raise NothingWaitsError(f"no {lakh(paisa)} taka stand on {account}")
 
     async def approve(self, proposal: WaitingProposal) -> str:
         """The second person approves; the last line of the answer, also where the proposal has lapsed."""
