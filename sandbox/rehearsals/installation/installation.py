@@ -42,7 +42,8 @@ WALLET = "bkash"
 _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
 _TRUSTED = "EKPAY_WEBHOOK_TRUSTED_HOSTS"
 LOGINS = "logins.json"
-_READY_SECONDS = 60.0
+# A busy machine takes minutes to start twelve processes.
+_READY_SECONDS = 300.0
 _POLL_SECONDS = 0.1
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
 _GATEWAYS, _SHOP = "gateways", "ekshop"
@@ -373,10 +374,10 @@ async def wait_until_ready(url: str) -> None:
     """Wait until this address answers with HTTP 200.
 
     Raises:
-        NotReadyError: it did not answer within a minute.
+        NotReadyError: it did not answer within five minutes.
     """
     tries = AsyncRetrying(
-        retry=retry_if_exception_type(aiohttp.ClientError),
+        retry=retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
         stop=stop_after_delay(_READY_SECONDS),
         wait=wait_fixed(_POLL_SECONDS),
     )

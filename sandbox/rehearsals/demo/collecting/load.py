@@ -44,10 +44,10 @@ _EVERY_SECONDS = 0.12
 _AT_ONCE = 120
 _PAGES_MAX = 3
 _PAUSE_SECONDS = 0.5
-_PATIENCE_SECONDS, _SILENCE_SECONDS = 60.0, 180.0
+_PATIENCE_SECONDS = _SILENCE_SECONDS = 180.0
 _AT_OUR_PAGE_SECONDS = 20.0
 _ASK_EVERY_SECONDS = 1.0
-_SETTLE_SECONDS = 120.0
+_SETTLE_SECONDS = 600.0
 _REASON = "paid for the wrong meter"
 _BILLER_REFUSED = "biller_refused"
 _NOT_YET = frozenset({"payment_not_payable", "payment_not_cancellable"})
@@ -145,7 +145,7 @@ class PayerLoad:
     async def settle(self, on_progress: Callable[[int], None]) -> None:
         """Ask about all that is not yet as it must end; `on_progress` gets the number left.
 
-        Gives up after two minutes: payments that are still open are counted when the books are compared.
+        Gives up after ten minutes: payments that are still open are counted when the books are compared.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _SETTLE_SECONDS
@@ -315,7 +315,7 @@ class PayerLoad:
             )
 
     async def _until(self, collected: CollectedPayment, holds: Callable[[ApiPayment], bool]) -> None:
-        """Poll until a condition holds, or for a minute; after that the next step fails and reports it."""
+        """Poll until a condition holds, or for three minutes; then the next step fails and reports it."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
         await self._refresh_and_retry(collected)

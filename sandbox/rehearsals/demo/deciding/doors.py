@@ -35,7 +35,7 @@ from sandbox.rehearsals.demo.paying.partner import Reference
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.parties import Parties
 
-_ENDED_SECONDS, _POLL_SECONDS = 30.0, 1.0
+_ENDED_SECONDS, _POLL_SECONDS = 300.0, 1.0
 _CLOSED_BY_PERSONS = ("late_approval", "reversal_not_known")
 _BANK_FEE = ("bank_charges=57.50", "settlement_bank=-57.50")
 

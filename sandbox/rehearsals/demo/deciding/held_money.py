@@ -19,7 +19,7 @@ from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.rest_shop import create_shop
 
 _RISKY = "risky"
-_POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 240.0
+_POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 900.0
 
 
 async def take_held_money(

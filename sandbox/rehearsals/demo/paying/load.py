@@ -26,7 +26,7 @@ _PAUSE_SECONDS = 0.5
 _DOWN_SECONDS = 0.5
 _ASK_EVERY_SECONDS = 1.0
 # A doubt that was asked about in vain is asked hourly in the end: 180 s at the divisor of a demo.
-_SETTLE_SECONDS = 240.0
+_SETTLE_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class PartnerLoad:
     async def settle(self, on_progress: Callable[[int], None]) -> None:
         """Ask about everything in progress until it is final or in review; `on_progress` gets their number.
 
-        Gives up after 240 s: payments that are still open are counted when the books are compared.
+        Gives up after ten minutes: payments that are still open are counted when the books are compared.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _SETTLE_SECONDS
