@@ -15,7 +15,7 @@ from lxml import etree
 
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Column, Share, share
 from reconciliation.reports.report_model import Report
-from reconciliation.reports.wording import BilingualText, grouped_taka
+from reconciliation.reports.wording import BilingualText, lakh
 from reconciliation.reports.workbook import write_workbook
 from reconciliation.reports.workbook_cells import EXACT_BELOW_PAISA, TEXT_MAX, Workbook
 from tests.reconciliation.reports.stage import ROWS, SUN, cells, parts, reported, two_breaks
@@ -137,7 +137,7 @@ def test_a_share_is_never_rounded_up() -> None:
     ],
 )
 def test_taka_are_grouped_by_lakh_and_crore(paisa: int, told: str) -> None:
-    assert grouped_taka(paisa) == told
+    assert lakh(paisa) == told
 
 
 # ---- a whole book
