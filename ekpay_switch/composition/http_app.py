@@ -26,6 +26,7 @@ from ekpay_switch.composition.checkout import mount_checkout
 from ekpay_switch.composition.descriptors import descriptors_watched
 from ekpay_switch.composition.operations import operations_listener, readiness_fault
 from ekpay_switch.composition.positions import position_kept
+from ekpay_switch.composition.public_pages import mount_public_pages
 from ekpay_switch.composition.switch import (
     Switch,
     WrapWorld,
@@ -97,6 +98,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             _mount_collecting(app, switch, tasks)
             mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks)
             receipt_routes.mount(app, _receipts(switch))
+            mount_public_pages(app, switch)
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
             # Payments whose callers have disconnected go on: give them time to be recorded.
