@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from io import BytesIO
 from urllib.parse import quote
 
-import segno
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +13,7 @@ from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text
 from ekpay_switch.flows.receipts.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.qr_codes import qr_svg
 from ekpay_switch.web.receipts.lines import TITLE, payment_name, receipt_sections, validity_text
 
 PDF_SUFFIX = ".pdf"
@@ -76,7 +75,7 @@ def receipt_page(
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
-        "qr": Markup(_qr_svg(signed_receipt)),  # noqa: S704 - drawn by segno from our own text
+        "qr": Markup(qr_svg(signed_receipt.qr_url)),  # noqa: S704 - drawn by segno from our own text
         "qr_says": pages.wording(request).pick(_QR_SAYS),
         "notes": _NOTES,
         "signed": signed_receipt.signed,
@@ -111,7 +110,7 @@ def pdf_content(signed_receipt: SignedReceipt) -> Mapping[str, object]:
         "heading": asdict(TITLE),
         "verdict": asdict(says),
         "groups": [asdict(group) for group in receipt_sections(receipt)],
-        "qr": _qr_svg(signed_receipt),
+        "qr": qr_svg(signed_receipt.qr_url),
         "qr_says": f"{_QR_SAYS.bangla} · {_QR_SAYS.english}",
         "notes": [asdict(note) for note in _NOTES],
         "signed": signed_receipt.signed,
@@ -122,11 +121,3 @@ def pdf_content(signed_receipt: SignedReceipt) -> Mapping[str, object]:
 def _page_path(request: Request) -> str:
     """This page's address, for the switch of the language."""
     return quote(request.url.path)
-
-
-def _qr_svg(signed_receipt: SignedReceipt) -> str:
-    """The QR code as SVG that stands in a page; medium correction outlives a fold and a stain."""
-    picture = BytesIO()
-    code = segno.make(signed_receipt.qr_url, error="m", micro=False)
-    code.save(picture, kind="svg", border=4, xmldecl=False, omitsize=True, light="#fff")
-    return picture.getvalue().decode("utf-8")
