@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from markupsafe import Markup, escape
 
@@ -32,6 +33,20 @@ class Language(StrEnum):
     def opposite(self) -> "Language":
         """The one that the switch leads to."""
         return Language.ENGLISH if self is Language.BANGLA else Language.BANGLA
+
+
+class SumRange(Protocol):
+    """A sum, or the least and the most that it may be."""
+
+    @property
+    def least(self) -> Money:
+        """The least, in whole paisa."""
+        ...
+
+    @property
+    def most(self) -> Money:
+        """The most, in whole paisa."""
+        ...
 
 
 class Wording:
@@ -79,6 +94,12 @@ class Wording:
     def amount(self, money: Money) -> str:
         """An amount in taka, lakhs and crores apart."""
         return self.pick(taka_text(money.minor))
+
+    def sum(self, shown: SumRange) -> str:
+        """A sum that may depend on what the payer chooses: one amount, or from the least to the most."""
+        if shown.least == shown.most:
+            return self.amount(shown.most)
+        return str(self("sum.range", least=self.figure(shown.least), most=self.amount(shown.most)))
 
     def figure(self, money: Money) -> str:
         """The bare figure of an amount, where taka is said beside it."""

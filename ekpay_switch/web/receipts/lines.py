@@ -47,25 +47,35 @@ def signed_facts(receipt: Receipt) -> SignedFacts:
 
 
 def validity_text(receipt: Receipt) -> Text:
-    """Whether the receipt holds, in one line."""
-    match receipt.status:
+    """Whether the receipt holds, in one line that starts with what was paid, charges included."""
+    paid = paid_text(receipt)
+    standing = _validity(receipt.status)
+    return Text(f"{paid.bangla} {standing.bangla}", f"{paid.english} {standing.english}")
+
+
+def paid_text(receipt: Receipt) -> Text:
+    """What was paid, charges included."""
+    total = taka_text(receipt.sums.total.minor)
+    return Text(f"পরিশোধিত: {total.bangla}।", f"Paid: {total.english}.")
+
+
+def _validity(status: ReceiptStatus) -> Text:
+    match status:
         case ReceiptStatus.VALID:
-            return Text("পরিশোধিত। এই রসিদ বৈধ।", "Paid. This receipt is valid.")
+            return Text("এই রসিদ বৈধ।", "This receipt is valid.")
         case ReceiptStatus.PARTLY_REFUNDED:
-            return Text(
-                "পরিশোধিত, এবং দামের একটি অংশ ফেরত দেওয়া হয়েছে।", "Paid, and part of the price was refunded."
-            )
+            return Text("দামের একটি অংশ ফেরত দেওয়া হয়েছে।", "Part of the price was refunded.")
         case ReceiptStatus.REFUNDED:
             return Text(
                 "টাকা ফেরত দেওয়া হয়েছে। এই রসিদ আর বৈধ নয়।", "Refunded. This receipt is no longer valid."
             )
         case ReceiptStatus.UNKNOWN:
             return Text(
-                "এটি পরিশোধ হয়েছিল। এখন কী অবস্থা তা আমরা যাচাই করছি।",
-                "This was paid. We are looking into how it stands now.",
+                "এখন কী অবস্থা তা আমরা যাচাই করছি।",
+                "We are looking into how it stands now.",
             )
         case _:
-            assert_never(receipt.status)
+            assert_never(status)
 
 
 def receipt_sections(receipt: Receipt) -> tuple[ReceiptSection, ...]:

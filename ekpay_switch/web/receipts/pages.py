@@ -15,7 +15,7 @@ from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text
 from ekpay_switch.flows.receipts.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
-from ekpay_switch.web.receipts.lines import TITLE, payment_name, receipt_sections, validity_text
+from ekpay_switch.web.receipts.lines import TITLE, paid_text, payment_name, receipt_sections, validity_text
 
 PDF_SUFFIX = ".pdf"
 _QR_SAYS = Text("এই রসিদের কিউআর কোড", "QR code of this receipt")
@@ -32,7 +32,6 @@ _NOTES = (
     ),
 )
 _BACK = Text("রসিদে ফিরে যান", "Back to the receipt")
-_PAID = Text("পরিশোধিত।", "Paid.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def pdf_answer(signed_receipt: SignedReceipt, pages: Pages, pdf: bytes) -> Respo
 def pdf_content(signed_receipt: SignedReceipt) -> Mapping[str, object]:
     """What the PDF says. It cannot know what comes after it, so it does not say that it is valid."""
     receipt = signed_receipt.receipt
-    says = _PAID if receipt.status is ReceiptStatus.VALID else validity_text(receipt)
+    says = paid_text(receipt) if receipt.status is ReceiptStatus.VALID else validity_text(receipt)
     return {
         "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
         "heading": asdict(TITLE),

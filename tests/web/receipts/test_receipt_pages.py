@@ -29,7 +29,7 @@ async def test_the_page_says_in_both_languages_who_was_paid_for_what_and_how_muc
     page = await Stage().page()
     for words in (
         "রসিদ · Receipt",
-        "পরিশোধিত। এই রসিদ বৈধ। Paid. This receipt is valid.",
+        "পরিশোধিত: ১,০২০.৭৫ টাকা। এই রসিদ বৈধ। Paid: 1,020.75 taka. This receipt is valid.",
         "প্রাপক Paid to ইকশপ ekShop",
         "অর্ডার নম্বর Order ORD-42",
         "বিবরণ Details ২টি নকশিকাঁথা",
@@ -96,10 +96,10 @@ async def test_the_page_leads_to_its_pdf_and_to_no_other_site() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"refunded": Money(10_000)}, "Paid, and part of the price was refunded."),
+        ({"refunded": Money(10_000)}, "Paid: 1,020.75 taka. Part of the price was refunded."),
         ({"refunded": Money(100_000)}, "Refunded. This receipt is no longer valid."),
         ({"state": State.REFUNDED, "refunded": SUMS.total}, "Refunded. This receipt is no longer valid."),
-        ({"state": State.IN_REVIEW}, "This was paid. We are looking into how it stands now."),
+        ({"state": State.IN_REVIEW}, "Paid: 1,020.75 taka. We are looking into how it stands now."),
     ],
 )
 async def test_a_receipt_that_changed_says_so_under_its_old_text(
