@@ -15,9 +15,9 @@ from typing import Protocol
 
 from markupsafe import Markup, escape
 
-from ekpay_switch.domain.business_day import business_date, in_dhaka
+from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.money import Money
-from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, in_bangla, taka_text
+from ekpay_switch.edge_kit.bilingual_text import Text, clock_text, dhaka_text, in_bangla, taka_text
 from ekpay_switch.web.display_text import displayable_text
 
 LOCALE = Path(__file__).parent / "locale"
@@ -112,7 +112,7 @@ class Wording:
     def moment(self, instant: datetime, now: datetime) -> str:
         """An instant on a Dhaka clock, with its day where that is not today."""
         if business_date(instant) == business_date(now):
-            return self.pick(Text(in_bangla(clock := in_dhaka(instant).strftime("%H:%M")), clock))
+            return self.pick(clock_text(instant))
         return self.full_moment(instant)
 
     def full_moment(self, instant: datetime) -> str:

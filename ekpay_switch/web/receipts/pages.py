@@ -70,7 +70,9 @@ def receipt_page(
         "payment": payment_name(signed_receipt.receipt),
         "status": signed_receipt.receipt.status.value,
         "verdict": validity_text(signed_receipt.receipt),
-        "seen_at": Text(f"ঢাকার সময় {moment.bangla} অনুযায়ী", f"As of {moment.english}, Dhaka time"),
+        "seen_at": Text(
+            f"যে সময়ের তথ্য: {moment.bangla}, বাংলাদেশ সময়", f"As of {moment.english}, Bangladesh time"
+        ),
         "groups": receipt_sections(signed_receipt.receipt),
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
