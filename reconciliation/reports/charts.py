@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -17,12 +18,12 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
-from ekpay_switch.web.receipts.typeset import FONTS
 from reconciliation.reports.report_model import AGES, FileLine, Report
 from reconciliation.reports.wording import BilingualText, group_digits, grouped_taka
 
 NIGHTS_SHOWN: Final = 30
 LISTED_MAX: Final = 24
+_FONTS = Path(__file__).parents[2] / "ekpay_switch" / "web" / "fonts"
 _GREEN, _AMBER, _RED, _GREY = "#1F6F54", "#D9952B", "#B5362B", "#6B7280"
 _HEAT = LinearSegmentedColormap.from_list("heat", ["#FFFFFF", "#F9E3B4", "#D9952B", "#B5362B"])
 _RATES = LinearSegmentedColormap.from_list("rates", [_RED, "#F9E3B4", "#DCE6E2", _GREEN])
@@ -52,7 +53,7 @@ def pictures(report: Report) -> tuple[Picture, ...]:
     """Every picture of which there is something to show, in the order of the report."""
     _know_fonts()
     charts: tuple[tuple[BilingualText, Callable[[Report], tuple[str, str]]], ...] = (
-        (BilingualText("Open exposure by code", "কোড অনুযায়ী অনিষ্পন্ন ঝুঁকি"), _waterfall),
+        (BilingualText("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
         (BilingualText("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী অনিষ্পন্ন গরমিলের বয়স"), _ageing),
         (BilingualText("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
         (BilingualText("Net positions", "নিট অবস্থান"), _positions),
@@ -68,7 +69,7 @@ def pictures(report: Report) -> tuple[Picture, ...]:
 
 def _know_fonts() -> None:
     known = {font.fname for font in fontManager.ttflist}
-    for path in sorted(FONTS.glob("*.ttf")):
+    for path in sorted(_FONTS.glob("*.ttf")):
         if str(path) not in known:
             fontManager.addfont(path)
 

@@ -99,7 +99,8 @@ def _charts(book: Workbook, ranges: dict[str, TableRange]) -> None:
 
 def _waterfall(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - a chart of XlsxWriter
     """Each code's open exposure stands on those before it."""
-    chart = _chart(book, BilingualText("Open exposure by code, taka", "কোড অনুযায়ী অনিষ্পন্ন ঝুঁকি, টাকা"), stacked=True)
+    title = BilingualText("Open exposure by code, taka", "কোড অনুযায়ী অনিষ্পন্ন ঝুঁকি, টাকা")
+    chart = _chart(book, title, stacked=True)
     base = {"fill": {"none": True}, "border": {"none": True}}
     chart.add_series({**_series(place, "Code", "Exposure before"), **base})
     chart.add_series({**_series(place, "Code", "Exposure, taka"), "fill": {"color": _COLOURS["main"]}})

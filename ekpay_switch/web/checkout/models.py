@@ -13,7 +13,9 @@ from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.masking import mask_personal_text
+from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import (
+    RETURNED,
     Situation,
     is_over,
     is_shop_notified,
@@ -72,6 +74,7 @@ def choice_values(
     refused = last_refusal(payment)
     return {
         "choices": arrange_offers(offers, popularity),
+        "due": payer_sum(payment, offers),
         "nth": len(payment.tries) + 1,
         "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier_pages(payment, world),
@@ -127,6 +130,7 @@ def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, s
         # We go on asking about a try: money may have been taken.
         "is_unsure": bool(earlier) or any(each.next_look_at is not None for each in payment.tries),
         "receipt": receipt,
+        "is_returned": situation in RETURNED,
         "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
     }
     return Page(

@@ -38,6 +38,7 @@ from ekpay_switch.web import static_files
 from ekpay_switch.web.checkout import models
 from ekpay_switch.web.checkout.forms import choice_of, own_form
 from ekpay_switch.web.checkout.last_instrument import last_instrument, remember_instrument
+from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import WAITING, Situation, is_over, situation_of
 from ekpay_switch.web.checkout.tiles import Popularity, places_of
 from ekpay_switch.web.languages import PARAMETER
@@ -149,6 +150,7 @@ class Visit:
         reference = self.payment.checkout_reference
         values = {
             "order": models.order_values(self.payment),
+            "due": payer_sum(self.payment),
             "now": self.payment.read_at,
             "at": self.at,
             "here": self.at.base,

@@ -14,7 +14,7 @@ from ekpay_switch.flows.receipts.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.qr_codes import qr_svg
-from ekpay_switch.web.receipts.lines import TITLE, payment_name, receipt_sections, validity_text
+from ekpay_switch.web.receipts.lines import TITLE, paid_text, payment_name, receipt_sections, validity_text
 
 PDF_SUFFIX = ".pdf"
 _QR_SAYS = Text("এই রসিদের কিউআর কোড", "QR code of this receipt")
@@ -31,7 +31,6 @@ _NOTES = (
     ),
 )
 _BACK = Text("রসিদে ফিরে যান", "Back to the receipt")
-_PAID = Text("পরিশোধিত।", "Paid.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,9 @@ def receipt_page(
         "payment": payment_name(signed_receipt.receipt),
         "status": signed_receipt.receipt.status.value,
         "verdict": validity_text(signed_receipt.receipt),
-        "seen_at": Text(f"ঢাকার সময় {moment.bangla} অনুযায়ী", f"As of {moment.english}, Dhaka time"),
+        "seen_at": Text(
+            f"যে সময়ের তথ্য: {moment.bangla}, বাংলাদেশ সময়", f"As of {moment.english}, Bangladesh time"
+        ),
         "groups": receipt_sections(signed_receipt.receipt),
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
@@ -104,7 +105,7 @@ def pdf_answer(signed_receipt: SignedReceipt, pages: Pages, pdf: bytes) -> Respo
 def pdf_content(signed_receipt: SignedReceipt) -> Mapping[str, object]:
     """What the PDF says. It cannot know what comes after it, so it does not say that it is valid."""
     receipt = signed_receipt.receipt
-    says = _PAID if receipt.status is ReceiptStatus.VALID else validity_text(receipt)
+    says = paid_text(receipt) if receipt.status is ReceiptStatus.VALID else validity_text(receipt)
     return {
         "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
         "heading": asdict(TITLE),

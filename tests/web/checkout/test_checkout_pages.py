@@ -67,7 +67,7 @@ async def test_who_is_away_is_said_with_the_reason_and_cannot_be_chosen(stand: S
     far.profile = replace(far.profile, amount_max=Money(50_000))
     seen = await stand.browser.get()
     assert {one["value"] for one in seen.html.all("input", type="radio")} == {"card", "nexus"}
-    assert stand.says(seen, "closed.until", until="14:00" if stand.t.language == "en" else "১৪:০০")  # noqa: RUF001 - Bangla digits
+    assert stand.says(seen, "closed.until", until="14:00" if stand.t.language == "en" else "দুপুর ২:০০")  # noqa: RUF001 - Bangla digits
     assert stand.says(seen, "closed.unavailable")
     least, most = stand.t.amount(Money(100)), stand.t.amount(Money(50_000))
     assert stand.says(seen, "closed.limits", least=least, most=most)
