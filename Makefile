@@ -74,6 +74,16 @@ run: $(CORE) ## serve switch, worker and sandbox, and print what to try
 migrate: $(CORE) ## bring the database to the newest schema
 	$(BIN)/ekpay migrate
 
+# setuptools is of the lock file, so nothing is fetched.
+.PHONY: wheel
+wheel: $(CORE) ## build the package into dist/: it runs from any folder (docs/how-to/install.md)
+	$(PIP) wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist .
+
+CONTAINERS ?= podman
+.PHONY: image
+image: ## build the container image ekpay-switch by podman, or by CONTAINERS=docker
+	$(CONTAINERS) build --file deploy/containers/Containerfile --tag ekpay-switch .
+
 # ---- proving it
 
 # More workers than cores: tests that start processes wait much. Long files begin first (tests/conftest.py).
@@ -163,6 +173,11 @@ FUZZ_PROCESSES ?= 2
 test-fuzz: $(DEV) $(RECONCILIATION) ## 32,800 spoiled files of every kind are refused or read, in under 600 MB; FUZZ_FILES=1000 for fewer
 	$(BIN)/python -m tests.fuzz --files $(FUZZ_FILES) --processes $(FUZZ_PROCESSES)
 
+API_EXAMPLES ?= 500
+.PHONY: test-api
+test-api: $(DEV) ## every call of the three API documents with 500 examples that fit it and 500 that do not: about ten minutes
+	EKPAY_API_EXAMPLES=$(API_EXAMPLES) $(BIN)/pytest -n 2 tests/api/reference/test_no_undocumented_answer.py
+
 EKSHOP_ORDERS ?= 3500
 EKSHOP_SEED ?= 1
 .PHONY: ekshop-day
@@ -241,6 +256,10 @@ docs: $(DEV) ## make a site of docs/ in site/; a dead link or anchor fails, and 
 states: $(CORE) ## write docs/payment-states.md and docs/codes-and-events.md again from the tables that decide
 	$(BIN)/python -m ekpay_switch.cli.reference.payment_states > docs/payment-states.md
 	$(BIN)/python -m ekpay_switch.cli.reference.codes_and_events > docs/codes-and-events.md
+
+.PHONY: reference
+reference: $(CORE) ## write docs/openapi again from the models and routes that serve
+	$(BIN)/python -m ekpay_switch.cli.reference.openapi_documents
 
 .PHONY: schemas
 schemas: $(CORE) ## write docs/schemas again from the models that read manifests

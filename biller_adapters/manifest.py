@@ -27,7 +27,15 @@ from biller_adapters.manifest_parts import (
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, Money
 from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
-from ekpay_switch.wing_kit.manifest_sections import Endpoint, Name, Safety, Seconds, Section, TimingEntry
+from ekpay_switch.wing_kit.manifest_sections import (
+    BrandEntry,
+    Endpoint,
+    Name,
+    Safety,
+    Seconds,
+    Section,
+    TimingEntry,
+)
 from ekpay_switch.wing_kit.opening_hours import Downtime, Hours, Opening
 
 # The least that the examples of each verb must show (law 4); each step of paying shows all of them by itself,
@@ -52,6 +60,7 @@ class Manifest(Section):
     payment back. `receipt` says what the payer gets: a reference of the biller's, or a treasury challan of
     which each buys one service; a `final_receipt` may come `later` than the payment. A manifest with a
     `route_of` is a second way to that biller and no biller of its own.
+    `brand` is the tile that payers see, derived from id and name where it is missing.
     `family_settings` is read by the family alone, which refuses keys that it does not know.
     """
 
@@ -89,6 +98,7 @@ class Manifest(Section):
     stamp: Stamp | None = None
     scroll: Scroll
     deposit: Deposit | None = None
+    brand: BrandEntry | None = None
     hours: Hours | None = None
     downtime: tuple[Downtime, ...] = ()
     safety: Safety
@@ -209,6 +219,7 @@ class Manifest(Section):
             has_unique_receipt=self.receipt == "challan",
             url_setting=self.endpoint.url_setting,
             url_default=self.endpoint.url_default,
+            brand=self.brand.brand if self.brand else None,
             receipt_comes_later=self.final_receipt == "later",
         )
 

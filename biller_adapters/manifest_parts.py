@@ -232,7 +232,7 @@ class Scroll(Section):
 class Deposit(Section):
     """Money that we keep at a prefunded utility (settlement H2): each vend lowers it.
 
-    An alarm is raised below what `alarm_below_days` days of vending took.
+    An alarm is raised, and a top-up proposed, below what `alarm_below_days` days of vending took.
     """
 
     alarm_below_days: Annotated[float, Field(gt=0, le=31)] = 1.0

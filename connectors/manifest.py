@@ -19,6 +19,7 @@ from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.ports.connectors import ConnectorProfile, RefundRules
 from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
 from ekpay_switch.wing_kit.manifest_sections import (
+    BrandEntry,
     Endpoint,
     Name,
     Safety,
@@ -57,9 +58,10 @@ class Manifest(Section):
     `charge_basis_points`. Our references have `reference_length` characters there. `protocol` says how its
     protocol is known: `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect.
     What it sends unasked is answered with the JSON text `callback_answer`. `ekpay_gateway` is the
-    `pi_gateway` that ekPay's merchants read of it, where one is recorded. `secrets` are settings by what each
-    holds; `family_settings` and what `secrets` must hold are read by the family alone. All operations
-    share the codes of `replies`.
+    `pi_gateway` that ekPay's merchants read of it, where one is recorded. `brand` is the tile that payers
+    see, derived from id and name where it is missing. `secrets` are settings by what each holds;
+    `family_settings` and what `secrets` must hold are read by the family alone. All operations share the
+    codes of `replies`.
     """
 
     id: Name
@@ -82,6 +84,7 @@ class Manifest(Section):
     callback_answer: Annotated[str, Field(max_length=500)] = '{"received": true}'
     registers_return: bool = False
     ekpay_gateway: Annotated[str, Field(max_length=64)] = ""
+    brand: BrandEntry | None = None
     refunds: Refunds | None = None
     safety: Safety
     timing: TimingEntry
@@ -182,6 +185,7 @@ class Manifest(Section):
             callback_answer=self.callback_answer,
             registers_return=self.registers_return,
             ekpay_gateway=self.ekpay_gateway,
+            brand=self.brand.brand if self.brand else None,
         )
 
 

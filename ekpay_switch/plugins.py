@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from ekpay_switch.config_files.config_folder import WAYS_OUT
 from ekpay_switch.ports.audit import AuditCheck
 from ekpay_switch.ports.bill_files import BillFiles
 from ekpay_switch.ports.billers import BillerAdapter, Billers
@@ -15,7 +16,7 @@ from ekpay_switch.ports.world import Clock, Tokens, Wire
 
 
 class PluginError(Exception):
-    """A wing is missing, or two wings have the same institution."""
+    """A wing is missing, two wings have the same institution, or none has any."""
 
 
 class _AllBillers:
@@ -68,12 +69,16 @@ def load_billers(
     """Every biller of every wing in the group `ekpay.billers`; without `bill_files` none has bills in files.
 
     Raises:
-        PluginError: no wing is installed, or two bring the same biller.
+        PluginError: no wing is installed, two bring the same biller, or there is none: an empty folder must
+            not look like a switch without billers.
     """
     wings = _load_wings("ekpay.billers", "billers")
     extra_ports = {} if bill_files is None else {"bill_files": bill_files}
     built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
-    return _AllBillers([adapter for billers in built for adapter in billers.all()])
+    adapters = [adapter for billers in built for adapter in billers.all()]
+    if not adapters:
+        raise PluginError(f"{config / 'billers'} holds no manifest of a biller (*.toml): {WAYS_OUT}")
+    return _AllBillers(adapters)
 
 
 def load_connectors(
@@ -91,7 +96,10 @@ def load_connectors(
     wings = _load_wings("ekpay.connectors", "connectors")
     extra_ports = {} if hosts is None else {"hosts": hosts}
     built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
-    return _AllConnectors([connector for connectors in built for connector in connectors.all()])
+    found = [connector for connectors in built for connector in connectors.all()]
+    if not found:
+        raise PluginError(f"{config / 'connectors'} holds no manifest of a connector (*.toml): {WAYS_OUT}")
+    return _AllConnectors(found)
 
 
 def load_audits() -> list[AuditCheck]:

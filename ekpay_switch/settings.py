@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_PREFIX = "EKPAY_"
-_REPOSITORY = Path(__file__).resolve().parent.parent
+from ekpay_switch.shipped_folders import find_config_folder
 
+_PREFIX = "EKPAY_"
 
 _HOST_AND_PORT = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}")
 _BASE_URL = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*")
@@ -101,7 +101,11 @@ class Settings(BaseSettings):
         description="Folder of the sends journal, which a restore asks by; never part of a backup, best on "
         "another disk. Unset: `sends` in EKPAY_HOME.",
     )
-    config: Path = Field(_REPOSITORY / "config", description="Folder of the manifests and the fees.")
+    config: Path = Field(
+        default_factory=find_config_folder,
+        description="Folder of the manifests and the fees; unset: `config` in the current folder, else "
+        "what is shipped (docs/adr/0114).",
+    )
     time_divisor: float = Field(
         1.0,
         ge=1,

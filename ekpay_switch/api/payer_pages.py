@@ -45,19 +45,19 @@ _REFERENCE = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
 _CHECKING = Text("আমরা আপনার পেমেন্ট যাচাই করছি", "We are checking your payment")
 _DO_NOT_PAY_AGAIN = Text("দয়া করে আবার টাকা দেবেন না।", "Do not pay again.")
 _REFRESHES_ITSELF = Text(
-    f"এই পাতা {in_bangla(REFRESH_SECONDS)} সেকেন্ড পর পর নিজে থেকেই আবার দেখে। আপনাকে কিছু করতে হবে না।",
-    f"This page looks again by itself every {REFRESH_SECONDS} seconds. You need not do anything.",
+    f"এই পাতা {in_bangla(REFRESH_SECONDS)} সেকেন্ড পর পর নিজে থেকে হালনাগাদ হয়। আপনাকে কিছু করতে হবে না।",
+    f"This page updates by itself every {REFRESH_SECONDS} seconds. You need not do anything.",
 )
 _MONEY_NOT_KNOWN = Text(
-    "আপনার টাকা আমাদের কাছে এসেছে কি না, আমরা এখনও জানি না।",
+    "আপনার টাকা এসেছে কি না, এখনও নিশ্চিত নয়।",
     "We do not know yet whether your money has reached us.",
 )
 _BILL_NOT_KNOWN = Text(
-    "আপনার টাকা আমরা পেয়েছি। বিলটি পরিশোধ হয়েছে কি না, আমরা এখনও জানি না।",
+    "আপনার টাকা আমরা পেয়েছি। বিলটি পরিশোধ হয়েছে কি না, এখনও নিশ্চিত নয়।",
     "Your money has reached us. We do not know yet whether the bill is paid.",
 )
 _END_NOT_KNOWN = Text(
-    "এই পেমেন্টে একটি অমিল আছে, আমাদের কর্মীরা দেখছেন। ফল কী হবে, আমরা এখনও জানি না।",
+    "এই পেমেন্টে একটি গরমিল আছে, আমাদের কর্মীরা দেখছেন। ফল কী হবে, এখনও নিশ্চিত নয়।",
     "Something about this payment does not match, and our staff is looking into it. "
     "We do not know yet how it will end.",
 )
@@ -65,11 +65,9 @@ _LOOK_THERE = Text(
     "যেখান থেকে শুরু করেছিলেন সেখানে ফিরে গিয়ে পেমেন্টের অবস্থা দেখুন।",
     "Go back to where you started, and look at your payment there.",
 )
-_NO_PAYMENT = Page(
-    404, Text("এই ঠিকানায় কোনো পেমেন্ট নেই", "There is no payment at this address"), [_LOOK_THERE]
-)
-_CANNOT_LOOK = Text("এই মুহূর্তে আমরা দেখতে পারছি না", "We cannot look at the moment")
-_UNKNOWN = Text("পেমেন্টটি হয়েছে কি না, আমরা এখনও জানি না।", "We do not know yet what became of your payment.")
+_NO_PAYMENT = Page(404, Text("পাতাটি পাওয়া যায়নি", "There is no payment at this address"), [_LOOK_THERE])
+_CANNOT_LOOK = Text("এখন পেমেন্টের তথ্য দেখানো যাচ্ছে না", "We cannot show the payment at the moment")
+_UNKNOWN = Text("পেমেন্টটি হয়েছে কি না, এখনও নিশ্চিত নয়।", "We do not know yet what became of your payment.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,11 @@ GROUPS = {
         Heading.INSTITUTIONS,
         "Which connector collects a payer's money, and why.",
     ),
+    "config": CoreCommand(
+        "ekpay_switch.cli.operations.config_commands:app",
+        Heading.OPERATION,
+        "Which configuration is in use, and a copy of it to edit.",
+    ),
     "db": CoreCommand("ekpay_switch.cli.operations.database:app", Heading.OPERATION, "The database itself."),
     "restore": CoreCommand(
         "ekpay_switch.cli.operations.restore:app",

@@ -11,6 +11,7 @@ from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.web.checkout import routes
 from ekpay_switch.web.checkout.routes import Checkout
+from ekpay_switch.web.site import Site
 
 # An open page refreshes itself every few seconds; no payer presses faster than this for long.
 VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
@@ -19,7 +20,13 @@ VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
 
 
 def mount_checkout(
-    app: FastAPI, world: World, keys: KeyRing, logins: LoginWatch, tasks: BackgroundTasks
+    app: FastAPI,
+    world: World,
+    keys: KeyRing,
+    logins: LoginWatch,
+    tasks: BackgroundTasks,
+    *,
+    site: Site,
 ) -> None:
     """Add the pages of the hosted checkout, and the files that all our pages refer to."""
     checkout = Checkout(
@@ -30,5 +37,6 @@ def mount_checkout(
         logins=logins,
         receipt_path=ReceiptKeys(keys).path,
         tasks=tasks,
+        site=site,
     )
     routes.mount(app, checkout)

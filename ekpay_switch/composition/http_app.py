@@ -26,6 +26,7 @@ from ekpay_switch.composition.checkout import mount_checkout
 from ekpay_switch.composition.descriptors import descriptors_watched
 from ekpay_switch.composition.operations import operations_listener, readiness_fault
 from ekpay_switch.composition.positions import position_kept
+from ekpay_switch.composition.public_pages import mount_public_pages
 from ekpay_switch.composition.switch import (
     Switch,
     WrapWorld,
@@ -58,6 +59,7 @@ from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts import routes as receipt_routes
 from ekpay_switch.web.receipts.routes import ReceiptPages
 from ekpay_switch.web.receipts.typesetter import Typesetter
+from ekpay_switch.web.site import Site, read_site
 from ekpay_switch.wire.public_addresses import may_be_notified
 
 # Where a partner's agreement says nothing else.
@@ -95,8 +97,10 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             operations.mount(app, partial(readiness_fault, switch))
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             _mount_collecting(app, switch, tasks)
-            mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks)
-            receipt_routes.mount(app, _receipts(switch))
+            site = read_site(settings.config)
+            mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks, site=site)
+            receipt_routes.mount(app, _receipts(switch, site))
+            mount_public_pages(app, switch)
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
             # Payments whose callers have disconnected go on: give them time to be recorded.
@@ -197,7 +201,7 @@ def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
     )
 
 
-def _receipts(switch: Switch) -> ReceiptPages:
+def _receipts(switch: Switch, site: Site) -> ReceiptPages:
     world, public_url = switch.world, switch.settings.public_url
     return ReceiptPages(
         receipts=PostgresReceipts(switch.engine, customer_seal(switch.settings, switch.keys)),
@@ -206,7 +210,7 @@ def _receipts(switch: Switch) -> ReceiptPages:
         keys=ReceiptKeys(switch.keys),
         clock=world.clock,
         public_url=public_url,
-        pages=Pages(public_url),
+        pages=Pages(public_url, site),
         visits=RateLimit(world.clock, RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE),
         pdfs=RateLimit(world.clock, PDFS_PER_SECOND, PDFS_AT_ONCE),
         refusals=RateLimit(world.clock, NO_RECEIPTS_PER_SECOND, NO_RECEIPTS_AT_ONCE),

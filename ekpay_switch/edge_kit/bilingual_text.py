@@ -14,6 +14,13 @@ _MONTHS = (
 )  # fmt: skip
 
 
+# From which hour on a part of the day has its name, the latest first; before dawn it is still night.
+_PARTS_OF_THE_DAY = (
+    (20, "রাত"), (18, "সন্ধ্যা"), (15, "বিকাল"), (12, "দুপুর"), (6, "সকাল"), (4, "ভোর"), (0, "রাত"),
+)  # fmt: skip
+_HOURS_ON_A_CLOCK = 12
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """One thing to say, in both languages; the words are ours and hold no markup."""
@@ -39,12 +46,19 @@ def taka_text(minor: int) -> Text:
     return Text(f"{in_bangla(written)} টাকা", f"{written} taka")
 
 
+def clock_text(instant: datetime) -> Text:
+    """The time of day on a Dhaka clock, to the minute: 17:04, and in Bangla by its part of the day."""
+    local = in_dhaka(instant)
+    part = next(name for hour, name in _PARTS_OF_THE_DAY if local.hour >= hour)
+    bangla = f"{local.hour % _HOURS_ON_A_CLOCK or _HOURS_ON_A_CLOCK}:{local:%M}"
+    return Text(f"{part} {in_bangla(bangla)}", f"{local:%H:%M}")
+
+
 def dhaka_text(instant: datetime) -> Text:
     """An instant on a Dhaka clock, to the minute: 25 November 2026, 17:04."""
-    local = in_dhaka(instant)
+    local, clock = in_dhaka(instant), clock_text(instant)
     bangla, english = _MONTHS[local.month - 1]
-    clock = local.strftime("%H:%M")
     return Text(
-        f"{in_bangla(local.day)} {bangla} {in_bangla(local.year)}, {in_bangla(clock)}",
-        f"{local.day} {english} {local.year}, {clock}",
+        f"{in_bangla(local.day)} {bangla} {in_bangla(local.year)}, {clock.bangla}",
+        f"{local.day} {english} {local.year}, {clock.english}",
     )

@@ -4,8 +4,11 @@ The hot path uses asyncpg directly (group commit), everything else SQLAlchemy Co
 `EKPAY_DATABASE_URL` names an external server; without it the embedded one is started when it is needed.
 """
 
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -16,6 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from ekpay_switch import trouble
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.settings import Settings
+
+# "reconcile run", but not what a command is about.
+_COMMAND_WORDS = 2
 
 # No statement of ours runs for minutes; a stuck one must not hold locks that payments wait for.
 SESSION_GUARDS = {
@@ -151,7 +157,10 @@ class Database:
 
 
 def open_database(settings: Settings) -> Database:
-    """The database that the settings name, started first where it is the embedded one."""
+    """The database that the settings name, started first where it is the embedded one.
+
+    This process counts as a user of the embedded one until it ends.
+    """
     if settings.database_url is not None:
         app = settings.database_url.get_secret_value()
         owner, audit = settings.database_owner_url, settings.database_audit_url
@@ -160,5 +169,12 @@ def open_database(settings: Settings) -> Database:
             owner.get_secret_value() if owner else app,
             audit.get_secret_value() if audit else app,
         )
-    endpoint = EmbeddedPostgres(settings.home).start()
+    endpoint = EmbeddedPostgres(settings.home).start(used_by=_command())
     return Database(endpoint.dsn("ekpay_app"), endpoint.dsn("ekpay_owner"), endpoint.dsn("ekpay_audit"))
+
+
+def _command() -> str:
+    """The command that this process runs, without its options: they may hold a secret."""
+    program, *words = sys.argv
+    names = takewhile(lambda word: not word.startswith("-"), words)
+    return " ".join((Path(program).name, *islice(names, _COMMAND_WORDS)))

@@ -2,15 +2,14 @@
 
 import asyncio
 import os
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
 from ekpay_switch.persistence.engine import Database
+from ekpay_switch.shipped_folders import MIGRATIONS
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 VERSIONS = MIGRATIONS / "versions"
 
 

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.bill import BillQuery, FetchReply
 from ekpay_switch.domain.outcome import Inquiry, Outcome
+from ekpay_switch.domain.parties.brands import Brand
 from ekpay_switch.domain.payments.delivery import BillerTerms, PayOrder
 from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 from ekpay_switch.domain.scrolls.scroll import ScrollTerms
@@ -44,6 +45,7 @@ class BillerProfile:
     one service only, and where `receipt_comes_later` the biller is asked for it after the payment.
     `second_route` is the step of the other route to the same biller, where there is one; `scroll` has the
     layout and the number of its files a day. One that `has_bill_files` hands its bills over in files.
+    `brand` is how payers see it, None where its manifest does not say.
     """
 
     id: str
@@ -72,6 +74,7 @@ class BillerProfile:
     url_default: str = ""
     scroll: ScrollTerms = ScrollTerms()  # noqa: RUF009 - frozen, so all profiles may share it
     has_bill_files: bool = False
+    brand: Brand | None = None
 
     @property
     def takes_back(self) -> bool:

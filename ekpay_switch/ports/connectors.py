@@ -24,6 +24,7 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer, NotFound
+from ekpay_switch.domain.parties.brands import Brand
 from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 
 
@@ -57,7 +58,7 @@ class ConnectorProfile:
     our `generic` dialect. Callbacks are answered with the JSON text `callback_answer`. Where
     `registers_return`, payers come back to one address that was registered with the provider, with the
     provider's name of their payment. `ekpay_gateway` is the text that merchants read as `pi_gateway`, empty
-    where ekPay's own is not known.
+    where ekPay's own is not known. `brand` is how payers see it, None where its manifest does not say.
     """
 
     id: str
@@ -83,6 +84,7 @@ class ConnectorProfile:
     host: str = ""
     registers_return: bool = False
     ekpay_gateway: str = ""
+    brand: Brand | None = None
 
 
 class Connector(Protocol):

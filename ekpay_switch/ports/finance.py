@@ -5,9 +5,10 @@ of the caller where money or evidence changes, so that a decision and its effect
 command line passes an implementation as the context's object.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -346,6 +347,13 @@ class Finance(Protocol):
     @property
     def is_rehearsal(self) -> bool:
         """Whether no money of this installation is real (`EKPAY_REHEARSAL`, docs/adr/0080)."""
+        ...
+
+    def deposit_alarm_days(self) -> Mapping[str, Decimal]:
+        """For how many days of vends our deposit at each prefunded utility should last, by the biller's id.
+
+        Below that the alarm `deposit_low` is raised, so a top-up is proposed.
+        """
         ...
 
     @property

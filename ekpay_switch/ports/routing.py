@@ -1,6 +1,6 @@
 """What flows need of the routing, as a protocol; `persistence` implements it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -49,6 +49,10 @@ class Routing(Protocol):
 
     async def candidates(self) -> Sequence[Candidate]:
         """Every connector as a candidate."""
+        ...
+
+    async def chosen_instruments(self) -> Mapping[str, int]:
+        """How many of the newest tries each instrument had; from memory, at most five minutes old."""
         ...
 
     async def reserve_probe(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:

@@ -13,23 +13,25 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from ekpay_switch.web.languages import language_of, remember_language
+from ekpay_switch.web.site import NO_SITE, Site
 from ekpay_switch.web.static_files import static_path
 from ekpay_switch.web.wording import Wording, wording_of
 
 TEMPLATES = Path(__file__).parent / "templates"
+# The only script is named to the letter, with the hash of its content; its host is ours.
 _CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src {script}; font-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
+SCRIPT = "checkout.js"
 _HSTS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 
@@ -49,9 +51,12 @@ class Refresh:
 class Pages:
     """Renders templates for one public address."""
 
-    def __init__(self, public_url: str) -> None:
+    def __init__(self, public_url: str, site: Site = NO_SITE) -> None:
+        self._site = site
         self.is_https = public_url.startswith("https://")
-        self.headers: Mapping[str, str] = {**_HEADERS, **(_HSTS if self.is_https else {})}
+        policy = _CONTENT_SECURITY_POLICY.format(script=f"{public_url}{static_path(SCRIPT)}")
+        own = {"Content-Security-Policy": policy, **(_HSTS if self.is_https else {})}
+        self.headers: Mapping[str, str] = {**_HEADERS, **own}
 
     def wording(self, request: Request) -> Wording:
         """The words of the language that this request is answered in."""
@@ -65,10 +70,10 @@ class Pages:
         status: int = 200,
         refresh: Refresh | None = None,
     ) -> Response:
-        """The page as an answer. Templates get `t`, the words; `path`, where this page is; and the values."""
+        """The page as an answer. Templates get `t`, the words; `path`; `site`, who runs it; the values."""
         words = self.wording(request)
         page = _templates().get_template(template)
-        html = page.render(t=words, path=request.url.path, **values)
+        html = page.render(t=words, path=request.url.path, site=self._site, **values)
         answer = HTMLResponse(html, status, {**self.headers, "Content-Language": words.language})
         if refresh is not None:
             answer.headers["Refresh"] = refresh.header
@@ -94,4 +99,11 @@ def _templates() -> Environment:
         auto_reload=False,
     )
     templates.globals["static"] = static_path
+    templates.filters["groups_of_four"] = groups_of_four
     return templates
+
+
+def groups_of_four(digits: str) -> str:
+    """A long number as people read and type it: four by four, whatever groups it came in."""
+    plain = "".join(digits.split())
+    return " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))

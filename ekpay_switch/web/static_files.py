@@ -1,4 +1,4 @@
-"""Our own style and fonts, under names that hold their content's hash: kept by browsers for ever.
+"""Our own style, script and fonts, under names that hold their content's hash: kept by browsers for ever.
 
 They are read once, when the process starts. What a style refers to is renamed in it, so that the two always
 fit together.
@@ -18,7 +18,11 @@ from starlette.responses import Response
 
 FOLDER = Path(__file__).parent / "static"
 PATH = "/static"
-_MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".woff2": "font/woff2"}
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".woff2": "font/woff2",
+}
 _HASH_LENGTH = 16
 _REFERENCE = re.compile(r'url\("([a-z0-9.-]+)"\)')
 _HEADERS = {
@@ -84,7 +88,7 @@ def _static_file(name: str, body: bytes) -> StaticFile:
     stem, suffix = name.rsplit(".", 1)
     digest = hashlib.sha256(body).hexdigest()[:_HASH_LENGTH]
     zipped = gzip.compress(body, mtime=0)
-    is_worth_it = suffix == "css"
+    is_worth_it = suffix in {"css", "js"}
     return StaticFile(
         f"{PATH}/{stem}.{digest}.{suffix}", _MEDIA_TYPES[f".{suffix}"], body, zipped if is_worth_it else b""
     )

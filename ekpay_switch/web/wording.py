@@ -11,12 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from markupsafe import Markup, escape
 
-from ekpay_switch.domain.business_day import business_date, in_dhaka
+from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.money import Money
-from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, in_bangla, taka_text
+from ekpay_switch.edge_kit.bilingual_text import Text, clock_text, dhaka_text, in_bangla, taka_text
 from ekpay_switch.web.display_text import displayable_text
 
 LOCALE = Path(__file__).parent / "locale"
@@ -32,6 +33,20 @@ class Language(StrEnum):
     def opposite(self) -> "Language":
         """The one that the switch leads to."""
         return Language.ENGLISH if self is Language.BANGLA else Language.BANGLA
+
+
+class SumRange(Protocol):
+    """A sum, or the least and the most that it may be."""
+
+    @property
+    def least(self) -> Money:
+        """The least, in whole paisa."""
+        ...
+
+    @property
+    def most(self) -> Money:
+        """The most, in whole paisa."""
+        ...
 
 
 class Wording:
@@ -80,6 +95,12 @@ class Wording:
         """An amount in taka, lakhs and crores apart."""
         return self.pick(taka_text(money.minor))
 
+    def sum(self, shown: SumRange) -> str:
+        """A sum that may depend on what the payer chooses: one amount, or from the least to the most."""
+        if shown.least == shown.most:
+            return self.amount(shown.most)
+        return str(self("sum.range", least=self.figure(shown.least), most=self.amount(shown.most)))
+
     def figure(self, money: Money) -> str:
         """The bare figure of an amount, where taka is said beside it."""
         return self.amount(money).partition(" ")[0]
@@ -91,7 +112,7 @@ class Wording:
     def moment(self, instant: datetime, now: datetime) -> str:
         """An instant on a Dhaka clock, with its day where that is not today."""
         if business_date(instant) == business_date(now):
-            return self.pick(Text(in_bangla(clock := in_dhaka(instant).strftime("%H:%M")), clock))
+            return self.pick(clock_text(instant))
         return self.full_moment(instant)
 
     def full_moment(self, instant: datetime) -> str:

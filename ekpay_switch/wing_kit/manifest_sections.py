@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ekpay_switch.domain.parties.brands import LAST_PLACE, Brand
 from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
@@ -19,6 +20,22 @@ class Section(BaseModel):
     """What all sections share: strict types, unknown keys refused, unchanging once read."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class BrandEntry(Section):
+    """The tile of an institution on the pages of payers: a colour and one to three letters or digits.
+
+    `place` is where it stands on the checkout, from 1, while nothing is known of what payers choose.
+    """
+
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
+    initials: Annotated[str, Field(pattern=r"^[A-Za-z0-9\u0980-\u09ff]{1,3}$")]
+    place: Annotated[int, Field(ge=1, le=LAST_PLACE)] = LAST_PLACE
+
+    @property
+    def brand(self) -> Brand:
+        """The same for the core."""
+        return Brand(self.colour, self.initials, self.place)
 
 
 class Safety(Section):

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from ekpay_switch.domain.money import Money, format_taka
+from ekpay_switch.domain.money import Money
+from ekpay_switch.edge_kit.bilingual_text import in_bangla, taka_text
 from reconciliation.breaks.codes import BreakRules, Exposure
 from reconciliation.breaks.findings import BreakFinding
 from reconciliation.calendar import Calendar
@@ -52,7 +53,8 @@ class Explainer:
         facts = _facts(finding)
         amounts = {"amount": finding.amount, "difference": finding.difference, "exposure": exposure}
         english = {name: str(Money(abs(paisa))) for name, paisa in amounts.items()}
-        bangla = {name: format_taka(abs(paisa)) for name, paisa in amounts.items()}
+        bangla = {name: _bangla_figure(abs(paisa)) for name, paisa in amounts.items()}
+        bangla_facts = {name: in_bangla(facts[name]) for name in ("day", "cycle", "count")}
         return Break(
             code=finding.key.code.value,
             institution=finding.key.institution,
@@ -73,8 +75,15 @@ class Explainer:
             diagnosis="" if finding.diagnosis is None else finding.diagnosis.value,
             rows=finding.rows,
             en=meaning.en.format(**facts, **english, diagnosis=phrase.en if phrase else "").strip(),
-            bn=meaning.bn.format(**facts, **bangla, diagnosis=phrase.bn if phrase else "").strip(),
+            bn=meaning.bn.format(
+                **{**facts, **bangla_facts}, **bangla, diagnosis=phrase.bn if phrase else ""
+            ).strip(),
         )
+
+
+def _bangla_figure(paisa: int) -> str:
+    """The figure in Bangla digits with lakhs apart; the sentences say taka themselves."""
+    return taka_text(paisa).bangla.partition(" ")[0]
 
 
 def _exposure(kind: Exposure, finding: BreakFinding) -> int:

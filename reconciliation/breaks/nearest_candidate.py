@@ -5,6 +5,7 @@ is the only one: two equal payments within a minute are common (case 17).
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -23,26 +24,54 @@ _OTHER_SIDE: Final = {
 _SECONDS_OF_A_SUGGESTION: Final = 60
 
 
-def with_nearest(finding: BreakFinding, rows: pl.DataFrame) -> BreakFinding:
+class UnmatchedRows:
+    """The unmatched rows of a night by institution and side, each selected once for all findings."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._institutions = rows.partition_by("institution", as_dict=True)
+        self._no_rows = rows.clear()
+        self._instants: dict[tuple[str, int], dict[str, datetime | None]] = {}
+        self._candidates: dict[tuple[str, int, int], pl.DataFrame] = {}
+
+    def instants(self, institution: str, side: int) -> dict[str, datetime | None]:
+        """When each row not of `side` happened, by our reference and by theirs; of equal ones the first."""
+        key = (institution, side)
+        if key not in self._instants:
+            rows = self._rows(institution, pl.col("source") != side)
+            instants: dict[str, datetime | None] = {}
+            for reference, theirs, instant in rows.select("reference", "theirs", "instant").iter_rows():
+                instants.setdefault(reference, instant)
+                instants.setdefault(theirs, instant)
+            self._instants[key] = instants
+        return self._instants[key]
+
+    def candidates(self, institution: str, side: int, sign: int) -> pl.DataFrame:
+        """The rows of `side` that are broken or open, and whose amount has a sign."""
+        key = (institution, side, sign)
+        if key not in self._candidates:
+            is_unexplained = pl.col("verdict").is_in([BROKEN, OPEN])
+            has_sign = pl.coalesce("gross", "net").sign() == sign
+            self._candidates[key] = self._rows(
+                institution, (pl.col("source") == side) & is_unexplained & has_sign
+            )
+        return self._candidates[key]
+
+    def _rows(self, institution: str, condition: pl.Expr) -> pl.DataFrame:
+        rows = self._institutions.get((institution,))
+        return self._no_rows if rows is None else rows.filter(condition)
+
+
+def with_nearest(finding: BreakFinding, rows: UnmatchedRows) -> BreakFinding:
     """The finding with the closest row of the other side among a night's rows, if there is any."""
     side = _OTHER_SIDE.get(finding.key.code)
     if side is None:
         return finding
-    mine = rows.filter(
-        (pl.col("institution") == finding.key.institution)
-        & (pl.col("source") != side)
-        & ((pl.col("reference") == finding.key.reference) | (pl.col("theirs") == finding.key.reference))
-    )
-    candidates = rows.filter(
-        (pl.col("institution") == finding.key.institution)
-        & (pl.col("source") == side)
-        & pl.col("verdict").is_in([BROKEN, OPEN])
-        & (pl.col("reference") != finding.key.reference)
-        & (pl.coalesce("gross", "net").sign() == _sign(finding.amount))
-    )
-    if mine.is_empty() or candidates.is_empty():
+    institution, reference = finding.key.institution, finding.key.reference
+    instants = rows.instants(institution, side)
+    if reference not in instants:
         return finding
-    return _with_closest(finding, mine.row(0, named=True), candidates)
+    candidates = rows.candidates(institution, side, _sign(finding.amount))
+    return _with_closest(finding, instants[reference], candidates)
 
 
 def _sign(amount: int) -> int:
@@ -50,14 +79,20 @@ def _sign(amount: int) -> int:
     return (amount > 0) - (amount < 0)
 
 
-def _with_closest(finding: BreakFinding, mine: dict[str, object], candidates: pl.DataFrame) -> BreakFinding:
+def _with_closest(finding: BreakFinding, instant: datetime | None, candidates: pl.DataFrame) -> BreakFinding:
     amount = pl.coalesce("gross", "net") - finding.amount
-    seconds_apart = (pl.col("instant") - pl.lit(mine["instant"], pl.Datetime("us", "UTC"))).dt.total_seconds()
-    closest = (
-        candidates.with_columns(_amount=amount, _seconds=seconds_apart)
+    seconds_apart = (pl.col("instant") - pl.lit(instant, pl.Datetime("us", "UTC"))).dt.total_seconds()
+    ordered = (
+        candidates.lazy()
+        .filter(pl.col("reference") != finding.key.reference)
+        .select("reference", "ordinal", _amount=amount, _seconds=seconds_apart)
         .sort(pl.col("_amount").abs(), pl.col("_seconds").abs(), "reference", "ordinal", nulls_last=True)
-        .row(0, named=True)
+        .head(1)
+        .collect()
     )
+    if ordered.is_empty():
+        return finding
+    closest = ordered.row(0, named=True)
     reference = str(closest["reference"])
     edits = edit_distance(finding.key.reference, reference)
     nearest = (

@@ -9,7 +9,7 @@ import polars as pl
 from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.diagnosis import DiagnosisContext, diagnose
 from reconciliation.breaks.findings import BreakFinding
-from reconciliation.breaks.nearest_candidate import with_nearest
+from reconciliation.breaks.nearest_candidate import UnmatchedRows, with_nearest
 from reconciliation.canonical_row import MATCHED, QUIET
 from reconciliation.engine.awaited_files import SINGLE_FILE, AwaitedFiles
 from reconciliation.engine.payouts import Payouts
@@ -28,12 +28,11 @@ def explain_findings(
     """The findings in their order, each with its nearest candidate, diagnosis or open total."""
     # A candidate is never a matched row, so nearly all rows are left out at once.
     unmatched = rows.filter(~pl.col("verdict").is_in([MATCHED, QUIET]))
-    of_institutions = unmatched.partition_by("institution", as_dict=True)
+    near = UnmatchedRows(unmatched)
     differences = Counter(_place(finding) for finding in findings if finding.compared is not None)
     totals = waiting.totals(findings, unmatched, register)
     results = []
     for finding in findings:
-        near = of_institutions.get((finding.key.institution,), unmatched.clear())
         if finding.key in totals:
             results.append(replace(finding, open_total=totals[finding.key]))
         elif finding.compared is not None:

@@ -249,7 +249,7 @@ async def _write_groups(connection: Connection, run: RunCommit) -> None:
         _group=pl.struct(FAMILY).rank("dense").cast(pl.Int64), _size=pl.len().over(FAMILY)
     )
     group_rows = rows.filter((pl.col("source") == LEDGER) | (pl.col("_size") > 2))  # noqa: PLR2004 - a pair
-    await write_groups(connection, run.id, list(group_rows.select("_group", *IDENTITY).iter_rows()))
+    await write_groups(connection, run.id, group_rows.select("_group", *IDENTITY).iter_rows())
 
 
 def _members(rows: pl.DataFrame) -> list[Member]:

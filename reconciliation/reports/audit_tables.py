@@ -26,7 +26,7 @@ def files(lines: Iterable[FileLine]) -> BilingualTable:
             ("Rows stated", "লেখা সারি", 10),
             ("Settled, taka", "পরিশোধ্য, টাকা", 17),
             ("Matched", "মিলেছে", 10),
-            ("Breaks", "অমিল", 10),
+            ("Breaks", "গরমিল", 10),
             ("Rejected", "বাতিল", 10),
             ("Waiting", "অপেক্ষমাণ", 10),
             ("Rows left", "পাওয়া সারি", 10),

@@ -55,7 +55,7 @@ def pictures(report: Report) -> tuple[Picture, ...]:
     _know_fonts()
     charts: tuple[tuple[BilingualText, Callable[[Report], tuple[str, str]]], ...] = (
         (BilingualText("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
-        (BilingualText("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী খোলা অমিলের বয়স"), _ageing),
+        (BilingualText("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী অনিষ্পন্ন গরমিলের বয়স"), _ageing),
         (BilingualText("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
         (BilingualText("Net positions", "নিট অবস্থান"), _positions),
         (BilingualText("Arrival of files against their deadline", "সময়সীমার তুলনায় ফাইল আসা"), _arrivals),
@@ -153,7 +153,7 @@ def _ageing(report: Report) -> tuple[str, str]:
                     axes.text(column, row, group_digits(number), ha="center", va="center")
         _rows(axes, names)
         axes.set_xticks(range(len(AGES)), [_days(place) for place in range(len(AGES))])
-        axes.set_xlabel("business days; colour: exposure, number: breaks · কর্মদিবস; রং: ঝুঁকি, সংখ্যা: অমিল")
+        axes.set_xlabel("business days; colour: exposure, number: breaks · কর্মদিবস; রং: ঝুঁকি, সংখ্যা: গরমিল")
 
     oldest = max((explained.age for explained in open_breaks), default=0)
     description = (

@@ -34,10 +34,10 @@ def facts(report: Report) -> BilingualTable:
         ("Matched on bank statements, taka", "ব্যাংক বিবরণীতে মিলেছে, টাকা", _matched(report, "statement")),
         ("Rows matched", "মিলে যাওয়া সারি", matched),
         ("Matched of all that was decided", "নিষ্পন্ন সারির মধ্যে মিলেছে", share(matched, decided)),
-        ("Open breaks", "খোলা অমিল", len(open_breaks)),
+        ("Open breaks", "অনিষ্পন্ন গরমিল", len(open_breaks)),
         (
             "Open breaks behind their deadline",
-            "সময়সীমা পেরোনো অমিল",
+            "সময়সীমা পেরোনো গরমিল",
             sum(item.is_overdue for item in open_breaks),
         ),
         ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(item.explained.exposure for item in open_breaks))),
@@ -95,10 +95,10 @@ def institutions(report: Report) -> BilingualTable:
             ("Ours matched, taka", "আমাদের মিলেছে, টাকা", 17),
             ("Theirs matched", "তাদের মিলেছে", 10),
             ("Theirs matched, taka", "তাদের মিলেছে, টাকা", 17),
-            ("Ours apart", "আমাদের অমিল", 10),
-            ("Ours apart, taka", "আমাদের অমিল, টাকা", 17),
-            ("Theirs apart", "তাদের অমিল", 10),
-            ("Theirs apart, taka", "তাদের অমিল, টাকা", 17),
+            ("Ours apart", "আমাদের গরমিল", 10),
+            ("Ours apart, taka", "আমাদের গরমিল, টাকা", 17),
+            ("Theirs apart", "তাদের গরমিল", 10),
+            ("Theirs apart, taka", "তাদের গরমিল, টাকা", 17),
             ("Ours waiting", "আমাদের অপেক্ষমাণ", 10),
             ("Ours waiting, taka", "আমাদের অপেক্ষমাণ, টাকা", 17),
             ("Theirs waiting", "তাদের অপেক্ষমাণ", 10),
@@ -128,7 +128,7 @@ def codes(report: Report) -> BilingualTable:
         )
         before += line.exposure
     return BilingualTable(
-        BilingualText("Breaks by code", "কোড অনুযায়ী অমিল"),
+        BilingualText("Breaks by code", "কোড অনুযায়ী গরমিল"),
         columns(
             ("Code", "কোড", 26),
             ("Owner", "দায়িত্ব", 20),
@@ -152,7 +152,7 @@ def ages(report: Report) -> BilingualTable:
         days = str(line.first) if line.first == line.last else days
         rows.append((days, line.open, Amount(line.exposure)))
     return BilingualTable(
-        BilingualText("Age of open breaks", "খোলা অমিলের বয়স"),
+        BilingualText("Age of open breaks", "অনিষ্পন্ন গরমিলের বয়স"),
         columns(("Business days", "কর্মদিবস", 34), _OPEN, _EXPOSURE),
         tuple(rows),
     )
@@ -184,9 +184,9 @@ def nights(report: Report) -> BilingualTable:
             ("Files missing", "না আসা ফাইল", 10),
             ("Rows matched", "মিলে যাওয়া সারি", 12),
             ("Match rate", "মিলের হার", 11),
-            ("Breaks found", "পাওয়া অমিল", 10),
-            ("Breaks ended", "মিটে যাওয়া অমিল", 10),
-            ("Open breaks", "খোলা অমিল", 10),
+            ("Breaks found", "পাওয়া গরমিল", 10),
+            ("Breaks ended", "মিটে যাওয়া গরমিল", 10),
+            ("Open breaks", "অনিষ্পন্ন গরমিল", 10),
             _EXPOSURE,
         ),
         tuple(rows),
@@ -196,7 +196,7 @@ def nights(report: Report) -> BilingualTable:
 def breaks(lines: Iterable[BreakLine]) -> BilingualTable:
     """Breaks one by one."""
     return BilingualTable(
-        BilingualText("Breaks", "অমিল"),
+        BilingualText("Breaks", "গরমিল"),
         columns(
             ("Code", "কোড", 26),
             INSTITUTION,
@@ -271,7 +271,7 @@ def fees(report: Report, institution: str | None = None) -> BilingualTable:
             ("Fee and VAT by schedule, taka", "নির্ধারিত ফি ও ভ্যাট, টাকা", 19),
             ("Fee and VAT kept, taka", "কেটে রাখা ফি ও ভ্যাট, টাকা", 19),
             ("Rounding, taka", "ভগ্নাংশ, টাকা", 15),
-            ("Open fee breaks", "খোলা ফি অমিল", 12),
+            ("Open fee breaks", "অনিষ্পন্ন ফি গরমিল", 12),
             ("Their difference, taka", "সেগুলোর পার্থক্য, টাকা", 17),
         ),
         tuple(rows),

@@ -1,6 +1,7 @@
 """A report as PDF: the page content as plain data, typeset by a child process."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,6 @@ from reconciliation.errors import ReportError
 from reconciliation.reports import audit_tables as proofs
 from reconciliation.reports import finance_tables as tables
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Share
-from reconciliation.reports.charts import pictures
 from reconciliation.reports.report_model import Report
 from reconciliation.reports.wording import CHECK_RESULTS, EVIDENCE, INVARIANTS, BilingualText
 
@@ -78,7 +78,7 @@ def set_as_pdf(page: Mapping[str, Any], command: Sequence[str]) -> bytes:
     content = json.dumps(page, ensure_ascii=False).encode()
     try:
         done = subprocess.run(  # noqa: S603 - our own program
-            command, input=content, capture_output=True, env=ENVIRONMENT, timeout=SECONDS_MAX, check=False
+            command, input=content, capture_output=True, env=_environment(), timeout=SECONDS_MAX, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise ReportError(f"the PDF could not be set: {type(problem).__name__}") from problem
@@ -88,8 +88,16 @@ def set_as_pdf(page: Mapping[str, Any], command: Sequence[str]) -> bytes:
     return done.stdout
 
 
+def _environment() -> dict[str, str]:
+    """That of a child that typesets, and where our modules are if Python was told so."""
+    found = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return ENVIRONMENT | found
+
+
 def page_content(report: Report) -> dict[str, Any]:
     """The whole content of the page, as text except the lengths of bars."""
+    from reconciliation.reports.charts import pictures  # noqa: PLC0415 - heavy, and needed by a page alone
+
     return {
         "title": _words(tables.title(report)),
         "dated": int(datetime.combine(report.last, time(), tzinfo=UTC).timestamp()),

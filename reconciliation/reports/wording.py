@@ -21,8 +21,8 @@ class BilingualText:
 
 
 AS_OF: Mapping[str, BilingualText] = {
-    "night": BilingualText("Reconciliation of a night", "এক রাতের মিলকরণ প্রতিবেদন"),
-    "month": BilingualText("Reconciliation of a month", "এক মাসের মিলকরণ প্রতিবেদন"),
+    "night": BilingualText("Reconciliation of a night", "দৈনিক হিসাব সমন্বয় প্রতিবেদন"),
+    "month": BilingualText("Reconciliation of a month", "মাসিক হিসাব সমন্বয় প্রতিবেদন"),
 }
 KINDS: Mapping[str, BilingualText] = {
     "funds": BilingualText("funds", "টাকা আসে"),
@@ -31,7 +31,7 @@ KINDS: Mapping[str, BilingualText] = {
 }
 FATES: Mapping[str, BilingualText] = {
     MATCHED: BilingualText("matched", "মিলেছে"),
-    BROKEN: BilingualText("apart", "অমিল"),
+    BROKEN: BilingualText("apart", "গরমিল"),
     REJECTED: BilingualText("rejected", "বাতিল"),
     OPEN: BilingualText("waiting", "অপেক্ষমাণ"),
     QUIET: BilingualText("failed, and in no file", "ব্যর্থ, কোনো ফাইলে নেই"),
@@ -72,7 +72,7 @@ INVARIANTS: Mapping[str, BilingualText] = {
 }
 EVIDENCE: Mapping[str, BilingualText] = {
     "run": BilingualText("Run digest", "পুরো হিসাবের সারাংক"),
-    "findings": BilingualText("Findings of the night", "রাতের অমিলগুলোর সারাংক"),
+    "findings": BilingualText("Findings of the night", "রাতের গরমিলগুলোর সারাংক"),
     "outcome": BilingualText("What became of every row", "প্রতিটি সারির পরিণতি"),
     "rows": BilingualText("Rows as they lie on disk", "ডিস্কে রাখা সারি"),
     "ledger": BilingualText("Our books", "আমাদের খাতা"),

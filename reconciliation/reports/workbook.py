@@ -44,7 +44,7 @@ def write_workbook(report: Report, path: Path, scratch: Path) -> None:
     _charts(book, ranges)
     for line in report.institutions:
         _institution(book, report, line.institution)
-    _breaks(book.sheet("Breaks · অমিল", title), report)
+    _breaks(book.sheet("Breaks · গরমিল", title), report)
     fees = book.sheet("Fees · ফি", title)
     fees.table(tables.fees(report), alone=True)
     totals = book.sheet("Control totals · যোগফল", title)
@@ -99,7 +99,8 @@ def _charts(book: Workbook, ranges: dict[str, TableRange]) -> None:
 
 def _waterfall(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - a chart of XlsxWriter
     """Each code's open exposure stands on those before it."""
-    chart = _chart(book, BilingualText("Open exposure by code, taka", "কোড অনুযায়ী খোলা ঝুঁকি, টাকা"), stacked=True)
+    title = BilingualText("Open exposure by code, taka", "কোড অনুযায়ী অনিষ্পন্ন ঝুঁকি, টাকা")
+    chart = _chart(book, title, stacked=True)
     base = {"fill": {"none": True}, "border": {"none": True}}
     chart.add_series({**_series(place, "Code", "Exposure before"), **base})
     chart.add_series({**_series(place, "Code", "Exposure, taka"), "fill": {"color": _COLOURS["main"]}})
@@ -108,7 +109,7 @@ def _waterfall(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - a ch
 
 
 def _ageing(book: Workbook, place: TableRange) -> Any:  # noqa: ANN401 - the same
-    chart = _chart(book, BilingualText("Open breaks by business days", "কর্মদিবস অনুযায়ী খোলা অমিল"))
+    chart = _chart(book, BilingualText("Open breaks by business days", "কর্মদিবস অনুযায়ী অনিষ্পন্ন গরমিল"))
     chart.add_series({**_series(place, "Business days", "Open"), "fill": {"color": _COLOURS["main"]}})
     chart.set_legend({"none": True})
     return chart

@@ -217,7 +217,7 @@ def _width(cell: Cell) -> int:
         case None:
             return 0
         case Amount():
-            return len(grouped_taka(cell)) + _PADDING
+            return _taka_width(cell) + _PADDING
         case Share() | date():
             return _DATE_WIDTH + _PADDING
         case int():
@@ -230,10 +230,18 @@ def _places_of_numbers(table: BilingualTable) -> set[int]:
     return {place for row in table.rows for place, cell in enumerate(row) if isinstance(cell, int)}
 
 
+def _taka_width(paisa: int) -> int:
+    """The length of `grouped_taka`, without making it: sign, digits, a comma after each two, two decimals."""
+    digits = max(len(str(abs(paisa))) - 2, 1)
+    return (paisa < 0) + digits + max(digits - 2, 0) // 2 + 3
+
+
 def _text_look(text: str) -> str:
     if text.startswith(FORMULA_STARTS):
         return "quoted"
-    return "wrapped" if _text_width(text) > TEXT_WIDTH_MAX else "text"
+    # Most text is short enough even in capitals, and is not measured letter by letter.
+    is_short = len(text) * _CAPITAL_WIDTH <= TEXT_WIDTH_MAX
+    return "text" if is_short or _text_width(text) <= TEXT_WIDTH_MAX else "wrapped"
 
 
 def _text_width(text: str) -> int:

@@ -43,7 +43,9 @@ class NewTopUp:
 async def list_deposits(work: SettlementWork) -> Sequence[DepositStanding]:
     """Every deposit that our books or config/settlement.toml know, with what is proposed for it."""
     terms = work.setting.registry.payouts.deposit_terms
-    return await read_standings(work.connection, terms, work.run.night)
+    return await read_standings(
+        work.connection, terms, work.setting.finance.deposit_alarm_days(), work.run.night
+    )
 
 
 async def ask_for_top_up(work: SettlementWork, new: NewTopUp, asked_by: str) -> tuple[int, int]:

@@ -144,10 +144,10 @@ class IsolatedReader:
         if "failure" in answer:
             raise _BrokenError(answer["failure"])
         try:
-            rows = pl.read_ipc(rows_path)
+            rows = read_rows(rows_path)
         except (OSError, pl.exceptions.PolarsError) as problem:
             raise _BrokenError from problem
-        if dict(rows.schema) != dict(SCHEMA):
+        if rows is None:
             raise _BrokenError
         return Reading(
             rows,
@@ -157,6 +157,21 @@ class IsolatedReader:
             answer["closing"],
             answer["controls"],
         )
+
+
+def read_rows(path: Path) -> pl.DataFrame | None:
+    """The canonical rows of a file of Arrow IPC, or None where it holds other columns.
+
+    Polars copies what it reads out of a file that it maps. It takes one column after another here, so that
+    of the mapped file no more than a column is in memory beside the copies.
+
+    Raises:
+        OSError: it cannot be read.
+        PolarsError: it is no such file.
+    """
+    if dict(pl.read_ipc_schema(path)) != dict(SCHEMA):
+        return None
+    return pl.DataFrame([pl.read_ipc(path, columns=[name])[name] for name in SCHEMA])
 
 
 class _Process:

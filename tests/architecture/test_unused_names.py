@@ -75,8 +75,9 @@ def test_every_public_name_is_used_by_the_product() -> None:
     points += [{name: known.place for name, known in CORE.items()}, FREQUENT]
     points += [{"finance": FINANCE, "error": ERROR_LINE}]
     mentioned = {target.rpartition(":")[2] for group in points for target in group.values()}
-    for page in (ROOT / "ekpay_switch").rglob("templates/**/*.html"):
-        mentioned |= set(re.findall(r"[A-Za-z_]\w*", page.read_text(encoding="utf-8")))
+    for home in ("ekpay_switch", "sandbox"):
+        for page in (ROOT / home).rglob("templates/**/*.html"):
+            mentioned |= set(re.findall(r"[A-Za-z_]\w*", page.read_text(encoding="utf-8")))
     assert unused_names([ROOT / name for name in PRODUCT], mentioned) == []
 
 

@@ -78,6 +78,16 @@ async def choose_with_some_away(stand: Stand) -> None:
 
 
 @state
+async def choose_of_many(stand: Stand) -> None:
+    """Twelve more wallets and banks than the six that come first."""
+    names = ("Rocket", "Upay", "Tap", "mCash", "Janata Bank", "Rupali Bank", "Islami Bank", "Pubali Bank")
+    for name in names:
+        stand.shopper.adds(name, "account" if name.endswith("Bank") else "wallet")
+    stand.shopper.small.routing.chosen = {"bkash": 90, "nagad": 40, "rocket": 20}
+    stand.shopper.small.routing.breakers["tap"] = Breaker(BreakerState.OPEN, NOON, "away")
+
+
+@state
 async def nothing_offered(stand: Stand) -> None:
     stand.shopper.takes("nobody")
 

@@ -37,7 +37,7 @@ from ekpay_switch.wing_kit.rehearsal_ports import InMemoryTokens
 from ekpay_switch.wire.http import HttpWire
 from sandbox.callers.payer.payer import Payer, pay
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
 from sandbox.kit.provider.settings import ProviderSettings
 from sandbox.providers.token_init_status.family import TokenInitStatusFamily

@@ -9,7 +9,7 @@ from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, in_bangla
 
 def test_a_time_is_dhakas_to_the_minute() -> None:
     told = dhaka_text(datetime(2026, 11, 25, 11, 4, 59, tzinfo=UTC))
-    assert told == Text(f"২৫ নভেম্বর ২০২৬, {in_bangla('17:04')}", "25 November 2026, 17:04")
+    assert told == Text(f"২৫ নভেম্বর ২০২৬, বিকাল {in_bangla('5:04')}", "25 November 2026, 17:04")
 
 
 def test_the_last_evening_of_a_year_is_already_the_next_one_in_dhaka() -> None:

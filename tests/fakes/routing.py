@@ -49,11 +49,15 @@ class FakeRouting:
     breakers: dict[str, Breaker] = field(default_factory=dict)
     probed_until: dict[str, datetime] = field(default_factory=dict)
     used_today: dict[str, Money] = field(default_factory=dict)
+    chosen: dict[str, int] = field(default_factory=dict)
 
     # ---- the port Routing ------------------------------------------------------------
 
     async def candidates(self) -> list[Candidate]:
         return [candidate_of(one.profile, self._known(one.profile.id)) for one in self.connectors.all()]
+
+    async def chosen_instruments(self) -> dict[str, int]:
+        return self.chosen
 
     async def reserve_probe(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
         breaker = self.breaker(connector_id)

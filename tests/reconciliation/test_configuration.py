@@ -50,6 +50,12 @@ def test_every_code_can_be_explained(code: BreakCode) -> None:
     assert (told.age, told.deadline > date(2026, 4, 11)) == (2, True)
 
 
+def test_the_bangla_sentence_has_bangla_digits_and_lakhs_apart() -> None:
+    one = BreakFinding(FindingKey(BreakCode.LEDGER_ONLY, "desco_postpaid", "EKF1"), amount=26_924_122)
+    told = Explainer(RULES, CALENDAR).explain(one, date(2026, 4, 9), date(2026, 4, 15))
+    assert "২,৬৯,২৪১.২২ টাকা" in told.bn
+
+
 @pytest.mark.parametrize("code", [BreakCode.FILE_ONLY, BreakCode.THEY_SUCCESS_WE_FAILED])
 def test_nobody_is_told_to_give_back_what_was_not_collected(code: BreakCode) -> None:
     explainer, day = Explainer(RULES, CALENDAR, {"desco_postpaid"}), date(2026, 4, 9)

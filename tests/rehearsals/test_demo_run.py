@@ -53,7 +53,7 @@ def hurried(folder: Path) -> Path:
     return folder
 
 
-async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
+async def test_a_small_demo_explains_every_payment_and_leaves_its_reports(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     config = hurried(tmp_path_factory.mktemp("hurried") / "config")
@@ -75,12 +75,22 @@ async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
     assert len(told["faults"]) >= 40
     assert len(told["bad_requests"]) == total(told["bad_requests"]) == 12
     assert (told["seed"], told["time_divisor"], told["disagreements"]) == (3, 20, [])
-    assert "proven" in said.decode()
-    assert names_in(tmp_path) == ["outcome.json"]
+    assert_that_the_output_is_short(said.decode())
+    assert sorted(names_in(tmp_path)) == ["demo", "outcome.json"]
+    assert sorted(names_in(tmp_path / "demo")) == ["logs", "outcome.json", "report.txt", "reports"]
     assert_that_every_provider_was_paid(payers)
     assert_that_the_night_found_what_was_wrong(told["night"])
     assert_that_payees_were_paid_to_the_paisa(told["night"]["payouts"])
     assert_that_people_decided_what_waits(told["doors"])
+
+
+def assert_that_the_output_is_short(said: str) -> None:
+    lines = said.splitlines()
+    assert len(lines) <= 80
+    assert max(map(len, lines)) <= 100
+    assert sum(line.startswith("PROVEN in ") for line in lines) == 1
+    assert "  reports      demo" in lines
+    assert "paisa" not in said
 
 
 def assert_that_people_decided_what_waits(doors: dict[str, Any]) -> None:

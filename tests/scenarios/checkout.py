@@ -274,6 +274,14 @@ class Shopper:
         self.small.clock.pass_by(seconds)
         await collect_due(self.world)
 
+    def adds(self, name: str, kind: str) -> None:
+        """One more instrument of this kind."""
+        profile = replace(
+            NAGAD, id=name.lower().replace(" ", "_"), name_en=name, name_bn=name, instrument=kind
+        )
+        self.far[profile.id] = FakeConnector(self.small.clock, self.small.steps, profile)
+        self.small.connectors.known = list(self.far.values())
+
     def takes(self, *instruments: str) -> Merchant:
         """The merchant takes these alone from now on."""
         self.merchant = a_merchant(instruments=frozenset(instruments))

@@ -17,6 +17,11 @@ FONTS = {
     "noto-sans-bengali-700.woff2": "67ffaf548d85c2022569374b5401cd8d296a2434c2df4b57399c31f9118ce8c3",
 }
 FIRST_VIEW_MAX = 60_000
+STATE_CLASSES = [
+    *(f"ekpay-state--{name}" for name in ("waiting", "unknown", "refused", "expired", "paid")),
+    *(f"ekpay-steps__step--{name}" for name in ("done", "current", "stopped")),
+    *(f"receipt-verdict--{name}" for name in ("partly_refunded", "refunded", "unknown")),
+]
 
 
 @pytest.mark.parametrize("name", sorted(static_files()))
@@ -76,23 +81,24 @@ def test_nothing_of_another_brand_is_in_the_style() -> None:
 
 
 def test_every_class_of_a_template_has_a_rule() -> None:
-    used = set()
-    for path in (TEMPLATES / "checkout").glob("*.html"):
-        for names in re.findall(
-            r'class="([^"]*)"', re.sub(r"\{[%{].*?[%}]\}", " ", path.read_text(encoding="utf-8"))
-        ):
-            used |= set(names.split())
-    # Hooks of the components that need no rule of their own.
-    plain = {"govuk-summary-list__row", "govuk-error-summary__body"}
-    assert [name for name in used - plain if f".{name}" not in STYLE] == []
+    used: set[str] = set()
+    for path in TEMPLATES.rglob("*.html"):
+        source = re.sub(r"\{#.*?#\}|\{[%{].*?[%}]\}", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        used |= {name for names in re.findall(r'class="([^"]*)"', source) for name in names.split()}
+    # Hooks of the components that need no rule of their own, and classes that a value completes.
+    plain = {"govuk-summary-list__row", "govuk-error-summary__body", "ekpay-state--", "receipt-verdict--"}
+    assert [name for name in sorted(used - plain) if f".{name}" not in STYLE] == []
+
+
+@pytest.mark.parametrize("name", STATE_CLASSES)
+def test_a_class_that_a_template_puts_together_has_a_rule(name: str) -> None:
+    assert f".{name}" in STYLE
 
 
 def test_what_a_button_says_is_one_element() -> None:
     """A flex box drops the blank between a word and a name in its own element."""
-    source = "".join(path.read_text(encoding="utf-8") for path in (TEMPLATES / "checkout").glob("*.html"))
-    said = re.findall(r'<a class="govuk-button"[^>]*>(.*?)</a>', source)
-    assert len(said) == 4
-    assert [one for one in said if not re.fullmatch(r"<span>.*</span>", one)] == []
+    source = "".join(path.read_text(encoding="utf-8") for path in TEMPLATES.rglob("*.html"))
+    assert re.findall(r'<a class="govuk-button.*?>(.*?)</a>', source) == ["<span>{{ text }}</span>"]
 
 
 @pytest.mark.parametrize("language", ["bn", "en"])

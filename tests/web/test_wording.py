@@ -113,9 +113,9 @@ def test_amounts_have_the_digits_of_their_language_and_lakhs_apart(
 def test_a_time_of_today_is_a_clock_time_in_dhaka_and_another_has_its_day() -> None:
     bangla, english = wording_of(Language.BANGLA), wording_of(Language.ENGLISH)
     soon, tomorrow = NOON.replace(minute=42), NOON.replace(day=2)
-    assert (bangla.moment(soon, NOON), english.moment(soon, NOON)) == ("১২:৪২", "12:42")
+    assert (bangla.moment(soon, NOON), english.moment(soon, NOON)) == ("দুপুর ১২:৪২", "12:42")
     assert english.moment(tomorrow, NOON) == "2 March 2026, 12:00"
-    assert bangla.moment(tomorrow, NOON) == "২ মার্চ ২০২৬, ১২:০০"  # noqa: RUF001 - Bangla digits
+    assert bangla.moment(tomorrow, NOON) == "২ মার্চ ২০২৬, দুপুর ১২:০০"  # noqa: RUF001 - Bangla digits
 
 
 def test_what_is_put_into_a_text_is_escaped_and_markup_of_ours_is_not() -> None:

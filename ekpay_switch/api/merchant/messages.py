@@ -9,7 +9,7 @@ import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
@@ -59,20 +59,25 @@ def _length(least: int, most: int = TEXT_LENGTH_MAX) -> StringConstraints:
     return StringConstraints(min_length=least, max_length=most)
 
 
+_TAKA_TEXT = r"^[0-9]{1,13}(\.[0-9]{1,2})?$"
+_TAKA_SCHEMA = {"type": ["string", "number"], "pattern": _TAKA_TEXT, "minimum": 0.01}
 RequiredText = Annotated[str, BeforeValidator(_require_text), _length(1), CARDS_MASKED]
 AnyText = Annotated[str, BeforeValidator(_require_text), _length(0)]
+# Judged after who sends it, by the order's own reading.
+AmountText = Annotated[str, BeforeValidator(_require_text), _length(0), WithJsonSchema(_TAKA_SCHEMA)]
 OptionalText = Annotated[Annotated[str, _length(0), CARDS_MASKED] | None, BeforeValidator(_text_or_none)]
 TextOrEmpty = Annotated[str, BeforeValidator(_text_or_empty), _length(0), CARDS_MASKED]
 # By these the merchant finds its records again, so they come back as they were sent or not at all.
 OwnName = Annotated[Annotated[str, _length(0), CARDS_REFUSED] | None, BeforeValidator(_text_or_none)]
 Uri = Annotated[str, BeforeValidator(_require_text), _length(0, _URI_LENGTH_MAX), CARDS_REFUSED]
-Taka = Annotated[Money, BeforeValidator(_taka)]
+Taka = Annotated[Money, BeforeValidator(_taka), WithJsonSchema(_TAKA_SCHEMA)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 TrnxId = Annotated[
     str,
     BeforeValidator(_require_text),
     StringConstraints(pattern=_TRNX_ID, min_length=1, max_length=64),
     CARDS_REFUSED,
+    WithJsonSchema({"type": ["string", "number"], "pattern": _TRNX_ID, "minLength": 1, "maxLength": 64}),
 ]
 
 
@@ -117,7 +122,7 @@ class TransactionPart(_Part):
     """`trns_info`: what is paid."""
 
     trnx_id: TrnxId
-    trnx_amt: AnyText
+    trnx_amt: AmountText
     trnx_currency: Literal["BDT"]
     ord_id: OwnName = None
     ord_det: OptionalText = None

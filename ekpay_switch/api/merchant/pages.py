@@ -36,7 +36,7 @@ _INCOMPLETE = Page(
 )
 _UNKNOWN = Page(
     404,
-    Text("এই ঠিকানায় কোনো পেমেন্ট নেই", "There is no payment at this address"),
+    Text("পাতাটি পাওয়া যায়নি", "There is no payment at this address"),
     [_NOTHING_TAKEN, _BACK_TO_SHOP],
 )
 _ENDED = Page(

@@ -44,6 +44,19 @@ MESSAGES: Mapping[ResponseCode, str] = MappingProxyType(
         ResponseCode.INTERNAL_ERROR: "Internal error, send the same again",
     }
 )
+# What a merchant's program does about it, for the reference.
+ADVICE: Mapping[ResponseCode, str] = MappingProxyType(
+    {
+        ResponseCode.NOT_AUTHENTICATED: "Check mer_reg_id, pass key and the address you call from: one "
+        "answer for all three.",
+        ResponseCode.MALFORMED: "Correct the member that stands behind the words.",
+        ResponseCode.BUSY: "Send the same again: the order may stand, and then its token is the answer.",
+        ResponseCode.TOO_MANY: "Wait a second and send the same again.",
+        ResponseCode.NO_MOBILE_NUMBER: "Ask the payer for a mobile number of Bangladesh.",
+        ResponseCode.NO_VALID_URL: "Use an address at a host of your agreement; the member is named.",
+        ResponseCode.INTERNAL_ERROR: "Send the same again.",
+    }
+)
 _STATUSES: Mapping[ResponseCode, int] = MappingProxyType(
     {ResponseCode.BUSY: _BUSY, ResponseCode.TOO_MANY: 429, ResponseCode.INTERNAL_ERROR: _SERVER_ERROR}
 )
@@ -68,7 +81,7 @@ class MerchantApiError(Exception):
         super().__init__(code)
         self.code = code
         self.fault = fault
-        self.status = status or _STATUSES.get(code, 400)
+        self.status = status or status_of(code)
 
     def body(self) -> bytes:
         """The two keys."""
@@ -107,3 +120,8 @@ def answer_with(
     if path == BASE and method in _PAGE_METHODS and status >= _SERVER_ERROR:
         return render_page(_TROUBLE)
     return error_of_status(status).response(more_headers)
+
+
+def status_of(code: ResponseCode) -> int:
+    """The HTTP status of a refusal that the API itself makes."""
+    return _STATUSES.get(code, 400)

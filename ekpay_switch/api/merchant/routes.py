@@ -3,8 +3,9 @@
 Everything under them is answered in the shapes that ekPay's clients read, whatever goes wrong.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import assert_never
 
 import orjson
@@ -84,8 +85,8 @@ def mount(app: FastAPI, api: MerchantApi) -> None:
         return answer
 
     app.add_route(BASE, page, methods=["GET"])
-    app.add_route(f"{BASE}/merchant-api", _endpoint("merchant-api", _open_payment, api), methods=["POST"])
-    app.add_route(f"{BASE}/get-status", _endpoint("merchant-get-status", _status, api), methods=["POST"])
+    for path, (name, act) in CALLS.items():
+        app.add_route(path, _endpoint(name, act, api), methods=["POST"])
 
 
 def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awaitable[Response]]:
@@ -170,3 +171,12 @@ def _document_for(status: StatusFound, api: MerchantApi) -> Document:
 def _count(limit: RateLimit, caller: str) -> None:
     if not limit.allows(caller):
         raise MerchantApiError(ResponseCode.TOO_MANY)
+
+
+# By path; the first part of each value is the route's name in the metrics.
+CALLS: Mapping[str, tuple[str, Act]] = MappingProxyType(
+    {
+        f"{BASE}/merchant-api": ("merchant-api", _open_payment),
+        f"{BASE}/get-status": ("merchant-get-status", _status),
+    }
+)

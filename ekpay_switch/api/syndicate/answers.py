@@ -7,7 +7,9 @@ index them unchecked (docs/ekpay-members.md). Only `pyd_inf` comes and goes, sin
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from ekpay_switch.api.syndicate.codes import DONE, MESSAGES, code_of
 from ekpay_switch.api.syndicate.messages import (
@@ -231,12 +233,52 @@ def balance_answer(prefunds: dict[str, Money]) -> Answer:
     return {"bckt_blnc_inf": balance_members, **status_block(DONE)}
 
 
+class ChoiceEntry(TypedDict):
+    """A value of a field that has only some."""
+
+    val: str
+    lbl_en: str
+    lbl_bn: str
+
+
+class ParameterEntry(TypedDict):
+    """A field of a biller's form."""
+
+    nm: str
+    lbl_en: str
+    lbl_bn: str
+    typ: str
+    reqrd: str
+    rgx: str
+    exmpl: str
+    grp: str
+    chcs: NotRequired[list[ChoiceEntry]]
+    amt_min: NotRequired[str]
+    amt_max: NotRequired[str]
+    amt_stp: NotRequired[str]
+    nms_pyr: NotRequired[str]
+
+
+class BillerEntry(TypedDict):
+    """A biller and the form that names its bills."""
+
+    bllr_id: str
+    bllr_nm: str
+    bllr_nm_bn: str
+    bllr_ctgry: str
+    bllr_typ: str
+    bllr_sts: str
+    bll_once: str
+    gvs_tkn: str
+    input_params: list[ParameterEntry]
+
+
 def master_data_answer(profiles: list[BillerProfile]) -> Answer:
     """`mdm_data`: every biller with what names its bills, in both languages."""
     return {"mdm_data": [_biller(profile) for profile in profiles], **status_block(DONE)}
 
 
-def _biller(profile: BillerProfile) -> Answer:
+def _biller(profile: BillerProfile) -> BillerEntry:
     return {
         "bllr_id": profile.ekpay_id,
         "bllr_nm": profile.name_en,
@@ -250,9 +292,9 @@ def _biller(profile: BillerProfile) -> Answer:
     }
 
 
-def _parameter(parameter: Parameter) -> Answer:
+def _parameter(parameter: Parameter) -> ParameterEntry:
     """One field of a form, in both languages; its choices and its bounds in taka only where it has any."""
-    field: Answer = {
+    field: ParameterEntry = {
         "nm": parameter.wire_name,
         "lbl_en": parameter.label_en,
         "lbl_bn": parameter.label_bn,
@@ -268,8 +310,10 @@ def _parameter(parameter: Parameter) -> Answer:
             for value, label_en, label_bn in parameter.choices
         ]
     if parameter.bounds is not None:
-        bounds = {"amt_min": parameter.bounds.least, "amt_max": parameter.bounds.most}
-        field |= {name: taka(bound) for name, bound in bounds.items() if bound is not None}
+        if parameter.bounds.least is not None:
+            field["amt_min"] = taka(parameter.bounds.least)
+        if parameter.bounds.most is not None:
+            field["amt_max"] = taka(parameter.bounds.most)
         field["amt_stp"] = taka(parameter.bounds.step)
     if parameter.names_payer:
         field["nms_pyr"] = "Y"

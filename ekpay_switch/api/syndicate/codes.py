@@ -52,6 +52,26 @@ MESSAGES = {
     TOO_MANY: "too many requests",
 }
 
+# What a partner's program does about it, for the reference; docs/syndicate-api.md has the same table.
+ADVICE = {
+    DONE: "In a fetch, look at is_bll_pd: Y is paid already.",
+    IN_PROGRESS: "Ask CHCK_BLL_STTS_REQ; do not pay again and do not refund yet.",
+    "1001": "Fetch the master data again.",
+    "1002": "Tell the payer.",
+    "1003": "Tell the payer.",
+    "1004": "Fetch again.",
+    "1005": "Fetch again.",
+    "1006": "Top up; a daily limit ends with the day in Dhaka.",
+    "1007": "Try later.",
+    "1008": "Tell the payer.",
+    "1009": "Correct the client: one reference is one payment.",
+    "1010": "Tell the payer.",
+    "2001": "Correct the client; the text names the member and what it must be.",
+    TOKEN_MISSING: "Take a new token.",
+    "2003": "Correct the client: the ids are not those of the token, or the pass key is wrong.",
+    TOO_MANY: "Send the same again after Retry-After.",
+}
+
 
 def code_of(state: State, refusal: Refusal | None) -> str:
     """The rsp_cd of a payment in this state.

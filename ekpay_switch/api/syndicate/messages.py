@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic import Field as Member
@@ -57,8 +58,27 @@ def _empty_is_none(value: object) -> object:
     return None if value in ("", None) else _amount(value)
 
 
-Amount = Annotated[Money, BeforeValidator(_amount)]
-OptionalAmount = Annotated[Money | None, BeforeValidator(_empty_is_none)]
+_TAKA = {"type": ["string", "number"], "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$", "minimum": 0}
+Amount = Annotated[Money, BeforeValidator(_amount), WithJsonSchema(_TAKA)]
+OptionalAmount = Annotated[
+    Money | None,
+    BeforeValidator(_empty_is_none),
+    WithJsonSchema({"anyOf": [_TAKA, {"const": ""}, {"type": "null"}]}),
+]
+
+
+def _show_further(schema: dict[str, Any]) -> None:
+    """Describe our own members where they stand on the wire: beside the others."""
+    del schema["properties"]["further"]
+    schema["required"].remove("further")
+    schema["patternProperties"] = {f"^{_FURTHER.pattern}$": {"type": ["string", "null"], "maxLength": 128}}
+
+
+def _show_names(schema: dict[str, Any]) -> None:
+    """Describe the members that name the bill where they stand on the wire."""
+    del schema["properties"]["named"]
+    schema["required"].remove("named")
+    schema["properties"] |= {name: {"type": "string"} for name in sorted(_NAMES)}
 
 
 class _Part(BaseModel):
@@ -99,6 +119,8 @@ class BillPart(_Part):
     `further` are our own members `x_<name>`, for what ekPay's message has no member; on the wire they stand
     beside the others.
     """
+
+    model_config = ConfigDict(json_schema_extra=_show_further)
 
     bllr_id: Field
     bll_no: Field | None = None
@@ -145,6 +167,8 @@ class PaidBillPart(_Part):
 
     `named` are the members that name the bill, as far as they are texts; they are echoed and not judged.
     """
+
+    model_config = ConfigDict(json_schema_extra=_show_names)
 
     bllr_id: Field
     bll_amnt_ttl: OptionalAmount = None

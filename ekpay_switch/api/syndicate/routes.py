@@ -5,8 +5,9 @@ is nothing for a framework to parse, and this is the hot path.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TypeVar
 
 import orjson
@@ -48,28 +49,21 @@ from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder, PaymentAnswer,
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.envelope import close_envelope
 
-FETCH_BILL = "fetch-bill"
+FETCH_BILL, GET_TOKEN = "fetch-bill", "get-token"
+Act = Callable[[SyndicateCall, SyndicateApi], Awaitable[answers.Answer]]
 Message = TypeVar("Message", MasterDataRequest, FetchRequest, PayRequest, StatusRequest, BalanceRequest)
 
 
 def mount(app: FastAPI, syndicate: SyndicateApi) -> None:
     """Put every endpoint on the application."""
-    handlers: dict[str, Callable[[SyndicateCall, SyndicateApi], Awaitable[answers.Answer]]] = {
-        "fetch-MDMbillers": _master_data,
-        "fetch-MDMbillers-v2": _master_data,
-        FETCH_BILL: _fetch,
-        "update-billPayment": _pay,
-        "check-bbalance": _balance,
-        "check-bill-status": _status,
-    }
-    app.add_route(f"{BASE}/get-token", token_endpoint(syndicate), methods=["POST"])
-    for name, handler in handlers.items():
-        app.add_route(f"{BASE}/{name}", _endpoint(name, handler, syndicate), methods=["POST"])
+    app.add_route(f"{BASE}/{GET_TOKEN}", token_endpoint(syndicate), methods=["POST"])
+    for name, act in SEALED_CALLS.items():
+        app.add_route(f"{BASE}/{name}", _endpoint(name, act, syndicate), methods=["POST"])
 
 
 def _endpoint(
     name: str,
-    handler: Callable[[SyndicateCall, SyndicateApi], Awaitable[answers.Answer]],
+    act: Act,
     syndicate: SyndicateApi,
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
@@ -79,7 +73,7 @@ def _endpoint(
             # Before the envelope is opened: a refusal must cost less than what it refuses.
             async with _within_limits(name, partner, syndicate):
                 call = await open_call(request, partner)
-                answer = await handler(call, syndicate)
+                answer = await act(call, syndicate)
         except PlainError as error:
             telemetry.HTTP_REQUESTS.labels(name, error.status).inc()
             return error.response()
@@ -269,3 +263,16 @@ async def _balance(call: SyndicateCall, syndicate: SyndicateApi) -> answers.Answ
     prefunds = await syndicate.partners.prefunds(call.partner.id)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
     return head | answers.balance_answer(dict(prefunds))
+
+
+# By the last part of their paths.
+SEALED_CALLS: Mapping[str, Act] = MappingProxyType(
+    {
+        "fetch-MDMbillers": _master_data,
+        "fetch-MDMbillers-v2": _master_data,
+        FETCH_BILL: _fetch,
+        "update-billPayment": _pay,
+        "check-bbalance": _balance,
+        "check-bill-status": _status,
+    }
+)

@@ -1,11 +1,20 @@
 """Payments and refunds as REST v1 documents: whole paisa, instants in UTC, public states alone."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import assert_never
+from types import MappingProxyType
+from typing import assert_never, cast
 from uuid import UUID
 
+from ekpay_switch.api.v1.documents import (
+    BillDocument,
+    PaymentDocument,
+    PaymentStatus,
+    ReceiptDocument,
+    RefundDocument,
+    RefundStatus,
+)
 from ekpay_switch.domain.money import total
 from ekpay_switch.domain.payment import PublicState, State, public_state
 from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
@@ -14,8 +23,15 @@ from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports.collections import PaymentView, RefundView
 
 _PAYMENT_ID = re.compile(r"pay_([0-9a-f]{32})", re.ASCII)
-_BILL_MEMBERS = ("number", "account", "amount", "late_fee", "vat", "due_on")
-Answer = dict[str, object]
+_STATUS_OF: Mapping[PublicState, PaymentStatus] = MappingProxyType(
+    {
+        PublicState.PENDING: "pending",
+        PublicState.PAID: "paid",
+        PublicState.FAILED: "failed",
+        PublicState.REFUND_PENDING: "refund_pending",
+        PublicState.REFUNDED: "refunded",
+    }
+)
 
 
 def payment_id_of(text: str) -> UUID | None:
@@ -29,7 +45,9 @@ def payment_name(payment_id: UUID) -> str:
     return f"pay_{payment_id.hex}"
 
 
-def payment_document(view: PaymentView, biller: str, tokens: Sequence[TokenLine]) -> Answer:
+def payment_document(
+    view: PaymentView, biller: str, tokens: Sequence[TokenLine], receipt_url: str | None
+) -> PaymentDocument:
     """A payment; `biller` is the id by which callers know its biller."""
     sums = view.sums
     return {
@@ -37,7 +55,7 @@ def payment_document(view: PaymentView, biller: str, tokens: Sequence[TokenLine]
         "status": payment_status(view.state),
         "reason": _reason(view),
         "biller": biller,
-        "bill": {name: view.bill.get(name) for name in _BILL_MEMBERS},
+        "bill": _bill(view),
         "amount": sums.billed_amount.minor,
         "charge": sums.charge.minor,
         "fee": sums.fee.minor,
@@ -48,16 +66,17 @@ def payment_document(view: PaymentView, biller: str, tokens: Sequence[TokenLine]
         "next_action": {"type": "redirect", "url": view.page_url} if view.page_url else None,
         "pay_until": stamp(view.pay_until),
         "next_check_at": None if view.next_look_at is None else stamp(view.next_look_at),
-        "tokens": [{"seq": line.seq, "kind": line.kind, "digits": line.digits} for line in tokens],
+        "tokens": [{"seq": line.seq, "kind": line.kind.value, "digits": line.digits} for line in tokens],
         "receipt": _receipt(view),
         "refunded": _held_by_refunds(view),
         "refunds": [refund_document(line) for line in view.refunds],
         "created_at": stamp(view.created_at),
         "updated_at": stamp(view.updated_at),
+        "receipt_url": receipt_url,
     }
 
 
-def refund_document(view: RefundView) -> Answer:
+def refund_document(view: RefundView) -> RefundDocument:
     """A refund, whatever it is for."""
     return {
         "id": f"rfd_{view.refund_id.hex}",
@@ -71,13 +90,12 @@ def refund_document(view: RefundView) -> Answer:
     }
 
 
-def payment_status(state: State) -> str:
+def payment_status(state: State) -> PaymentStatus:
     """The public state as one word."""
-    shown = public_state(state)
-    return "refund_pending" if shown is PublicState.REFUND_PENDING else shown.value
+    return _STATUS_OF[public_state(state)]
 
 
-def refund_status(state: RefundState) -> str:
+def refund_status(state: RefundState) -> RefundStatus:
     """The public status of a refund: a total function of its state."""
     match state:
         case RefundState.REQUESTED | RefundState.APPROVED | RefundState.SENT | RefundState.IN_DOUBT:
@@ -97,7 +115,12 @@ def stamp(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _receipt(view: PaymentView) -> Answer | None:
+def _bill(view: PaymentView) -> BillDocument:
+    """The parts that the biller named; the rows hold them as JSON."""
+    return cast("BillDocument", {name: view.bill.get(name) for name in BillDocument.__annotations__})
+
+
+def _receipt(view: PaymentView) -> ReceiptDocument | None:
     """What proves the payment at its biller; None while nothing does."""
     receipts = receipts_of(view.facts) if view.state is State.COMPLETED else {}
     if not receipts:

@@ -8,7 +8,7 @@ a bill are judged by its biller's forms (docs/adr/0084).
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
@@ -21,7 +21,7 @@ TEXT_LENGTH_MAX = 200
 _DIGITS_MAX = 13
 _INTEGER = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_DIGITS_MAX - 1}}})", re.ASCII)
 # Control characters, line separators, and what turns the direction of the text around it.
-_INVISIBLE = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_INVISIBLE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 
 
 def _refuse_number(value: object) -> object:
@@ -46,7 +46,11 @@ def _text(pattern: str, length_max: int = TEXT_LENGTH_MAX) -> StringConstraints:
     return StringConstraints(strict=True, pattern=pattern, max_length=length_max)
 
 
-Amount = Annotated[int, BeforeValidator(_whole_paisa)]
+Amount = Annotated[
+    int,
+    BeforeValidator(_whole_paisa),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": AMOUNT_MAX}),
+]
 Name = Annotated[str, _text("^[a-z][a-z0-9_-]*$", 64), BeforeValidator(_refuse_number)]
 VisibleText = Annotated[str, _text(f"^[^{_INVISIBLE}]*$"), BeforeValidator(_refuse_number)]
 Reason = Annotated[str, _text(f"^[^{_INVISIBLE}]+$"), BeforeValidator(_refuse_number), CARDS_MASKED]
@@ -63,18 +67,20 @@ class Message(BaseModel):
 class PaymentMessage(Message):
     """`POST /v1/payments`; `amount` in whole paisa."""
 
-    biller: Name
-    parameters: Annotated[dict[Name, VisibleText], Field(max_length=PARAMETERS_MAX)]
-    amount: Amount
+    biller: Name = Field(description="The biller's id, such as `b025`.")
+    parameters: Annotated[dict[Name, VisibleText], Field(max_length=PARAMETERS_MAX)] = Field(
+        description="What names the bill, as in the biller's manifest; ASCII digits."
+    )
+    amount: Amount = Field(description="What the biller is paid, in paisa; equals the fetched bill.")
     currency: Literal["BDT"]
-    instrument: Name
-    return_url: Url
+    instrument: Name = Field(description="A connector, such as `bkash`, or one that we route: `card`.")
+    return_url: Url = Field(description="Where the payer comes back to; its host is listed by your API key.")
 
 
 class TryMessage(Message):
     """`POST /v1/payments/{id}/tries`."""
 
-    instrument: Name
+    instrument: Name = Field(description="A connector, or one that we route, then at the same charge.")
 
 
 class CancelMessage(Message):
@@ -84,6 +90,6 @@ class CancelMessage(Message):
 class RefundMessage(Message):
     """`POST /v1/payments/{id}/refunds`; `amount` in whole paisa."""
 
-    amount: Amount
-    currency: Currency
-    reason: Reason
+    amount: Amount = Field(description="What goes back, in paisa; all refunds are at most the amount.")
+    currency: Currency = Field(description="The payment's own.")
+    reason: Reason = Field(description="A line for the payer and for finance.")

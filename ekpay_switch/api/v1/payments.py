@@ -206,7 +206,7 @@ async def _payment_answer(
     biller_name = view.biller_id if biller is None else biller.profile.ekpay_id
     if status != OK:
         headers = {"Location": f"{BASE}/payments/{answers.payment_name(view.payment_id)}"}
-    content = answers.payment_document(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
+    content = answers.payment_document(view, biller_name, tokens, _receipt_url(view, v1))
     return RestAnswer(status, content, headers or {})
 
 

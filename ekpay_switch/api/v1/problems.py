@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated, NotRequired
 
 import orjson
+from pydantic import Field
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 BASE = "/v1"
 HELP_PATH = f"{BASE}/problems"
@@ -223,6 +226,27 @@ class FieldError:
     code: str
 
 
+class FieldErrorDocument(TypedDict):
+    """What is wrong with one member."""
+
+    pointer: Annotated[str, Field(description="A JSON pointer into the request.")]
+    code: Annotated[str, Field(description="Such as `missing`, `too_long` or `out_of_range`.")]
+
+
+class ProblemDocument(TypedDict):
+    """A refusal (RFC 9457); never with a value of the caller's."""
+
+    type: Annotated[str, Field(description="Leads to what the code means.")]
+    title: Annotated[str, Field(description="For a log.")]
+    status: int
+    code: Annotated[str, Field(description="Branch on this word and on nothing else.")]
+    retryable: Annotated[bool, Field(description="Whether the same may be sent again, with the same key.")]
+    retry_after_s: NotRequired[Annotated[int, Field(description="Seconds to wait before that.")]]
+    detail: NotRequired[Annotated[str, Field(description="More in words, such as the limit exceeded.")]]
+    errors: NotRequired[list[FieldErrorDocument]]
+    payment_id: NotRequired[Annotated[str, Field(description="Your payment that stands in the way.")]]
+
+
 class ProblemError(Exception):
     """A request of REST v1 that is answered with a problem document; `detail` says more in words of ours."""
 
@@ -244,11 +268,11 @@ class ProblemError(Exception):
     def body(self) -> bytes:
         """The document."""
         meaning = MEANINGS[self.code]
-        document: dict[str, object] = {
+        document: ProblemDocument = {
             "type": f"{HELP_PATH}#{self.code}",
             "title": meaning.title,
             "status": meaning.status,
-            "code": self.code,
+            "code": self.code.value,
             "retryable": meaning.retry_after_s is not None,
         }
         if meaning.retry_after_s is not None:

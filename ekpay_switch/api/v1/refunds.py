@@ -5,6 +5,7 @@ from typing import assert_never
 from ekpay_switch import telemetry
 from ekpay_switch.api.v1 import answers
 from ekpay_switch.api.v1.calls import REPLAYED, RestAnswer, RestCall, RestV1
+from ekpay_switch.api.v1.documents import RefundsDocument
 from ekpay_switch.api.v1.messages import RefundMessage
 from ekpay_switch.api.v1.payments import CREATED, OK, find_payment
 from ekpay_switch.api.v1.problems import ProblemCode, ProblemError
@@ -60,7 +61,8 @@ async def list_refunds(call: RestCall, v1: RestV1) -> RestAnswer:
     """`GET /v1/payments/{id}/refunds`: all of them, the oldest first."""
     view = await find_payment(call, v1)
     refunds = await v1.world.refunds.of_payment(call.client.partner_id, view.payment_id)
-    return RestAnswer(OK, {"refunds": [answers.refund_document(line) for line in refunds]})
+    content: RefundsDocument = {"refunds": [answers.refund_document(line) for line in refunds]}
+    return RestAnswer(OK, content)
 
 
 async def _needs_approval(view: PaymentView, amount: int, v1: RestV1) -> bool:

@@ -4,12 +4,14 @@ A wing's command finds it as the context's object and imports nothing of persist
 and the database is started, at the first use of one of its members.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ekpay_switch.cli.billers.profiles import profiles_of as biller_profiles_of
 from ekpay_switch.cli.connectors.profiles import profiles_of
 from ekpay_switch.cli.parties.partner_statements import write_statements
 from ekpay_switch.cli.session import Session, open_session
@@ -71,6 +73,13 @@ class OpenedFinance:
     def is_rehearsal(self) -> bool:
         """Whether no money is real here."""
         return self._settings.rehearsal
+
+    def deposit_alarm_days(self) -> Mapping[str, Decimal]:
+        """The days of vends below which each deposit is an alarm, by the manifests of billers."""
+        profiles = biller_profiles_of(self._settings)
+        # By its digits: what is compared with paisa is no float.
+        days = {profile.id: profile.deposit_alarm_days for profile in profiles if profile.pays_from_deposit}
+        return {biller: Decimal(str(of_biller)) for biller, of_biller in days.items()}
 
     @property
     def windows(self) -> finance_ports.Windows:

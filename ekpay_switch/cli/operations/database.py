@@ -37,17 +37,22 @@ def stop(
     destroy: Annotated[
         bool, typer.Option("--destroy", help="Delete all that it keeps as well; there is no way back.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Stop it also under processes that use it: they fail then.")
+    ] = False,
 ) -> None:
-    """Stop the embedded server; the next command that needs it starts it again."""
+    """Stop the embedded server, unless other processes use it; the next command starts it again."""
     settings = read_settings()
     if settings.database_url is not None:
         raise typer.BadParameter("EKPAY_DATABASE_URL names a real server; only the embedded one is stopped")
     server = EmbeddedPostgres(settings.home)
+    end = server.destroy if destroy else server.stop
+    if users := end(unless_used=not force):
+        names = ", ".join(map(str, users))
+        typer.echo(f"PostgreSQL of {server.home} stays up: it is used by {names}", err=True)
+        raise typer.Exit(1)
     if destroy:
-        server.destroy()
         position_path(settings, DATABASE).unlink(missing_ok=True)
-    else:
-        server.stop()
 
 
 def migrate(

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import typer
 from rich.text import Text
@@ -12,6 +11,7 @@ from ekpay_switch.cli.operations.safety import find_unsafe
 from ekpay_switch.cli.session import Session, keys_of
 from ekpay_switch.cli.terminal import screen
 from ekpay_switch.composition.positions import divergence_of, positions_folder
+from ekpay_switch.config_files.config_folder import check_config_folder
 from ekpay_switch.persistence.database_guards import changeable_tables, missing_tables, missing_triggers
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.security.masking import printable
@@ -58,13 +58,9 @@ def check_python() -> str:
 
 def check_config(settings: Settings) -> str:
     """How many biller manifests there are."""
-    folder: Path = settings.config
-    manifest_count = len(list((folder / "billers").glob("*.toml")))
-    if not manifest_count:
-        raise InstallationError(f"{folder} holds no billers: set EKPAY_CONFIG to the config folder")
-    if not (folder / "fees.toml").is_file():
-        raise InstallationError(f"{folder} holds no fees.toml, so nothing has a price")
-    return f"{manifest_count} biller manifests in {folder}"
+    check_config_folder(settings.config)
+    manifest_count = len(list((settings.config / "billers").glob("*.toml")))
+    return f"{manifest_count} biller manifests in {settings.config}"
 
 
 def check_key(settings: Settings) -> str:

@@ -17,8 +17,9 @@ from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.composition.http_app import build_app
 from ekpay_switch.composition.http_protocol import PromptHttp
 from ekpay_switch.composition.worker import run_worker
+from ekpay_switch.config_files.config_folder import check_config_folder
 from ekpay_switch.persistence.engine import Database
-from ekpay_switch.settings import Settings
+from ekpay_switch.settings import Settings, read_settings
 
 _KEEP_ALIVE_SECONDS = 75
 # A payment that is being delivered when the process is stopped gets the time to be recorded.
@@ -33,7 +34,7 @@ def serve(
 ) -> None:
     """Serve the partner API until interrupted."""
     telemetry.configure("web")
-    opened = open_session()
+    opened = _open_session()
     overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     session = replace(opened, settings=opened.settings.model_copy(update=overrides))
     refuse_unsafe(session)
@@ -47,6 +48,12 @@ def serve(
         raise typer.Exit(1) from error
     if not server.started:
         raise typer.Exit(1)
+
+
+def _open_session() -> Session:
+    """The session of a process that serves; refused if the configuration lacks a part."""
+    check_config_folder(read_settings().config)
+    return open_session()
 
 
 def _collect_seldom() -> None:
@@ -82,7 +89,7 @@ def server_config(settings: Settings, database: Database) -> uvicorn.Config:
 def worker() -> None:
     """Ask far sides about payments in doubt, and tidy up, until interrupted."""
     telemetry.configure("worker")
-    session = open_session()
+    session = _open_session()
     refuse_unsafe(session)
     refuse_restored(session)
     uvloop.run(_work_until_signalled(session))

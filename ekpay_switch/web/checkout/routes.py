@@ -29,7 +29,7 @@ from ekpay_switch.flows.merchants.checkout import (
     next_try,
     open_try_of,
 )
-from ekpay_switch.flows.merchants.offers import offers
+from ekpay_switch.flows.merchants.offers import instruments_of, offers
 from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH as PATH
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.world import World
@@ -37,9 +37,14 @@ from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.web import static_files
 from ekpay_switch.web.checkout import models
 from ekpay_switch.web.checkout.forms import choice_of, own_form
+from ekpay_switch.web.checkout.last_instrument import last_instrument, remember_instrument
+from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import WAITING, Situation, is_over, situation_of
+from ekpay_switch.web.checkout.tiles import Popularity, places_of
 from ekpay_switch.web.languages import PARAMETER
 from ekpay_switch.web.pages import Pages, Refresh
+from ekpay_switch.web.qr_codes import qr_svg
+from ekpay_switch.web.site import NO_SITE, Site
 from ekpay_switch.web.wording import Language
 
 ROUTE = "checkout"
@@ -68,6 +73,7 @@ class Checkout:
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
+    site: Site = NO_SITE
 
 
 VisitHandler = Callable[["Visit"], Awaitable[Response]]
@@ -75,7 +81,7 @@ VisitHandler = Callable[["Visit"], Awaitable[Response]]
 
 def mount(app: FastAPI, checkout: Checkout) -> None:
     """Add the checkout and the files that its pages refer to."""
-    pages = Pages(checkout.world.public_url)
+    pages = Pages(checkout.world.public_url, checkout.site)
     static_files.mount(app, pages.headers)
 
     def add(below: str, method: str, answering: VisitHandler) -> None:
@@ -89,6 +95,7 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
     add("", "GET", _show_payment)
     add("/go", "GET", _go_to_provider)
     add("/cancel", "GET", _confirm_leaving)
+    add("/qr.svg", "GET", _code_of_page)
     # Where a form was answered with a page of its own, a reload of that address comes by GET.
     add("/try", "GET", _to_payment)
     add("/look", "GET", _to_payment)
@@ -143,6 +150,7 @@ class Visit:
         reference = self.payment.checkout_reference
         values = {
             "order": models.order_values(self.payment),
+            "due": payer_sum(self.payment),
             "now": self.payment.read_at,
             "at": self.at,
             "here": self.at.base,
@@ -234,7 +242,12 @@ async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chose
     payment, world = visit.payment, visit.checkout.world
     merchant = await world.merchants.by_partner(payment.partner_id)
     offered = await offers(payment, merchant, world) if merchant is not None else ()
-    values = models.choice_values(payment, offered, world)
+    popularity = Popularity(
+        chosen=await world.routing.chosen_instruments(),
+        places=places_of(instruments_of(merchant, world)) if merchant is not None else {},
+        last_used=last_instrument(visit.request, is_https=visit.pages.is_https),
+    )
+    values = models.choice_values(payment, offered, popularity, world)
     return visit.page(models.Page("checkout/choose.html", values, status), problem=problem, chosen=chosen)
 
 
@@ -267,6 +280,12 @@ async def _confirm_leaving(visit: Visit) -> Response:
     return visit.page(models.Page("checkout/leave.html", values))
 
 
+async def _code_of_page(visit: Visit) -> Response:
+    """The address of this payment's page as a QR code, which leads from a desk to the phone."""
+    address = f"{visit.checkout.world.public_url}{visit.at()}"
+    return Response(qr_svg(address), 200, visit.pages.headers, "image/svg+xml")
+
+
 async def _to_payment(visit: Visit) -> Response:
     return visit.redirect(visit.at())
 
@@ -291,7 +310,9 @@ async def _choose(visit: Visit) -> Response:
 
 async def _after_choice(visit: Visit, choice: Choice, answer: ChosenPage | ChoiceRefusal) -> Response:
     if isinstance(answer, ChosenPage):
-        return visit.redirect(visit.at("/go"))
+        redirect = visit.redirect(visit.at("/go"))
+        remember_instrument(redirect, choice.instrument, is_https=visit.pages.is_https)
+        return redirect
     if answer is ChoiceRefusal.NO_PAGE:
         return visit.redirect(visit.at())
     if answer is ChoiceRefusal.MOVED_ON:

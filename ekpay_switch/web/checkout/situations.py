@@ -42,6 +42,8 @@ class Situation(StrEnum):
     GIVEN_BACK = "given_back"
 
 
+# Everything that was debited goes back to the payer, charges included.
+RETURNED = frozenset({Situation.GOES_BACK, Situation.GIVEN_BACK})
 WAITING = frozenset({Situation.OPENING, Situation.AT_PROVIDER, Situation.ASKING, Situation.RECEIVED})
 
 

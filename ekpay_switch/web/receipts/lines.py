@@ -47,32 +47,42 @@ def signed_facts(receipt: Receipt) -> SignedFacts:
 
 
 def validity_text(receipt: Receipt) -> Text:
-    """Whether the receipt holds, in one line."""
-    match receipt.status:
+    """Whether the receipt holds, in one line that starts with what was paid, charges included."""
+    paid = paid_text(receipt)
+    standing = _validity(receipt.status)
+    return Text(f"{paid.bangla} {standing.bangla}", f"{paid.english} {standing.english}")
+
+
+def paid_text(receipt: Receipt) -> Text:
+    """What was paid, charges included."""
+    total = taka_text(receipt.sums.total.minor)
+    return Text(f"পরিশোধিত: {total.bangla}।", f"Paid: {total.english}.")
+
+
+def _validity(status: ReceiptStatus) -> Text:
+    match status:
         case ReceiptStatus.VALID:
-            return Text("পরিশোধিত। এই রসিদ বৈধ।", "Paid. This receipt is valid.")
+            return Text("এই রসিদ বৈধ।", "This receipt is valid.")
         case ReceiptStatus.PARTLY_REFUNDED:
-            return Text(
-                "পরিশোধিত, এবং দামের একটি অংশ ফেরত দেওয়া হয়েছে।", "Paid, and part of the price was refunded."
-            )
+            return Text("দামের একটি অংশ ফেরত দেওয়া হয়েছে।", "Part of the price was refunded.")
         case ReceiptStatus.REFUNDED:
             return Text(
                 "টাকা ফেরত দেওয়া হয়েছে। এই রসিদ আর বৈধ নয়।", "Refunded. This receipt is no longer valid."
             )
         case ReceiptStatus.UNKNOWN:
             return Text(
-                "এটি পরিশোধ হয়েছিল। এখন কী অবস্থা তা আমরা যাচাই করছি।",
-                "This was paid. We are looking into how it stands now.",
+                "এখন কী অবস্থা তা আমরা যাচাই করছি।",
+                "We are looking into how it stands now.",
             )
         case _:
-            assert_never(receipt.status)
+            assert_never(status)
 
 
 def receipt_sections(receipt: Receipt) -> tuple[ReceiptSection, ...]:
     """Everything else that the receipt says, in order."""
     return (
-        ReceiptSection(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
-        ReceiptSection(Text("কত", "How much"), _amounts(receipt)),
+        ReceiptSection(Text("প্রাপক, ও কিসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
+        ReceiptSection(Text("টাকার পরিমাণ", "How much"), _amounts(receipt)),
         ReceiptSection(Text("কখন ও কীভাবে", "When and how"), _payment_lines(receipt)),
     )
 
@@ -105,28 +115,30 @@ def _amounts(receipt: Receipt) -> tuple[ReceiptLine, ...]:
     sums = receipt.sums
     extras = _amount_lines(
         (Text("রাউন্ডিং", "Rounding"), sums.rounding),
-        (Text("পেমেন্ট মাধ্যমের চার্জ", "Charge of the instrument"), sums.charge),
-        (Text("সেবা ফি", "Service fee"), sums.fee),
+        (Text("ব্যাংক বা ওয়ালেটের চার্জ", "Charge of the bank or wallet"), sums.charge),
+        (Text("ekPay ফি", "ekPay fee"), sums.fee),
         (Text("ভ্যাট", "VAT"), sums.vat),
     )
     back = _amount_lines(
         (Text("ফেরত দেওয়া হয়েছে", "Refunded"), receipt.refunded),
         (Text("ফেরতের পথে", "Refund on its way"), receipt.on_its_way),
     )
-    price = ReceiptLine(Text("মূল্য", "Price"), taka_text(sums.amount.minor))
-    total = ReceiptLine(Text("সর্বমোট", "Total paid"), taka_text(sums.total.minor), is_total=True)
+    price = ReceiptLine(Text("দাম", "Price"), taka_text(sums.amount.minor))
+    total = ReceiptLine(Text("মোট", "Total paid"), taka_text(sums.total.minor), is_total=True)
     return (price, *extras, total, *back)
 
 
 def _payment_lines(receipt: Receipt) -> tuple[ReceiptLine, ...]:
     transaction_label = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
     return (
-        ReceiptLine(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
-        ReceiptLine(Text("মাধ্যম", "Paid by"), _name_text(receipt.instrument)),
+        ReceiptLine(
+            Text("পরিশোধের সময় (বাংলাদেশ সময়)", "Paid on (Bangladesh time)"), dhaka_text(receipt.paid_at)
+        ),
+        ReceiptLine(Text("পরিশোধের মাধ্যম", "Paid with"), _name_text(receipt.instrument)),
         *_code_lines(
-            (Text("একপে লেনদেন নম্বর", "ekPay transaction"), receipt.transaction),
+            (Text("ekPay লেনদেন নম্বর", "ekPay transaction number"), receipt.transaction),
             (transaction_label, receipt.merchant_transaction),
-            (Text("মাধ্যমের লেনদেন নম্বর", "Instrument's transaction"), receipt.connector_transaction),
+            (Text("লেনদেন নম্বর (TrxID)", "Transaction number (TrxID)"), receipt.connector_transaction),
             (Text("পেমেন্ট নম্বর", "Payment"), payment_name(receipt)),
         ),
     )

@@ -54,7 +54,7 @@ _LOOK_AGAIN = Text(
 )
 _NO_RECEIPT = MessagePage(
     404,
-    Text("এই ঠিকানায় কোনো রসিদ নেই", "There is no receipt at this address"),
+    Text("রসিদটি পাওয়া যায়নি", "There is no receipt at this address"),
     (
         Text(
             "যিনি এটি দেখিয়েছেন তাঁর কাছে আমাদের বৈধ রসিদ নেই, অথবা ঠিকানাটি বদলে গেছে।",
@@ -70,7 +70,7 @@ _TOO_OFTEN = MessagePage(
 )
 _CANNOT_LOOK = MessagePage(
     503,
-    Text("এই মুহূর্তে আমরা দেখতে পারছি না", "We cannot look at the moment"),
+    Text("এখন রসিদটি দেখানো যাচ্ছে না", "We cannot show the receipt at the moment"),
     (
         Text(
             "রসিদটি বৈধ কি না তা এতে বোঝা যায় না। একটু পরে আবার দেখুন।",

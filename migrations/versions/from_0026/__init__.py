@@ -1,1 +1,1 @@
-"""The migrations from 0026 on; the newest folder is where `make migration` writes."""
+"""The migrations from 0026 to 0056."""

@@ -48,17 +48,23 @@ def list_(
 ) -> PrintedList:
     """List the lines that wait, by their numbers."""
 
-    async def _read(work: "SettlementWork") -> "list[UnidentifiedItem]":
+    async def _read(work: "SettlementWork") -> list[dict[str, object]]:
         from reconciliation.unidentified.item_store import find_items  # noqa: PLC0415 - heavy
         from reconciliation.unidentified.items import WAITING  # noqa: PLC0415 - heavy
 
-        return await find_items(work.connection, None if every else WAITING, search, _paisa(search))
+        items = await find_items(work.connection, None if every else WAITING, search, _paisa(search))
+        return await _facts_of(work, items)
 
-    items = run_settlement(context, _read)
-    headings = ("line", "state", "bank", "day", ">amount", "our reference", "bank's reference", "text")
-    names = ("number", "state", "bank", "day", "amount", "our_reference", "bank_reference", "narrative")
-    rows = ([_cell(name, _facts(item)[name]) for name in names] for item in items)
-    return PrintedList("Unidentified lines", headings, rows, (_facts(item) for item in items))
+    facts = run_settlement(context, _read)
+    headings = (
+        "line", "state", "bank", "day", ">amount", "suggested", "our reference", "bank's reference", "text",
+    )  # fmt: skip
+    names = (
+        "number", "state", "bank", "day", "amount", "suggested", "our_reference", "bank_reference",
+        "narrative",
+    )  # fmt: skip
+    rows = ([_cell(name, of_item[name]) for name in names] for of_item in facts)
+    return PrintedList("Unidentified lines", headings, rows, facts)
 
 
 @app.command()
@@ -67,7 +73,7 @@ def show(context: typer.Context, number: Number, *, as_json: AsJson = False) -> 
 
     async def _read(
         work: "SettlementWork",
-    ) -> "tuple[UnidentifiedItem, list[dict[str, Any]], ItemDecision | None]":
+    ) -> "tuple[dict[str, object], list[dict[str, Any]], ItemDecision | None]":
         from reconciliation.settlement.unidentified.decisions import existing_item  # noqa: PLC0415 - heavy
         from reconciliation.unidentified.item_store import (  # noqa: PLC0415 - heavy
             decision_by,
@@ -76,16 +82,17 @@ def show(context: typer.Context, number: Number, *, as_json: AsJson = False) -> 
 
         item = await existing_item(work.connection, number)
         events = [dict(event) for event in await events_of_item(work.connection, item.id)]
+        (facts,) = await _facts_of(work, [item])
         if item.decision_id is None:
-            return item, events, None
-        return item, events, await decision_by(work.connection, item.decision_id)
+            return facts, events, None
+        return facts, events, await decision_by(work.connection, item.decision_id)
 
-    item, events, decision = run_settlement(context, _read)
+    facts, events, decision = run_settlement(context, _read)
     parts = [] if decision is None else [(part.target, part.amount) for part in decision.parts]
     if as_json:
-        show_json(_facts(item) | {"events": events, "parts": parts})
+        show_json(facts | {"events": events, "parts": parts})
         return
-    for name, value in _facts(item).items():
+    for name, value in facts.items():
         typer.echo(f"{name.replace('_', ' ')}: {_cell(name, value)}")
     for event in events:
         action = f" {event['action']}" if event["action"] else ""
@@ -243,12 +250,18 @@ def _paisa(text: str) -> int:
         return 0
 
 
-def _facts(item: "UnidentifiedItem") -> dict[str, object]:
+async def _facts_of(work: "SettlementWork", items: "Sequence[UnidentifiedItem]") -> list[dict[str, object]]:
+    from reconciliation.settlement.debts.demand_payments import suggested_targets  # noqa: PLC0415 - heavy
+
     names = (
         "number", "state", "bank", "day", "amount", "our_reference", "bank_reference", "narrative",
         "row_name", "changed_at",
     )  # fmt: skip
-    return {name: getattr(item, name) for name in names}
+    suggested = await suggested_targets(work, items)
+    return [
+        {name: getattr(item, name) for name in names} | {"suggested": suggested.get(item.number, "")}
+        for item in items
+    ]
 
 
 def _cell(name: str, value: object) -> str:

@@ -2,7 +2,7 @@
 
 Two persons have made and ended each. What lines of our bank have paid of it and what was written off are on
 accounts of its payee, and together never more than it; every write-off rests on its demand, and its paper
-says its amount. What was set off has come to those accounts as well.
+says its amount. What was set off has come to those accounts as well. Nobody is asked for more than it owed.
 """
 
 from typing import Final
@@ -69,7 +69,26 @@ FROM (
   WHERE d.ending IS NOT NULL GROUP BY d.id) AS c
 WHERE c.gone > c.paisa ORDER BY c.number LIMIT 1
 """
-_CHECKS: Final = (_OVERPAID, _ELSEWHERE, _WRITTEN_OFF, _UNASKED, _ALONE, _PAPER, _NOT_COME)
+# The debt by windows that were closed when it was asked for, or approved: each is read by the clock, so a
+# window that was being closed at that very moment is on one side of one of both.
+_NOT_OWED: Final = """
+SELECT 'demands ' || c.number AS row, greatest(c.asked, c.approved) || ' paisa were owed, and ' || c.amount
+  || ' are demanded' AS why
+FROM (
+  SELECT d.number, d.amount,
+    coalesce(sum(p.amount) FILTER (WHERE s.since <= d.asked_at), 0) AS asked,
+    coalesce(sum(p.amount) FILTER (WHERE s.since <= d.approved_at), 0) AS approved
+  FROM reconciliation.demands AS d
+  CROSS JOIN LATERAL unnest(reconciliation.demand_accounts(d.role, d.party)) AS a (account)
+  LEFT JOIN public.postings AS p ON p.account = a.account
+  LEFT JOIN public.journal_entries AS j ON j.id = p.entry_id
+  LEFT JOIN public.settlement_windows AS w ON w.id = j.window_id
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN starts_with(j.moment, 'settlement_') THEN j.at ELSE w.closed_at END) AS s (since)
+  WHERE d.rejected_by IS NULL GROUP BY d.id) AS c
+WHERE c.amount > greatest(c.asked, c.approved) ORDER BY c.number LIMIT 1
+"""
+_CHECKS: Final = (_OVERPAID, _ELSEWHERE, _WRITTEN_OFF, _UNASKED, _ALONE, _PAPER, _NOT_COME, _NOT_OWED)
 
 
 async def first_unsound_demand(connection: Connection) -> AuditFinding | None:

@@ -4,14 +4,15 @@ A line pays at most what is left of the demand, and at most what the payee owes 
 one the desk splits off the rest (docs/adr/0107).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ekpay_switch.domain.money import format_taka
 from reconciliation.errors import SettlementError
 from reconciliation.settlement.current_state import SettlementWork
 from reconciliation.settlement.debts.demands import open_demand, parts_of_debt
-from reconciliation.settlement.positions.demand_figures import number_of
-from reconciliation.unidentified.items import DEMAND, ItemPart
+from reconciliation.settlement.debts.payee_debts import list_demands
+from reconciliation.settlement.positions.demand_figures import number_of, numbers_named
+from reconciliation.unidentified.items import DEMAND, ItemPart, ItemState, UnidentifiedItem
 
 
 async def demand_parts(work: SettlementWork, typed: str, amount: int) -> tuple[ItemPart, ...]:
@@ -32,6 +33,28 @@ async def demand_parts(work: SettlementWork, typed: str, amount: int) -> tuple[I
     return tuple(
         ItemPart(f"{DEMAND}:{number}:{account.partition(':')[0]}", paisa, account) for account, paisa in parts
     )
+
+
+async def suggested_targets(work: SettlementWork, items: Sequence[UnidentifiedItem]) -> Mapping[int, str]:
+    """The target that two persons will most likely want, by the numbers of open items that have one.
+
+    It is the open demand whose reference the line bears, alone, where the line has just what is left of it.
+    """
+    named = {
+        item.number: numbers_named(f"{item.our_reference} {item.bank_reference} {item.narrative}")
+        for item in items
+        if item.state is ItemState.OPEN and item.amount > 0
+    }
+    if not any(named.values()):
+        return {}
+    demands = [followed for followed in await list_demands(work) if followed.demand.is_open]
+    rests = {followed.demand.number: followed.figures.rest for followed in demands}
+    return {
+        item.number: f"{DEMAND}:{number}"
+        for item in items
+        for number in named.get(item.number, ())
+        if len(named[item.number]) == 1 and rests.get(number) == item.amount
+    }
 
 
 async def refuse_unfit_payments(work: SettlementWork, parts: Sequence[ItemPart]) -> None:

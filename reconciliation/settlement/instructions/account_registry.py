@@ -196,16 +196,20 @@ class DepositRow(StrictRow):
     """The terms of our deposit at one prefunded utility (docs/adr/0104); amounts in paisa."""
 
     biller: str = Field(min_length=1)
-    floor_days: int = Field(default=USUAL_TERMS.floor_days, ge=1, le=31)
     target_days: int = Field(default=USUAL_TERMS.target_days, ge=1, le=62)
     look_back_days: int = Field(default=USUAL_TERMS.look_back_days, ge=1, le=62)
     minimum: Paisa = 0
     maximum: Paisa | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_floor(cls, row: object) -> object:
+        if isinstance(row, dict) and "floor_days" in row:
+            raise ValueError("floor_days: the biller's manifest says it, as [deposit] alarm_below_days")
+        return row
+
     @model_validator(mode="after")
     def _leaves_room(self) -> "DepositRow":
-        if self.target_days < self.floor_days:
-            raise ValueError(f"target_days: it is not below floor_days ({self.biller})")
         if self.maximum is not None and not 0 < self.maximum >= self.minimum:
             raise ValueError(f"maximum: it is above zero and not below the minimum ({self.biller})")
         return self
@@ -213,9 +217,7 @@ class DepositRow(StrictRow):
     @property
     def terms(self) -> DepositTerms:
         """The terms as settlement uses them."""
-        return DepositTerms(
-            self.floor_days, self.target_days, self.look_back_days, self.minimum, self.maximum
-        )
+        return DepositTerms(self.target_days, self.look_back_days, self.minimum, self.maximum)
 
 
 class PayoutSettings(StrictRow):

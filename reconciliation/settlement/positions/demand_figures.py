@@ -5,6 +5,7 @@ amount  =  paid + set off + written off + rest      in whole paisa, none below z
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -16,6 +17,7 @@ _PREFIX: Final = "EKD"
 _DIGITS_MIN: Final = 4
 _MODULUS: Final = 97
 _NUMBER = re.compile(r"(?:D-)?([0-9]{1,9})", re.ASCII)
+_NAMED = re.compile(rf"(?<![A-Z0-9]){_PREFIX}[0-9]+", re.ASCII)
 _REFERENCE = re.compile(rf"{_PREFIX}([0-9]{{{_DIGITS_MIN},9}})([0-9]{{2}})", re.ASCII)
 
 
@@ -82,6 +84,15 @@ def number_of(text: str) -> int:
     if _check_digits(number) != referred[2]:
         raise SettlementError(f"demand: the check digits of {text} are wrong")
     return number
+
+
+def numbers_named(text: str) -> frozenset[int]:
+    """The numbers of the demands whose references stand in a text of a bank, with right check digits."""
+    numbers = set()
+    for reference in _NAMED.findall(text.upper()):
+        with suppress(SettlementError):
+            numbers.add(number_of(reference))
+    return frozenset(numbers)
 
 
 def owed_since(changes: Mapping[date, int]) -> date | None:

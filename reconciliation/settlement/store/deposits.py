@@ -5,6 +5,7 @@ Postings on accounts of deposits have an index of their own, so the other ones a
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 
 from ekpay_switch.domain.ledger.posting_rules import deposit_account
@@ -12,6 +13,7 @@ from ekpay_switch.domain.ledger.settlement_postings import NOT_VENDED, in_transi
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.positions.deposit_terms import (
     DEPOSIT,
+    USUAL_ALARM_DAYS,
     USUAL_TERMS,
     DepositStanding,
     DepositTerms,
@@ -39,9 +41,15 @@ WHERE bucket = $1 AND approved_by IS NULL AND rejected_by IS NULL
 
 
 async def read_standings(
-    connection: Connection, terms: Mapping[str, DepositTerms], night: date
+    connection: Connection,
+    terms: Mapping[str, DepositTerms],
+    alarm_days: Mapping[str, Decimal],
+    night: date,
 ) -> Sequence[DepositStanding]:
-    """Every deposit in our books or in `terms`, by biller; `night` is the newest one that was reconciled."""
+    """Every deposit in our books or in `terms`, by biller; `night` is the newest one that was reconciled.
+
+    `alarm_days` are for how many days each should last at least.
+    """
     known = {row["biller"] for row in await connection.fetch(_BILLERS)}
     balances = {row["account"]: row["paisa"] for row in await connection.fetch(_BALANCES)}
     waiting = {row["partner"]: row["number"] for row in await connection.fetch(_WAITING, DEPOSIT)}
@@ -60,6 +68,7 @@ async def read_standings(
             largest_day(vends.get(account, {}), night, of_biller.look_back_days),
             waiting.get(biller),
             of_biller,
+            alarm_days.get(biller, USUAL_ALARM_DAYS),
         )
         standings.append(standing)
     return standings

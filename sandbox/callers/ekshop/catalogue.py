@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The shop's pages: they need no script, keep the cart in a cookie, and show no customer's address."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -11,16 +10,21 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOOD_OF, GOODS, PAYEES, SELLER_OF, SELLERS
+from sandbox.callers.ekshop.order_form import (
+    OrderForm,
+    UnreadableFormError,
+    empty_form,
+    read_order_form,
+    read_quantities,
+)
 from sandbox.callers.ekshop.orders import ReturnTarget, ShopOrder
-from sandbox.callers.ekshop.pricing import QUANTITY_MAX, NoSuchPurchaseError, Purchase
+from sandbox.callers.ekshop.pricing import QUANTITY_MAX
 from sandbox.callers.ekshop.shop import Shop
-from sandbox.callers.ekshop.wire import ShopCustomer
 from sandbox.callers.ekshop.wording import LANGUAGES, Wording
+from sandbox.kit.institution.pages import PageVisit
+from sandbox.kit.payer_pages.language import language_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
-_QUANTITY = "q-"
-_MOBILE = re.compile(r"(?:\+?88)?01[3-9][0-9]{8}")
-_TEXT_MAX = 200
 _FIELDS_MAX = 80
 _BODY_BYTES_MAX = 20_000
 _CART, _LANGUAGE = "cart", "lang"
@@ -31,14 +35,9 @@ _TEMPLATE_CONSTANTS: Mapping[str, object] = {
     "agents": AGENTS,
     "districts": DISTRICTS,
     "payees": {code: name for code, _, name in PAYEES},
-    "quantity_max": QUANTITY_MAX,
     "sellers": SELLER_OF,
     "shelves": _SHELVES,
 }
-
-
-class UnreadableFormError(ValueError):
-    """A form that none of our pages sends."""
 
 
 class Pages:
@@ -93,17 +92,18 @@ class Pages:
 
     async def sheet(self, request: Request) -> Response:
         """The whole order on one page, as agents of digital centres fill it in."""
-        return self._show(request, "checkout.html", is_sheet=True, lines=[])
+        return self._show_form(request, empty_form({}), is_sheet=True)
 
     async def cart(self, request: Request) -> Response:
         """The contents of the cart."""
-        return self._show(request, "cart.html", lines=_lines(_cart(request)))
+        cart = _cart(request)
+        return self._show(request, "cart.html", lines=_lines(cart), goods_paisa=_goods_paisa(cart))
 
     async def fill_cart(self, request: Request) -> Response:
         """Put goods into the cart, or change how many of them there are."""
         try:
             form = await _form(request)
-            quantities = _quantities(form)
+            quantities = read_quantities(form)
         except UnreadableFormError:
             return self._problem(request, "unreadable", 400)
         cart = _cart(request)
@@ -121,17 +121,24 @@ class Pages:
         cart = _cart(request)
         if not cart:
             return RedirectResponse("/cart", 303)
-        return self._show(request, "checkout.html", is_sheet=False, lines=_lines(cart))
+        return self._show_form(request, empty_form(cart), is_sheet=False)
 
     async def place(self, request: Request) -> Response:
-        """Record the order and redirect the customer to the pay page."""
+        """Record the order and redirect the customer to the pay page; or show its price, or what is wrong."""
         try:
-            form = await _form(request)
-            quantities = {code: count for code, count in _quantities(form).items() if count}
-            purchase = Purchase(quantities, form.get("district", ""), form.get("agent") or None)
-            order = self._shop.place(purchase, _customer(form))
-        except (UnreadableFormError, NoSuchPurchaseError):
+            sent = await _form(request)
+            form = read_order_form(sent)
+        except UnreadableFormError:
             return self._problem(request, "unreadable", 400)
+        is_sheet = "sheet" in sent
+        if sent.get("do") == "price":
+            priced = OrderForm(form.values, form.quantities)
+            return self._show_form(request, priced if form.bill else form, is_sheet=is_sheet)
+        if form.errors:
+            answer = self._show_form(request, form, is_sheet=is_sheet)
+            answer.status_code = 400
+            return answer
+        order = self._shop.place(form.purchase, form.customer)
         answer = await self._to_pay(order)
         answer.delete_cookie(_CART)
         return answer
@@ -176,6 +183,17 @@ class Pages:
         url = await self._shop.begin_payment(order)
         return RedirectResponse(url or f"/orders/{order.id}", 302 if url else 303, headers=self._headers)
 
+    def _show_form(self, request: Request, form: OrderForm, *, is_sheet: bool) -> Response:
+        return self._show(
+            request,
+            "checkout.html",
+            form=form,
+            bill=form.bill,
+            is_sheet=is_sheet,
+            lines=_lines(form.quantities),
+            goods_paisa=_goods_paisa(form.quantities),
+        )
+
     def _problem(self, request: Request, problem: str, status: int) -> Response:
         answer = self._show(request, "problem.html", problem=problem)
         answer.status_code = status
@@ -183,7 +201,7 @@ class Pages:
 
     def _show(self, request: Request, template: str, **members: object) -> Response:
         language = request.query_params.get(_LANGUAGE)
-        wording = Wording(language or request.cookies.get(_LANGUAGE, ""))
+        wording = Wording(language or request.cookies.get(_LANGUAGE) or _preferred(request))
         in_cart = sum(_cart(request).values())
         text = self._templates.get_template(template).render(
             **_TEMPLATE_CONSTANTS, words=wording, in_cart=in_cart, **members
@@ -227,21 +245,10 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: value.strip() for name, value in pairs}
 
 
-def _quantities(form: Mapping[str, str]) -> dict[str, int]:
-    """The quantities of a form by good; empty fields are skipped."""
-    quantities: dict[str, int] = {}
-    for name, value in form.items():
-        if not name.startswith(_QUANTITY) or not value:
-            continue
-        if name.removeprefix(_QUANTITY) not in GOOD_OF or not re.fullmatch("[0-9]", value):
-            raise UnreadableFormError(UnreadableFormError.__doc__)
-        quantities[name.removeprefix(_QUANTITY)] = int(value)
-    return quantities
+def _goods_paisa(quantities: Mapping[str, int]) -> int:
+    return sum(GOOD_OF[code].price_paisa * count for code, count in quantities.items())
 
 
-def _customer(form: Mapping[str, str]) -> ShopCustomer:
-    name, mobile, email, address = (form.get(field, "") for field in ("name", "mobile", "email", "address"))
-    is_whole = name and address and _MOBILE.fullmatch(mobile)
-    if not is_whole or max(map(len, (name, email, address))) > _TEXT_MAX:
-        raise UnreadableFormError(UnreadableFormError.__doc__)
-    return ShopCustomer(name, mobile, email, address)
+def _preferred(request: Request) -> str:
+    """The language that the browser's reader prefers."""
+    return language_of(PageVisit("GET", {}, {}, {}, request.headers.get("accept-language", "")))

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from sandbox.callers.ekshop.orders import Standing
-from sandbox.kit.institution.amounts import taka
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages import language as pages
+from sandbox.kit.payer_pages.language import Language, Text
 
-LANGUAGES = ("bn", "en")
-_BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
+LANGUAGES = tuple(Language)
 
 _WORDING: Mapping[str, Text] = MappingProxyType(
     {
-        "shop": Text("একশপ (স্যান্ডবক্স)", "ekShop (sandbox)"),
+        "shop": Text("একশপ", "ekShop"),
+        "rehearsal": Text(
+            "পরীক্ষামূলক দোকান: এখানে কিছু বিক্রি হয় না, আসল টাকাও লেনদেন হয় না।",
+            "Rehearsal: nothing is sold here, and no real money moves.",
+        ),
         "slogan": Text("গ্রামের পণ্য, সারা দেশে", "Goods of the villages, for the whole country"),
         "skip": Text("মূল অংশে যান", "Skip to the main part"),
         "other_language": Text("English", "বাংলা"),
@@ -29,9 +32,9 @@ _WORDING: Mapping[str, Text] = MappingProxyType(
         "good": Text("পণ্য", "Good"),
         "sum": Text("মোট", "Sum"),
         "checkout": Text("অর্ডার", "Your order"),
-        "name": Text("নাম (ইংরেজি অক্ষরে)", "Name (in Latin letters)"),
+        "name": Text("নাম", "Name"),
         "mobile": Text("মোবাইল নম্বর", "Mobile number"),
-        "mobile_hint": Text("যেমন 01700000000", "such as 01700000000"),
+        "mobile_hint": Text("যেমন ০১৭০০০০০০০০", "such as 01700000000"),
         "email": Text("ই-মেইল (না থাকলে খালি রাখুন)", "E-mail (may stay empty)"),
         "address": Text("ঠিকানা", "Address"),
         "district": Text("জেলা", "District"),
@@ -41,7 +44,30 @@ _WORDING: Mapping[str, Text] = MappingProxyType(
             "অন্য কারও হয়ে অর্ডার করলে আপনার সেন্টার বেছে নিন।",
             "If you order for somebody else, choose your centre.",
         ),
-        "place": Text("অর্ডার দিন ও টাকা পরিশোধ করুন", "Place the order and pay"),
+        "place": Text("অর্ডার দিয়ে টাকা পরিশোধ করতে যান", "Place the order and go on to pay"),
+        "show_price": Text("ডেলিভারিসহ মোট আবার হিসাব করুন", "Reckon the total with delivery again"),
+        "your_goods": Text("আপনার পণ্য", "Your goods"),
+        "goods_total": Text("পণ্যের দাম", "Goods"),
+        "charge_note": Text(
+            "পরিশোধের মাধ্যমের কোনো চার্জ থাকলে পেমেন্টের পাতায় দেখানো হবে।",
+            "A charge for paying, if there is one, is shown on the payment page.",
+        ),
+        "error": Text("ভুল", "Error"),
+        "no_goods": Text("অন্তত একটি পণ্য নিন।", "Choose at least one good."),
+        "quantity_wrong": Text("শূন্য থেকে ৯ পর্যন্ত একটি সংখ্যা দিন।", "Give a number from 0 to 9."),
+        "name_missing": Text("আপনার নাম লিখুন।", "Give your name."),
+        "mobile_wrong": Text(
+            "মোবাইল নম্বরটি সঠিক নয়; ০১ দিয়ে শুরু ১১ সংখ্যা দিন।",
+            "This is no mobile number; give 11 digits that begin with 01.",
+        ),
+        "email_wrong": Text(
+            "ই-মেইল ঠিকানাটি সঠিক নয়; ঠিক করুন বা খালি রাখুন।",
+            "This is no e-mail address; correct it or leave it empty.",
+        ),
+        "address_missing": Text("পণ্য কোথায় পাঠাব, ঠিকানা লিখুন।", "Say where the goods are to go."),
+        "district_missing": Text("একটি জেলা বেছে নিন।", "Choose a district."),
+        "agent_wrong": Text("তালিকা থেকে একটি সেন্টার বেছে নিন।", "Choose a centre from the list."),
+        "too_long": Text("২০০ অক্ষরের মধ্যে লিখুন।", "Write 200 characters at most."),
         "order": Text("অর্ডার", "Order"),
         "delivery": Text("ডেলিভারি", "Delivery"),
         "total": Text("সর্বমোট", "In all"),
@@ -58,10 +84,14 @@ _WORDING: Mapping[str, Text] = MappingProxyType(
         "pay_again": Text("আবার পরিশোধের চেষ্টা করুন", "Pay once more"),
         "look_again": Text("আবার দেখুন", "Look again"),
         "problem": Text("একটু সমস্যা হয়েছে", "There is a problem"),
-        "unknown": Text("এমন কিছু এখানে নেই।", "There is no such thing here."),
+        "unknown": Text("পাতাটি পাওয়া যায়নি।", "There is no such page."),
         "unreadable": Text(
-            "অর্ডারটি বোঝা যায়নি। প্রতিটি পণ্যের পরিমাণ, নাম, মোবাইল ও ঠিকানা দেখে নিন।",
-            "The order cannot be read. Please check quantities, name, mobile number and address.",
+            "অর্ডারটি নেওয়া যায়নি। পণ্যের পাতা থেকে আবার শুরু করুন।",
+            "The order could not be taken. Begin again from the goods.",
+        ),
+        "not_taken": Text(
+            "অর্ডারটি নেওয়া যায়নি; চিহ্নিত ঘরগুলো ঠিক করুন",
+            "The order could not be taken; correct the marked fields",
         ),
         "back_to_goods": Text("পণ্যের পাতায় ফিরে যান", "Back to the goods"),
         "no_token": Text(
@@ -105,15 +135,15 @@ class Wording:
 
     def __init__(self, language: str) -> None:
         """Any language but English is Bangla."""
-        self.language = language if language in LANGUAGES else LANGUAGES[0]
-        self.other = "bn" if self.language == "en" else "en"
+        self.language = Language(language) if language in LANGUAGES else Language.BANGLA
+        self.other = self.language.other
 
     def __getitem__(self, name: str) -> str:
         return self.of(_WORDING[name])
 
     def of(self, text: Text) -> str:
         """A text in this language."""
-        return text.english if self.language == "en" else text.bangla
+        return text.of(self.language)
 
     def standing(self, standing: Standing) -> str:
         """The name of a state."""
@@ -125,8 +155,8 @@ class Wording:
 
     def digits(self, number: object) -> str:
         """A number in this language's digits."""
-        return str(number) if self.language == "en" else str(number).translate(_BANGLA_DIGITS)
+        return pages.digits(number, self.language)
 
     def money(self, paisa: int) -> str:
         """An amount in taka."""
-        return f"৳ {self.digits(taka(paisa))}"
+        return pages.money(paisa, self.language)

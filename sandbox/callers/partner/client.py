@@ -170,7 +170,7 @@ class PartnerClient:
     async def _renew(self) -> None:
         login = {"user_id": self._partner.user_id, "pass_key": self._partner.pass_key}
         answer = await self.send("get-token", json.dumps(login).encode())
-        members = _json_object(answer.body)
+        members = json_object(answer.body)
         # Real clients count the members and treat anything but six as a failure.
         if answer.status != _HTTP_OK or members.keys() != _TOKEN_MEMBERS or members["resp_cd"] != _SUCCESS:
             raise TokenRefusedError(members)
@@ -183,9 +183,9 @@ class PartnerClient:
 
     def _read(self, answer: RawAnswer) -> Message:
         if answer.status != _HTTP_OK:
-            return _json_object(answer.body) | {"http_status": answer.status}
+            return json_object(answer.body) | {"http_status": answer.status}
         try:
-            return _json_object(unseal(answer.body.decode("ascii"), self._partner.secret))
+            return json_object(unseal(answer.body.decode("ascii"), self._partner.secret))
         except (EnvelopeError, UnicodeDecodeError) as error:
             raise UnreadableAnswerError(str(error)) from error
 
@@ -197,7 +197,12 @@ def result_code(answer: Mapping[str, Any]) -> str:
     return str(code)
 
 
-def _json_object(body: bytes) -> Message:
+def json_object(body: bytes) -> Message:
+    """The JSON object in these bytes.
+
+    Raises:
+        UnreadableAnswerError: there is none.
+    """
     try:
         value = json.loads(body)
     except ValueError as error:

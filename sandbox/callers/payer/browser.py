@@ -17,7 +17,8 @@ from sandbox.callers.payer.forms import PageForm, Refresh, forms_of, refresh_of
 
 _STEPS_MAX = 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_TIMEOUT = aiohttp.ClientTimeout(total=60)
+# A page on a busy machine comes late, and a payer who has begun waits for it.
+_TIMEOUT = aiohttp.ClientTimeout(total=180)
 
 
 class LostPayerError(Exception):

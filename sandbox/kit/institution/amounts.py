@@ -24,3 +24,12 @@ def taka(amount_paisa: int) -> str:
     sign = "-" if amount_paisa < 0 else ""
     whole, rest = divmod(abs(amount_paisa), 100)
     return f"{sign}{whole}.{rest:02d}"
+
+
+def lakh(amount_paisa: int) -> str:
+    """Write whole paisa, which may be negative, as taka with lakh grouping: 1,23,456.78."""
+    text = taka(abs(amount_paisa))
+    head, tail = text[:-6], text[-6:]
+    while head:
+        head, tail = head[:-2], f"{head[-2:]},{tail}"
+    return f"{'-' if amount_paisa < 0 else ''}{tail}"

@@ -20,6 +20,8 @@ class PageVisit(NamedTuple):
     query: Mapping[str, str]
     form: Mapping[str, str]
     cookies: Mapping[str, str]
+    accept_language: str = ""
+    """The languages that the browser's reader prefers, as the header of that name has them."""
 
 
 PageHandler = Callable[[PageVisit], Reply]
@@ -31,8 +33,13 @@ def read_visit(scope: Mapping[str, Any], body: bytes) -> PageVisit:
     Raises:
         MalformedRequestError: its query or form cannot be read.
     """
+    languages = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
     return PageVisit(
-        scope["method"], _fields(scope["query_string"]), _fields(body), _cookies(scope["headers"])
+        scope["method"],
+        _fields(scope["query_string"]),
+        _fields(body),
+        _cookies(scope["headers"]),
+        languages.decode("latin-1"),
     )
 
 

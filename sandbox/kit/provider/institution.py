@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.settlement_file import COMMON_LAYOUT, SettlementLayout
 

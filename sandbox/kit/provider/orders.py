@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+MERCHANT_NAME, PURPOSE = "merchant_name", "purpose"
+"""The facts of an order that its payer's page shows, where a family's calls bring them."""
+
 
 class OrderState(StrEnum):
     """The true state of an order, whatever answers report."""

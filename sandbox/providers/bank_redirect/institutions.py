@@ -6,7 +6,7 @@ what the payer paid over the total.
 """
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.dialect_family import DIALECT
 from sandbox.kit.provider.institution import ProviderInstitution
 from sandbox.kit.provider.payer_numbers import PayerKind, masked

@@ -7,10 +7,12 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
-from sandbox.kit.institution import payer_page
-from sandbox.kit.institution.pages import is_web_address
-from sandbox.kit.institution.payer_page import Branding, Text, message_page
+from sandbox.kit.institution.pages import PageVisit, is_web_address
 from sandbox.kit.institution.replies import Reply, page_reply
+from sandbox.kit.payer_pages import payer_page
+from sandbox.kit.payer_pages.branding import Branding
+from sandbox.kit.payer_pages.language import Text
+from sandbox.kit.payer_pages.payer_page import Message, PayerPage
 from sandbox.kit.provider.book import Decision
 from sandbox.kit.provider.call_results import Refusal
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
@@ -32,6 +34,7 @@ _REFERENCE_LENGTHS = range(20, 33)
 _AMOUNT_LENGTH_MAX = 12
 _REFUSED = "refused"
 
+_ADVICE = payer_page.UNKNOWN.advice
 _FORGED = Text("এই লিংকের স্বাক্ষর সঠিক নয়", "The link is not signed by the merchant")
 _MALFORMED = Text("এই লিংকটি পড়া যায় না", "The link cannot be read")
 _CHANGED = Text("এই অর্ডারটি অন্য পরিমাণের জন্য খোলা আছে", "The order is open for another amount or return")
@@ -60,16 +63,17 @@ def sign(secret: str, members: Mapping[str, str]) -> str:
     return hmac.new(secret.encode(), text.encode(), sha256).hexdigest()
 
 
-def open_order_of_link(provider: Provider, query: Mapping[str, str]) -> ProviderOrder | Reply:
+def open_order_of_link(provider: Provider, visit: PageVisit) -> ProviderOrder | Reply:
     """Return the order that a link opens, a new one at its first time; or the page that refuses it.
 
     Nothing is recorded of a link that is refused.
     """
-    result = _read(provider, query)
+    result = _read(provider, visit.query)
     if isinstance(result, ProviderOrder):
         return result
-    look = Branding(provider.institution.name, provider.institution.colour)
-    return page_reply(message_page(look, result.text), status=result.status, headers=payer_page.HEADERS)
+    branding = Branding(provider.institution.name, provider.institution.colour)
+    page = PayerPage.for_visit(branding, visit).message(Message(result.text, _ADVICE))
+    return page_reply(page, status=result.status, headers=payer_page.HEADERS)
 
 
 def record_consent(

@@ -75,7 +75,7 @@ class HostsFamily(ProviderFamily):
     @override
     def institution_pages(self, provider: Provider) -> Iterable[InstitutionPage]:
         return (
-            InstitutionPage(_PAGE, lambda request: consent.open_order_of_link(provider, request.query)),
+            InstitutionPage(_PAGE, lambda request: consent.open_order_of_link(provider, request.visit())),
             *super().institution_pages(provider),
         )
 
@@ -206,7 +206,8 @@ class HostsFamily(ProviderFamily):
         fields = request.fields()
         page = fields.get("page")
         if isinstance(page, str):
-            order = consent.open_order_of_link(provider, dict(parse_qsl(urlsplit(page).query)))
+            visit = request.visit()._replace(query=dict(parse_qsl(urlsplit(page).query)))
+            order = consent.open_order_of_link(provider, visit)
         else:
             order = provider.find(str(fields.get("reference"))) or error_reply(404, "no such order")
         if not isinstance(order, ProviderOrder):

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.institution import ProviderInstitution
 from sandbox.kit.provider.payer_numbers import PayerKind, masked
 from sandbox.kit.provider.settlement_file import SettlementLayout, SettlementRow

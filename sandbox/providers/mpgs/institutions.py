@@ -5,7 +5,7 @@ for an acquirer's advice is not public and says what was kept back.
 """
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.settlement_file import SettlementEvent, SettlementLayout, SettlementRow

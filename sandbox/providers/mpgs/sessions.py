@@ -9,7 +9,7 @@ from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import json_object
 from sandbox.kit.provider.hooks import random_text
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder
+from sandbox.kit.provider.orders import MERCHANT_NAME, PURPOSE, NewOrder, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.mpgs.replies import invalid
 
@@ -55,6 +55,8 @@ def read_session(provider: Provider, request: Request) -> NewOrder | Reply:
         "notification_url": str(order.get("notificationUrl", "")),
         "success_indicator": random_text(16, "0123456789abcdef"),
         MERCHANT: request.values["merchant"],
+        MERCHANT_NAME: str(_part(interaction, "merchant")["name"])[:_TEXT_MAX],
+        PURPOSE: str(order.get("description", "")),
     }
     seconds = interaction.get("timeout")
     # A merchant that divides its times has sent a divided one already.

@@ -1,7 +1,7 @@
 """The one institution of this family, and the columns of its settlement file (a guess: none is published)."""
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
 from sandbox.kit.provider.magic_numbers import MoneyOutcome, PayerBehaviour, PayerKindRow
 from sandbox.kit.provider.payer_numbers import masked

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sandbox.kit.institution.amounts import taka
 from sandbox.kit.institution.clock import DHAKA
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.dialect_family import DIALECT
 from sandbox.kit.provider.hooks import OpenProvider, random_text
 from sandbox.kit.provider.institution import ProviderInstitution, RefundRules

@@ -24,7 +24,7 @@ from sandbox.kit.provider.dialect_family import Dialect
 from sandbox.kit.provider.family import InstitutionCall
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, Push, random_text
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, ProviderOrder, RefundState
+from sandbox.kit.provider.orders import PURPOSE, NewOrder, ProviderOrder, RefundState
 from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.refunds import NewRefund
 from sandbox.providers.sslcommerz.institutions import (
@@ -161,6 +161,7 @@ def session(provider: Provider, request: Request) -> Reply:
     if wrong or amount_paisa is None:
         return _failed_session(wrong)
     facts = {name: _text(form, name) for name in _STORED_FIELDS}
+    facts[PURPOSE] = _text(form, "product_name")[:_TEXT_LENGTH_MAX]
     new = NewOrder(_text(form, "tran_id"), amount_paisa, payer=_text(form, "cus_phone"), facts=facts)
     return provider.create(new, partial(_opened_reply, provider))
 

@@ -7,7 +7,7 @@ wallets of the generic dialect write what an institution writes that has no layo
 from collections.abc import Mapping
 
 from sandbox.kit.institution.amounts import taka
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.dialect_family import DIALECT
 from sandbox.kit.provider.institution import ProviderInstitution, RefundRules
 from sandbox.kit.provider.payer_numbers import PayerKind

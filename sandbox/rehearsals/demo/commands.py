@@ -1,11 +1,11 @@
 """`ekpay demo` and `ekpay run`: a whole installation on this machine, for two minutes or until Ctrl-C."""
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -21,16 +21,18 @@ from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedE
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
 from sandbox.rehearsals.demo.deciding.finance_desk import NothingWaitsError
 from sandbox.rehearsals.demo.deciding.shortened_times import (
-    SHORTENED_BILLERS,
     UnknownSectionError,
     write_configuration,
 )
 from sandbox.rehearsals.demo.demo_run import NoBillsLeftError, play
 from sandbox.rehearsals.demo.paying.partner import SwitchSilentError, UnlistedBillersError
 from sandbox.rehearsals.demo.paying.script import PartnerPlan
-from sandbox.rehearsals.demo.report import DemoOutcome, as_json, show
+from sandbox.rehearsals.demo.report import DemoOutcome
+from sandbox.rehearsals.demo.report_folder import OUTCOME, leave_reports
 from sandbox.rehearsals.demo.run_session import keep_open
+from sandbox.rehearsals.demo.summary import show_summary
 from sandbox.rehearsals.installation.ekpay_command import CommandFailedError, CommandMissingError
+from sandbox.rehearsals.installation.failure_report import cause_line, causes_of, write_trace
 from sandbox.rehearsals.installation.home_folder import HomeInUseError, hold_home, home_folder
 from sandbox.rehearsals.installation.installation import (
     TIME_DIVISOR,
@@ -66,6 +68,8 @@ _OPERATIONS_ABOVE = 1_000
 _MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
+# In the home folder: what the last demo has left.
+_REPORTS = "demo"
 EXPECTED_ERRORS = (
     PartiesUnreadableError, ChildDiedError, AdminCallRefusedError, InstitutionUnavailableError,
     NoBillsLeftError, UnlistedBillersError,
@@ -102,21 +106,23 @@ def demo(
     folder = home_folder() if keep else home_folder() / f"demo-{os.getpid()}"
     setting = _settings_on_free_ports(folder)
     screen.print(
-        f"{payments:,} bills paid by {partners} partners and {per_house} more at each other biller, "
-        f"{collected:,} by payers with wallets, cards and accounts, seed {seed}. Logs: {setting.logs}"
+        f"{payments:,} bills by {partners} partners, {per_house} at each other biller, {collected:,} payers; "
+        f"seed {seed}; waiting times divided by {setting.time_divisor}"
     )
-    screen.print(
-        f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds; at "
-        f"{len(SHORTENED_BILLERS)} billers, where something waits for people, some are shorter still."
-    )
+    screen.print(f"logs while it runs: {_shown_path(setting.logs)}")
     try:
-        outcome = run_until_stopped(_staged_play(setting, plan, collected, screen, keep=keep), screen)
+        with _held(folder, "ekpay demo"):
+            outcome = run_until_stopped(
+                _staged_play(setting, plan, collected, screen, keep=keep), screen, setting.logs
+            )
     except KeyboardInterrupt:
         _remove_folder(folder, keep=keep)
         raise
-    show(outcome, screen)
+    place = home_folder() / _REPORTS
+    leave_reports(outcome, folder, place)
+    show_summary(outcome, _shown_path(place), screen)
     if json_file is not None:
-        json_file.write_text(json.dumps(as_json(outcome), indent=2, ensure_ascii=False) + "\n")
+        shutil.copyfile(place / OUTCOME, json_file)
     if not outcome.is_proven:
         screen.print(f"Everything is left as it was in {folder}; EKPAY_HOME={folder} ekpay payments list")
         raise typer.Exit(1)
@@ -151,12 +157,20 @@ def run(
                 f"port {number} is taken: stop the process that listens there, or choose another {name}"
             )
     try:
-        with hold_home(setting.home_folder):
-            run_until_stopped(_keep_stage_open(setting, screen), screen)
-    except HomeInUseError as taken:
-        raise typer.BadParameter(f"{taken}: stop it, or set EKPAY_HOME to another folder") from taken
+        with _held(setting.home_folder, "ekpay run"):
+            run_until_stopped(_keep_stage_open(setting, screen), screen, setting.logs)
     except KeyboardInterrupt:
         screen.print(f"Stopped; the data stays in {setting.home_folder}.")
+
+
+@contextmanager
+def _held(folder: Path, command: str) -> Iterator[None]:
+    """The folder for this command alone; another one is told which holds it."""
+    try:
+        with hold_home(folder, command):
+            yield
+    except HomeInUseError as taken:
+        raise typer.BadParameter(f"{taken}: stop it, or set EKPAY_HOME to another folder") from taken
 
 
 def _settings_on_free_ports(folder: Path) -> StageSettings:
@@ -210,12 +224,12 @@ async def _staged_play(
     setting: StageSettings, plan: PartnerPlan, payers: int, screen: Console, *, keep: bool
 ) -> DemoOutcome:
     assert setting.config is not None, "a demo has a configuration of its own"
-    write_configuration(setting.config)
-    async with running_stage(setting) as stage:
+    await write_configuration(setting.config)
+    async with running_stage(setting, screen) as stage:
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, plan, payers, screen))
-        except (*EXPECTED_ERRORS, ExceptionGroup):
+        except Exception:
             stage.keeps_data = True
             raise
         stage.keeps_data = keep or not outcome.is_proven
@@ -223,12 +237,15 @@ async def _staged_play(
 
 
 async def _keep_stage_open(setting: StageSettings, screen: Console) -> None:
-    async with running_stage(setting) as stage:
+    async with running_stage(setting, screen) as stage:
         await stage.children.watched(keep_open(stage, screen))
 
 
-def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
-    """Run to the end, or until Ctrl-C or SIGTERM: all child processes are stopped either way."""
+def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console, logs: Path) -> Result:
+    """Run to the end, or until Ctrl-C or SIGTERM: all child processes are stopped either way.
+
+    A failure is said in a line for each of its causes, and its whole trace is written into `logs`.
+    """
 
     async def _main() -> Result:
         task = asyncio.current_task()
@@ -241,26 +258,26 @@ def run_until_stopped(work: Coroutine[Any, Any, Result], screen: Console) -> Res
         return asyncio.run(_main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    except (*EXPECTED_ERRORS, ExceptionGroup) as problem:
-        troubles = list(_leaves(problem))
-        if not all(isinstance(trouble, EXPECTED_ERRORS) for trouble in troubles):
-            raise
-        for trouble in troubles:
-            screen.print(str(trouble), style="red")
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it is said
+        _say_failure(problem, screen, logs)
         raise typer.Exit(1) from None
 
 
-def _leaves(problem: Exception) -> Iterator[Exception]:
-    if isinstance(problem, ExceptionGroup):
-        for part in problem.exceptions:
-            yield from _leaves(part)
-    else:
-        yield problem
+def _say_failure(problem: Exception, screen: Console, logs: Path) -> None:
+    for cause in causes_of(problem):
+        is_known = isinstance(cause, EXPECTED_ERRORS) and str(cause)
+        screen.print(str(cause) if is_known else cause_line(cause), style="red")
+    screen.print(f"The whole trace: {write_trace(problem, logs)}")
 
 
 def _remove_folder(folder: Path, *, keep: bool) -> None:
     if not keep:
         shutil.rmtree(folder)
+
+
+def _shown_path(path: Path) -> Path:
+    """As a user would type it in the current folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def console_of_process() -> Console:

@@ -101,7 +101,7 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
         NothingWaitsError: nothing waits where two persons must have something to decide.
     """
     began_at = time.monotonic()
-    with ProgressSteps(screen) as steps:
+    with ProgressSteps(screen, expected_seconds(plan.payments, payers)) as steps:
         with steps.step("starting PostgreSQL, billers, providers, proxy, switch and worker"):
             await _start(stage)
         async with _open_billers(stage) as billers:
@@ -140,6 +140,11 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
     )
 
 
+def expected_seconds(payments: int, payers: int) -> float:
+    """About how long a demo takes alone on two quiet cores: most of it is waiting and starting commands."""
+    return 220.0 + payments / 25 + payers / 10
+
+
 def _endpoint_counts(endpoint: NotificationEndpoint) -> EndpointCounts:
     return EndpointCounts(len(endpoint.lines()), endpoint.refusals, endpoint.repeats, endpoint.strangers)
 
@@ -150,12 +155,14 @@ def _offices(stage: Stage) -> BillFileOffices:
 
 
 async def _start(stage: Stage) -> None:
-    await stage.open_database()
-    await stage.open_far_side()
-    await stage.open_counters()
-    await stage.open_wallet()
-    await stage.open_gateways()
-    await stage.open_proxy()
+    """Start database and simulators side by side, and the switch once they answer."""
+    async with asyncio.TaskGroup() as starting:
+        starting.create_task(stage.open_database())
+        starting.create_task(stage.open_far_side())
+        starting.create_task(stage.open_counters())
+        starting.create_task(stage.open_wallet())
+        starting.create_task(stage.open_gateways())
+        starting.create_task(stage.open_proxy())
     await stage.open_switch()
 
 
@@ -252,11 +259,11 @@ async def _open_billers(stage: Stage) -> AsyncIterator[DemoBillers]:
 async def _open_day(
     stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: int, steps: ProgressSteps
 ) -> _Opening:
-    with steps.step("making staff, partners, a shop and prefunds"):
-        opening = await _open(stage, billers, plan, payers)
-    with steps.step("importing the bill files of offices without an API"):
-        await _offices(stage).load_bills()
-    return opening
+    with steps.step("making staff, partners and prefunds, importing bill files of offices without an API"):
+        async with asyncio.TaskGroup() as opening_tasks:
+            opening = opening_tasks.create_task(_open(stage, billers, plan, payers))
+            opening_tasks.create_task(_offices(stage).load_bills())
+    return opening.result()
 
 
 async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: int) -> _Opening:

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.billers.desco.wire import taka
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
 from sandbox.rehearsals.demo.collecting.report import disagreements, open_payments, payers_json, show_payers
 from sandbox.rehearsals.demo.comparison.biller_books import (
@@ -71,7 +71,7 @@ class DemoOutcome:
     @property
     def unexplained(self) -> int:
         """The number of unexplained disagreements and unexpected answers."""
-        return len(_disagreements(self))
+        return len(disagreements_of(self))
 
     @property
     def open(self) -> int:
@@ -88,6 +88,10 @@ class DemoOutcome:
     def count(self, column: str, partner_id: str | None = None) -> int:
         """The number of payments in this state, or `open`: neither final nor in review."""
         return sum(_column(line) == column for line in self._of(partner_id))
+
+    def payments_of(self, partner_id: str | None) -> int:
+        """The number of payments of a partner, or of all."""
+        return len(self._of(partner_id))
 
     def _of(self, partner_id: str | None) -> list[OurLine]:
         return [line for line in self.payments if partner_id in {None, line.partner_id}]
@@ -123,7 +127,7 @@ def as_json(outcome: DemoOutcome) -> dict[str, object]:
         "payers": payers_json(outcome.payers),
         "night": night_json(outcome.night),
         "doors": doors_json(outcome.doors),
-        "disagreements": _disagreements(outcome),
+        "disagreements": disagreements_of(outcome),
     }
 
 
@@ -136,7 +140,7 @@ def show(outcome: DemoOutcome, screen: Console) -> None:
     show_payers(outcome.payers, screen)
     show_night(outcome.night, screen)
     show_doors(outcome.doors, screen)
-    unexplained = _disagreements(outcome)
+    unexplained = disagreements_of(outcome)
     for line in unexplained[:_LINES_MAX]:
         screen.print(f"UNEXPLAINED {line}", style="bold red")
     if len(unexplained) > _LINES_MAX:
@@ -175,7 +179,7 @@ def _payments_table(outcome: DemoOutcome) -> Table:
             outcome.partner_names[partner_id] if partner_id else "all",
             f"{sum(counts):,}",
             *(f"{count:,}" for count in counts),
-            taka(outcome.completed_paisa(partner_id)),
+            lakh(outcome.completed_paisa(partner_id)),
         )
     return table
 
@@ -200,7 +204,8 @@ def _tried_table(outcome: DemoOutcome) -> Table:
     return table
 
 
-def _disagreements(outcome: DemoOutcome) -> list[str]:
+def disagreements_of(outcome: DemoOutcome) -> list[str]:
+    """Everything unexplained about payments, as sentences."""
     lines = [
         f"{disagreement.subject}: {disagreement.problem}" for disagreement in outcome.comparison.unexplained
     ]

@@ -10,11 +10,12 @@ from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, 
 from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
 from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
 from sandbox.rehearsals.demo.admin_clients.breb import BrebAdminClient
+from sandbox.rehearsals.demo.landing_notes import write_notes
 from sandbox.rehearsals.installation import ekshop_account as ekshop
 from sandbox.rehearsals.installation.installation import LOGINS, WALLET, Stage, StageSettings
 from sandbox.rehearsals.installation.parties import BUCKETS, Parties, create_parties, load, save, top_up
+from sandbox.rehearsals.installation.rest_shop import RestShop, open_account
 from sandbox.rehearsals.installation.rest_shop import load as load_shop
-from sandbox.rehearsals.installation.rest_shop import open_account
 from sandbox.rehearsals.installation.rest_shop import save as save_shop
 
 _PARTNERS = 3
@@ -39,9 +40,10 @@ async def keep_open(stage: Stage, screen: Console) -> None:
         ) as bkash:
             await bkash.subscribe(stage.callback_address)
     parties = await _parties(stage, screen)
-    await _shop(stage, parties)
-    await _ekshop(stage, parties)
+    shop = await _shop(stage, parties)
+    account = await _ekshop(stage, parties)
     stage.save_logins()
+    write_notes(stage.setting.home_folder, parties, shop, account, wallets=_WALLETS)
     address = SimulatorAddress(stage.setting.biller_address("breb"), stage.passwords["breb"])
     async with BrebAdminClient(address) as admin_client:
         (bill,) = await admin_client.payables(1)
@@ -66,21 +68,25 @@ async def _parties(stage: Stage, screen: Console) -> Parties:
     return parties
 
 
-async def _shop(stage: Stage, cast: Parties) -> None:
+async def _shop(stage: Stage, cast: Parties) -> RestShop:
     """The shop of the first partner: with its stored key, or with a new one if the return page has moved."""
     folder, place = stage.setting.sandbox_home, stage.setting.wallet.return_place
     shop = load_shop(folder)
     if shop is None or shop.place != place:
-        save_shop(await open_account(stage.tool, cast.partners[0].id, place), folder)
+        shop = await open_account(stage.tool, cast.partners[0].id, place)
+        save_shop(shop, folder)
+    return shop
 
 
-async def _ekshop(stage: Stage, cast: Parties) -> None:
+async def _ekshop(stage: Stage, cast: Parties) -> ekshop.ShopAccount:
     """Open ekShop with its stored account, or with a new one if its address has changed."""
     folder, place = stage.setting.sandbox_home, stage.setting.shop_place
     account = ekshop.load(folder)
     if account is None or account.place != place:
-        ekshop.save(await ekshop.create_merchant(stage.tool, cast.staff[0], place, folder), folder)
+        account = await ekshop.create_merchant(stage.tool, cast.staff[0], place, folder)
+        ekshop.save(account, folder)
     await stage.open_shop()
+    return account
 
 
 def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[str]:

@@ -19,17 +19,22 @@ class HomeInUseError(Exception):
 
 
 @contextmanager
-def hold_home(folder: Path) -> Iterator[None]:
-    """Keep the folder for this process: a second installation in it would end the first one's database.
+def hold_home(folder: Path, command: str) -> Iterator[None]:
+    """Keep the folder for this process and its command: two installations would share their sandbox's books.
 
     Raises:
         HomeInUseError: another process keeps it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("ab") as lock:
+    with (folder / _LOCK).open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
-            raise HomeInUseError(f"another installation runs in {folder}") from taken
+            lock.seek(0)
+            holder = lock.read().strip() or "another installation"
+            raise HomeInUseError(f"{holder} runs in {folder}") from taken
+        lock.truncate(0)
+        lock.write(f"{command} (process {os.getpid()})\n")
+        lock.flush()
         # The lock ends with the process, however it ends.
         yield

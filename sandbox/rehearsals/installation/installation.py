@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from rich.console import Console
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sandbox.kit.biller.switch_environment import settings_for_switch
@@ -41,7 +42,8 @@ WALLET = "bkash"
 _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
 _TRUSTED = "EKPAY_WEBHOOK_TRUSTED_HOSTS"
 LOGINS = "logins.json"
-_READY_SECONDS = 60.0
+# A busy machine takes minutes to start twelve processes.
+_READY_SECONDS = 300.0
 _POLL_SECONDS = 0.1
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
 _GATEWAYS, _SHOP = "gateways", "ekshop"
@@ -266,9 +268,13 @@ class Stage:
         """Start the embedded PostgreSQL and migrate it to the newest schema."""
         await self.tool.run("migrate")
 
-    async def close_database(self) -> None:
-        """Stop the embedded PostgreSQL; unless `keeps_data`, all it holds is deleted."""
-        await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+    async def close_database(self) -> str:
+        """Stop the embedded PostgreSQL, and unless `keeps_data` delete all it holds.
+
+        It stays up while other processes use it; then the answer says which.
+        """
+        is_stopped, answer = await self.tool.ask("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+        return "" if is_stopped else answer
 
     def _far_side_settings(self, far_side: str, url: str) -> dict[str, str]:
         """Environment variables that the switch and the simulators share."""
@@ -352,25 +358,26 @@ def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_stage(setting: StageSettings) -> AsyncIterator[Stage]:
-    """A stage whose processes and database are always stopped at the end."""
+async def running_stage(setting: StageSettings, screen: Console) -> AsyncIterator[Stage]:
+    """A stage whose processes are always stopped at the end, and its database unless others use it."""
     setting.home_folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
     try:
         async with stage.children:
             yield stage
     finally:
-        await stage.close_database()
+        if answer := await stage.close_database():
+            screen.print(answer)
 
 
 async def wait_until_ready(url: str) -> None:
     """Wait until this address answers with HTTP 200.
 
     Raises:
-        NotReadyError: it did not answer within a minute.
+        NotReadyError: it did not answer within five minutes.
     """
     tries = AsyncRetrying(
-        retry=retry_if_exception_type(aiohttp.ClientError),
+        retry=retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
         stop=stop_after_delay(_READY_SECONDS),
         wait=wait_fixed(_POLL_SECONDS),
     )

@@ -4,8 +4,10 @@ A child that exits unasked ends the demo; its last log lines are shown.
 """
 
 import asyncio
+import ctypes
 import os
 import signal
+import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from typing import Self, TypeVar
 Result = TypeVar("Result")
 
 _LAST_LINES = 15
+# In linux/prctl.h.
+_PR_SET_PDEATHSIG = 1
 # Longer than the switch itself waits for payments that are still being delivered.
 _LEAVE_SECONDS = 40.0
 
@@ -65,6 +69,7 @@ class Children:
                 stderr=output,
                 # A new session, so that Ctrl-C reaches only us: we stop the children in the right order.
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         child = self._children[name] = _Child(name, log, process)
         watcher = asyncio.create_task(self._watch(child))
@@ -110,6 +115,11 @@ class Children:
             return
         text = f"{child.name} ended by itself with {code}; the last lines of {child.log}:\n{_tail(child.log)}"
         self._death.set_exception(ChildDiedError(text))
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to end this child with SIGTERM when its parent is killed: nobody else would."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _tail(log: Path) -> str:

@@ -1,12 +1,17 @@
-"""Progress display of a demo: one line a step, with a bar where its length is known."""
+"""Progress display of a rehearsal: one line a step, and one for the whole with the time that is left."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typing_extensions import override
+
+_MINUTE = 60
+# An estimate is not the end: the bar waits short of it.
+_ALMOST = 0.98
 
 
 class ProgressStep:
@@ -18,13 +23,28 @@ class ProgressStep:
         self.describe = describe
 
 
+class _TimedProgress(Progress):
+    """A display whose tasks with `expected` seconds follow the clock."""
+
+    @override
+    def get_renderables(self) -> Iterator[RenderableType]:
+        for task in self.tasks:
+            expected = task.fields.get("expected")
+            if expected and not task.finished:
+                elapsed = task.elapsed or 0.0
+                task.completed = min(elapsed, expected * _ALMOST)
+                task.fields["count"] = time_left_text(expected - elapsed)
+        yield from super().get_renderables()
+
+
 class ProgressSteps:
     """The lines of all steps so far; without a terminal, each is printed once when it begins."""
 
-    def __init__(self, screen: Console) -> None:
-        """Nothing is printed yet."""
+    def __init__(self, screen: Console, expected_seconds: float | None = None) -> None:
+        """Nothing is printed yet; the whole is estimated to last `expected_seconds`, if that is known."""
         self._screen = screen
-        self._progress = Progress(
+        self._expected_seconds = expected_seconds
+        self._progress = _TimedProgress(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description}"),
             BarColumn(),
@@ -37,12 +57,21 @@ class ProgressSteps:
     def __enter__(self) -> Self:
         """Start the display."""
         self._progress.start()
+        if self._expected_seconds is not None:
+            expected = self._expected_seconds
+            self._progress.add_task("the whole", total=expected, expected=expected, count="")
+            if not self._screen.is_terminal:
+                about = time_left_text(expected).removesuffix(" left")
+                self._screen.print(f"It takes {about} alone on two quiet cores.")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the lines as they are."""
+        whole = [task for task in self._progress.tasks if task.fields.get("expected")]
+        for task in whole if kind is None else ():
+            self._progress.update(task.id, completed=task.total, count="")
         self._progress.stop()
 
     @contextmanager
@@ -63,3 +92,11 @@ class ProgressSteps:
 
         yield ProgressStep(_advance, _describe)
         progress.update(task, total=total or 1, completed=total or 1)
+
+
+def time_left_text(seconds: float) -> str:
+    """The rest of an estimate in words; an estimate that was too short says so."""
+    if seconds < 0:
+        return "longer than expected"
+    minutes = round(seconds / _MINUTE)
+    return f"about {minutes} min left" if minutes else "less than a minute left"

@@ -109,12 +109,12 @@ async def test_while_nobody_knows_the_page_says_so_and_looks_again(
     for said in (
         "মোট: ১,০৭১.৫০ টাকা",
         "Total: 1,071.50 taka",
-        "আমরা এখনও জানি না",
+        "এখনও নিশ্চিত নয়",
         "We do not know yet",
         "দয়া করে আবার টাকা দেবেন না।",
         "Do not pay again.",
-        "looks again by itself",
-        "নিজে থেকেই আবার দেখে",
+        "updates by itself",
+        "নিজে থেকে হালনাগাদ হয়",
         made["id"],
         "Shop & <b>Sons</b>",
     ):
@@ -246,7 +246,7 @@ async def test_a_form_that_is_too_long_is_not_kept_and_pays_nothing(till: Till, 
 async def test_a_page_of_no_payment_says_so_in_two_languages(till: Till, reference: str) -> None:
     page = read_page(await till.request("GET", f"/pay/return/{reference}", query="status=success"), 404)
     assert "There is no payment at this address" in page.text
-    assert "এই ঠিকানায় কোনো পেমেন্ট নেই" in page.text
+    assert "পাতাটি পাওয়া যায়নি" in page.text
     assert refresh_of(page) == []
     assert till.small.tables.callbacks == {}
 

@@ -1,8 +1,10 @@
 """What a wing's command is handed as the context's object, over an installation as it stands."""
 
 import asyncio
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,20 @@ def test_a_command_of_a_wing_gets_it_and_nothing_is_opened_for_that(
     assert capsys.readouterr().out == f"{tmp_path / 'home'}\n"
     assert isinstance(handed[0], OpenedFinance)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deposit_should_last_as_long_as_the_manifest_of_its_biller_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    shutil.copytree(Settings.model_fields["config"].default, config)
+    manifest = config / "billers" / "nesco_prepaid.toml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace("alarm_below_days = 1.0", "alarm_below_days = 1.1"), encoding="utf-8")
+    monkeypatch.setenv("EKPAY_CONFIG", str(config))
+    days = OpenedFinance().deposit_alarm_days()
+    assert (days["nesco_prepaid"], days["breb_prepaid"]) == (Decimal("1.1"), Decimal(1))
+    assert "desco_postpaid" not in days
 
 
 def test_it_connects_as_each_role(finance: OpenedFinance, home: Path) -> None:

@@ -168,6 +168,16 @@ async def test_a_decision_costs_no_query_while_the_picture_is_fresh(desk: Desk) 
     assert known["ebl"].outcomes == 1
 
 
+async def test_what_payers_chose_is_counted_once_in_five_minutes(desk: Desk) -> None:
+    assert await desk.here.chosen_instruments() == {}
+    await desk.opened()
+    await desk.opened()
+    desk.clock.pass_by(299)
+    assert await desk.here.chosen_instruments() == {}
+    desk.clock.pass_by(2)
+    assert await desk.here.chosen_instruments() == {"card": 2}
+
+
 async def test_what_came_and_what_is_in_the_air_is_used_of_the_days_cap(till: Till) -> None:
     rules = replace(card_rules(), daily_caps={"ebl": Money(10**9)})
     async with open_desk(till, rules) as desk:

@@ -135,7 +135,7 @@ def test_the_sheets_of_a_night(book: Path) -> None:
         "Charts · লেখচিত্র",
         "npsb",
         "stmt_janata",
-        "Breaks · অমিল",
+        "Breaks · গরমিল",
         "Fees · ফি",
         "Control totals · যোগফল",
         "Evidence · প্রমাণ",
@@ -143,7 +143,7 @@ def test_the_sheets_of_a_night(book: Path) -> None:
 
 
 def test_breaks_read_back_with_their_amounts_and_dates(book: Path) -> None:
-    sheet = fastexcel.read_excel(book).load_sheet("Breaks · অমিল", header_row=1).to_polars()
+    sheet = fastexcel.read_excel(book).load_sheet("Breaks · গরমিল", header_row=1).to_polars()
     assert sheet["Code\nকোড"].to_list() == ["LEDGER_ONLY", "AMOUNT"]
     assert sheet["Exposure, taka\nঝুঁকির অঙ্ক, টাকা"].to_list() == [1000.01, 999.97]
     assert [one.date() for one in sheet["Found\nপাওয়া গেছে"]] == [SUN, SUN]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from ekpay_switch.domain.money import grouped_taka
 from reconciliation.reports.bilingual_table import Amount, BilingualTable, Cell, Share, columns
 from reconciliation.reports.report_model import Report
 from reconciliation.reports.wording import BilingualText
@@ -94,6 +95,13 @@ def test_a_column_holds_its_widest_number_and_text(tmp_path: Path) -> None:
     assert TEXT_WIDTH_MAX < account < TEXT_WIDTH_MAX + 4
     assert count >= len("12,345,678")
     assert net >= len("-1,234,567,890,123.45")
+
+
+@pytest.mark.parametrize("paisa", [1_00_00_000, 99_99_99_999, -1_00_00_00_000, 12_34_56_78_90_123])
+def test_an_amount_makes_its_column_as_wide_as_its_grouped_digits(tmp_path: Path, paisa: int) -> None:
+    account, _, net = _widths(_sheet(tmp_path, [(grouped_taka(paisa), 1, Amount(paisa))]))
+
+    assert net == account
 
 
 def test_capitals_take_more_room_than_small_letters(tmp_path: Path) -> None:

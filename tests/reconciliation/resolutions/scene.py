@@ -297,7 +297,7 @@ def a_break(run: RunRecord, code: str, institution: str, reference: str, **facts
         owner="finance",
         deadline=date(2026, 11, 4),
         diagnosis="",
-        details={"en": f"{reference} stands apart.", "bn": "অমিল।", "rows": [], "movements": []},
+        details={"en": f"{reference} stands apart.", "bn": "গরমিল।", "rows": [], "movements": []},
     )
     return replace(one, **facts)  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -61,6 +62,10 @@ class Office:
     config: Path = CONFIG
     persons: Persons = field(default_factory=Persons)
     is_rehearsal: bool = True
+    alarm_days: dict[str, Decimal] = field(default_factory=dict)
+
+    def deposit_alarm_days(self) -> Mapping[str, Decimal]:
+        return self.alarm_days
 
     @cached_property
     def books(self) -> Adjustments:

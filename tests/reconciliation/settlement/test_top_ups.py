@@ -1,5 +1,7 @@
 """Top-ups of our deposits at utilities, from the proposal to the statement: one on its way at a time."""
 
+from decimal import Decimal
+
 import pytest
 
 from reconciliation.errors import SettlementError
@@ -75,6 +77,13 @@ async def test_a_deposit_below_a_days_vends_is_filled_to_its_target_and_the_stat
     after = await standing(given)
     assert (after.vends_of_day, after.proposed_amount) == (VENDED, 0)
     assert await audited(given) is None
+
+
+async def test_a_top_up_is_proposed_below_the_days_of_the_alarm(given: Stage) -> None:
+    # A quarter of a day is left.
+    for days, proposed in (("0.2", 0), ("0.3", PROPOSED)):
+        given.office.alarm_days[NESCO] = Decimal(days)
+        assert (await standing(given)).proposed_amount == proposed
 
 
 async def test_a_rejected_top_up_is_due_again_and_paid_once(given: Stage) -> None:

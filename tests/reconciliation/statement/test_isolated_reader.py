@@ -2,12 +2,16 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from reconciliation.canonical_row import complete
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats.file_limits import USUAL_LIMITS, FileLimits
 from reconciliation.statement.isolated_reader import IsolatedReader
@@ -134,3 +138,33 @@ def test_the_process_is_given_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_pat
         read(reader, laid(tmp_path, WHOLE["npsb"]), "npsb")
         (process,) = hostile.reading_processes()
         assert b"EKPAY" not in hostile.of_process(process, "environ")
+
+
+# In a process of its own, whose memory nothing else has used before; the kernel forgets its peak until then.
+TAKEN_OVER = """
+import sys
+from pathlib import Path
+from reconciliation.statement import isolated_reader
+
+def kilobytes(name):
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith(name))
+
+Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+before = kilobytes("VmRSS:")
+rows = isolated_reader.read_rows(Path(sys.argv[1]))
+print(rows.height, kilobytes("VmHWM:") - before)
+"""
+
+
+def test_rows_are_taken_over_without_a_second_copy_in_memory(tmp_path: Path) -> None:
+    number = pl.DataFrame({"ordinal": range(200_000)})
+    text = pl.format("{}{}", pl.lit("0" * 24), pl.col("ordinal"))
+    rows = number.with_columns(gross="ordinal", ours=text, theirs=text, raw_hash=text)
+    path = tmp_path / "rows.arrow"
+    complete(rows).write_ipc(path, compression="uncompressed")
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", TAKEN_OVER, str(path)]
+    height, kilobytes = subprocess.check_output(command, env=environment).split()  # noqa: S603 - our own
+    assert int(height) == 200_000
+    assert int(kilobytes) * 1024 < 1.5 * path.stat().st_size

@@ -8,7 +8,7 @@ import pytest
 
 from ekpay_switch.domain.payment import State
 from ekpay_switch.web.pages import TEMPLATES, Pages
-from ekpay_switch.web.static_files import FOLDER, static_files
+from ekpay_switch.web.static_files import FOLDER, static_files, static_path
 from tests.scenarios.checkout import an_order_text
 from tests.web.checkout.checkout_setup import HOME, ORIGIN, Browser, Counter, Seen
 
@@ -16,6 +16,8 @@ WEB = Path(TEMPLATES).parent
 RUNS = re.compile(
     r"<script|<iframe|<object|<embed|\son[a-z]+\s*=|\bhx-|javascript:|\sstyle\s*=|srcdoc", re.IGNORECASE
 )
+OUR_SCRIPT = """<script src="{{ static('checkout.js') }}" defer></script>"""
+SCRIPT_BYTES_MAX = 15 * 1024
 PERSON = {
     "cust_id": "PERSON-1042",
     "cust_name": "Rahela Khatun",
@@ -56,26 +58,42 @@ async def test_what_a_form_says_beside_its_fields_changes_no_sum() -> None:
     assert order.return_url.startswith(f"{ORIGIN}/pay/return/")
 
 
-# ---- T58: there is no script that could be turned against its reader
+# ---- T58: there is no script but one file of ours, and nothing in a page can start another
 
 
 def test_nothing_that_runs_is_written_in_any_template() -> None:
-    found = {path.name: RUNS.findall(path.read_text(encoding="utf-8")) for path in TEMPLATES.rglob("*.html")}
+    texts = {path: path.read_text(encoding="utf-8") for path in TEMPLATES.rglob("*.html")}
+    found = {path.name: RUNS.findall(text.replace(OUR_SCRIPT, "")) for path, text in texts.items()}
     assert len(found) > 8
     assert {name: runs for name, runs in found.items() if runs} == {}
 
 
-def test_no_script_is_served() -> None:
-    assert {one.media_type for one in static_files().values()} == {"text/css; charset=utf-8", "font/woff2"}
-    assert {path.suffix for path in FOLDER.iterdir()} <= {".css", ".woff2", ".txt", ".md"}
-    assert [path for path in WEB.rglob("*") if path.suffix in {".js", ".mjs", ".svg", ".wasm"}] == []
+def test_no_script_is_served_but_one_small_file() -> None:
+    scripts = [one for one in static_files().values() if "script" in one.media_type]
+    assert [one.path for one in scripts] == [static_path("checkout.js")]
+    assert len(scripts[0].body) <= SCRIPT_BYTES_MAX
+    assert {path.suffix for path in FOLDER.iterdir()} <= {".css", ".js", ".woff2", ".txt", ".md"}
+    assert [path.name for path in WEB.rglob("*") if path.suffix in {".js", ".mjs", ".svg", ".wasm"}] == [
+        "checkout.js"
+    ]
+
+
+def test_our_script_makes_no_markup_and_no_request() -> None:
+    source = static_files()["checkout.js"].body.decode()
+    assert (
+        re.findall(
+            r"innerHTML|outerHTML|insertAdjacent|eval|Function\(|fetch|XMLHttp|import|location", source
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("url", [ORIGIN, "http://127.0.0.1:8180"])
-def test_no_policy_allows_a_script_or_a_connection(url: str) -> None:
+def test_no_policy_allows_a_connection_or_a_script_but_that_file(url: str) -> None:
     policy = dict(part.split(" ", 1) for part in Pages(url).headers["Content-Security-Policy"].split("; "))
     assert policy.pop("default-src") == "'none'"
-    assert set(policy) == {"style-src", "font-src", "form-action", "base-uri", "frame-ancestors"}
+    assert policy.pop("script-src") == f"{url}{static_path('checkout.js')}"
+    assert set(policy) == {"style-src", "font-src", "img-src", "form-action", "base-uri", "frame-ancestors"}
     assert set(policy.values()) == {"'self'", "'none'"}
 
 

@@ -27,7 +27,7 @@ async def test_the_first_page_says_whom_how_much_what_for_and_what_each_way_cost
     assert "Two saris and a clay pot" in seen.text
     assert "1001" in seen.text
     for total in (102_075, 101_075):
-        assert stand.says(seen, "offer.total", total=stand.t.amount(Money(total)))
+        assert stand.says(seen, "choose.pay", total=stand.t.amount(Money(total)))
     assert stand.says(
         seen, "choose.until", until=stand.t.moment(NOON + timedelta(seconds=LIFE_SECONDS), NOON)
     )
@@ -67,7 +67,7 @@ async def test_who_is_away_is_said_with_the_reason_and_cannot_be_chosen(stand: S
     far.profile = replace(far.profile, amount_max=Money(50_000))
     seen = await stand.browser.get()
     assert {one["value"] for one in seen.html.all("input", type="radio")} == {"card", "nexus"}
-    assert stand.says(seen, "closed.until", until="14:00" if stand.t.language == "en" else "১৪:০০")  # noqa: RUF001 - Bangla digits
+    assert stand.says(seen, "closed.until", until="14:00" if stand.t.language == "en" else "দুপুর ২:০০")  # noqa: RUF001 - Bangla digits
     assert stand.says(seen, "closed.unavailable")
     least, most = stand.t.amount(Money(100)), stand.t.amount(Money(50_000))
     assert stand.says(seen, "closed.limits", least=least, most=most)
@@ -93,6 +93,7 @@ async def test_kinds_and_instruments_that_have_no_words_are_shown_all_the_same(s
     for one in stand.shopper.far.values():
         if one.profile.id == "nexus":
             one.profile = replace(one.profile, instrument="voucher")
+    stand.shopper.takes("voucher", "bkash")
     seen = await stand.browser.get()
     assert stand.says(seen, "kind.other")
     assert "voucher" in seen.text
@@ -256,7 +257,7 @@ async def test_while_the_money_is_asked_for_there_is_nothing_to_press_but_look_n
     seen = await stand.browser.get(f"{HOME}?other=1")
     assert stand.says(seen, "waiting.asking.title")
     assert stand.says(seen, "waiting.asking.warning")
-    assert len(seen.html.all("button")) == 1
+    assert len(seen.html.all("button", type="submit")) == 1
     assert not any("/go" in link or "/cancel" in link or "other=1" in link for link in seen.html.links())
 
 
@@ -286,7 +287,7 @@ async def test_a_page_that_is_being_opened_is_waited_for_shortly(stand: Stand) -
         seen = await stand.browser.get(place)
         assert stand.says(seen, "waiting.opening.title", name=stand.name("bkash"))
         assert seen.headers["refresh"] == "3"
-        assert seen.html.all("button") == []
+        assert seen.html.all("button", type="submit") == []
 
 
 async def test_money_that_came_and_is_not_credited_yet_is_said_so(stand: Stand) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
+from ekpay_switch.web.static_files import static_path
 from tests.scenarios.checkout import an_order_text
-from tests.web.checkout.checkout_setup import HOME, Browser, Counter, Seen
+from tests.web.checkout.checkout_setup import HOME, ORIGIN, Browser, Counter, Seen
 
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -20,11 +21,12 @@ ATTACKS = [
     "hx-get=https://evil.example",
 ]
 CONTROLS = "\u202egnp.exe\u202c \u2066x\u2069 \u200f\u0000"
+SCRIPT = static_path("checkout.js")
 EVERY_ANSWER = {
     "cache-control": "no-store",
     "content-security-policy": (
-        "default-src 'none'; style-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        f"default-src 'none'; style-src 'self'; script-src {ORIGIN}{SCRIPT}; font-src 'self'; "
+        "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "cross-origin-opener-policy": "same-origin",
     "referrer-policy": "no-referrer",
@@ -38,9 +40,13 @@ def is_hardened(seen: Seen) -> bool:
 
 
 def is_inert(seen: Seen) -> bool:
-    """No script, no handler, no style and no frame in the markup, and no address but ours and the shop's."""
+    """No script but our own file, no handler, no style, no frame, and no address but ours and the shop's."""
+    assert seen.body.decode().count("<script") == len(seen.html.all("script", src=SCRIPT))
     for tag, attributes in seen.html.tags:
-        assert tag not in {"script", "iframe", "object", "embed", "img", "svg", "style", "base"}, tag
+        assert tag not in {"iframe", "object", "embed", "style", "base", "use", "foreignobject", "animate"}, (
+            tag
+        )
+        assert tag != "img" or attributes["src"].startswith(f"{HOME}/qr.svg")
         assert not any(name.startswith(("on", "style", "hx-")) for name in attributes), attributes
         for name in ("href", "action", "src"):
             place = attributes.get(name, "")

@@ -4,17 +4,21 @@ All clients have the same methods, so scripts and comparisons need not know whic
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import aiohttp
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
 
 Document = dict[str, Any]
 
-_CALL_SECONDS = 30.0
+# A simulator on a busy machine answers late, and never not at all.
+_CALL_SECONDS = 300.0
+_REFUSED_SECONDS, _PAUSE_SECONDS = 120.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,53 @@ class SimulatorAddress:
     password: str = field(repr=False)
 
 
+class PatientSession:
+    """Calls that wait out a busy or restarting simulator, and are sent once.
+
+    Only a call that did not connect is repeated: setting the same fault twice would strike two payments. No
+    connection is used twice, since a simulator that was killed may have dropped it.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is sent yet."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True),
+            timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS),
+        )
+
+    @asynccontextmanager
+    async def request(
+        self,
+        method: str,
+        url: str,
+        **sent: Any,  # noqa: ANN401 - as aiohttp takes it
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to one call; raises `aiohttp.ClientError` or `TimeoutError` if there is none."""
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type(aiohttp.ClientConnectorError),
+            stop=stop_after_delay(_REFUSED_SECONDS),
+            wait=wait_fixed(_PAUSE_SECONDS),
+            reraise=True,
+        )
+        answer: aiohttp.ClientResponse = await tries(self._send, method, url, sent)
+        async with answer:
+            yield answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def _send(self, method: str, url: str, sent: Mapping[str, Any]) -> aiohttp.ClientResponse:
+        return await self._session.request(method, url, **sent)
+
+
 class AdminClient:
     """Client of a simulator's admin API; use it as an asynchronous context manager."""
 
     def __init__(self, address: SimulatorAddress) -> None:
         """Nothing is sent yet."""
         self.address = address
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
+        self._session = PatientSession()
 
     async def __aenter__(self) -> Self:
         """Nothing is sent yet."""
@@ -90,7 +134,7 @@ class AdminClient:
         Raises:
             AdminCallRefusedError: it was refused.
         """
-        async with self._session.get(f"{self.address.url}/_admin/{path}") as answer:
+        async with self._session.request("GET", f"{self.address.url}/_admin/{path}") as answer:
             if not answer.ok:
                 raise AdminCallRefusedError(await answer.text())
             return await answer.text()
@@ -98,7 +142,9 @@ class AdminClient:
     async def call(self, path: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str]) -> Document:
         """One call of the institution's own API, with a form as JSON or a file as it is."""
         sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
-        async with self._session.post(f"{self.address.url}{path}", headers=headers, **sent) as answer:
+        async with self._session.request(
+            "POST", f"{self.address.url}{path}", headers=headers, **sent
+        ) as answer:
             document: Document = await answer.json()
             return document
 

@@ -42,13 +42,12 @@ Answer = TypeVar("Answer")
 # No provider gets more than five calls a second, and payers come one by one.
 _EVERY_SECONDS = 0.12
 _AT_ONCE = 120
-_TRIES_MAX = 60
 _PAGES_MAX = 3
 _PAUSE_SECONDS = 0.5
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = _SILENCE_SECONDS = 180.0
 _AT_OUR_PAGE_SECONDS = 20.0
 _ASK_EVERY_SECONDS = 1.0
-_SETTLE_SECONDS = 120.0
+_SETTLE_SECONDS = 600.0
 _REASON = "paid for the wrong meter"
 _BILLER_REFUSED = "biller_refused"
 _NOT_YET = frozenset({"payment_not_payable", "payment_not_cancellable"})
@@ -130,8 +129,9 @@ class PayerLoad:
         async def _begin(order: PayerOrder) -> None:
             try:
                 await self._act(order)
-            except (RefusedError, LostPayerError) as trouble:
-                self._surprise(f"{order.connector}: {order.course} of bill {order.bill.target}: {trouble}")
+            except (RefusedError, LostPayerError, aiohttp.ClientError, TimeoutError) as trouble:
+                said = f"{type(trouble).__name__} {trouble}".strip()
+                self._surprise(f"{order.connector}: {order.course} of bill {order.bill.target}: {said}")
             finally:
                 places.release()
                 advance()
@@ -145,7 +145,7 @@ class PayerLoad:
     async def settle(self, on_progress: Callable[[int], None]) -> None:
         """Ask about all that is not yet as it must end; `on_progress` gets the number left.
 
-        Gives up after two minutes: payments that are still open are counted when the books are compared.
+        Gives up after ten minutes: payments that are still open are counted when the books are compared.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _SETTLE_SECONDS
@@ -315,7 +315,7 @@ class PayerLoad:
             )
 
     async def _until(self, collected: CollectedPayment, holds: Callable[[ApiPayment], bool]) -> None:
-        """Poll until a condition holds, or for a minute; after that the next step fails and reports it."""
+        """Poll until a condition holds, or for three minutes; then the next step fails and reports it."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
         await self._refresh_and_retry(collected)
@@ -343,19 +343,24 @@ class PayerLoad:
             RefusedError: the answer is a refusal that another sending does not change.
             SwitchSilentError: no usable answer came.
         """
-        for _ in range(_TRIES_MAX):
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _SILENCE_SECONDS
+        while True:
             try:
                 return await send()
             except RefusedError as refused:
                 if not refused.problem.is_retryable:
                     raise
-                self.experience.refusals[refused.problem.code] += 1
+                silence = refused.problem.code
             except (aiohttp.ClientError, TimeoutError):
-                self.experience.refusals["no_answer"] += 1
+                silence = "no_answer"
             except UnreadableReplyError as answer:
+                silence = "unreadable"
                 self._surprise(f"an answer that is not as the document says: {answer}")
+            self.experience.refusals[silence] += 1
+            if loop.time() >= give_up_at:
+                raise SwitchSilentError(f"no usable answer in {_SILENCE_SECONDS:.0f} s, the last: {silence}")
             await asyncio.sleep(_PAUSE_SECONDS)
-        raise SwitchSilentError(f"no usable answer in {_TRIES_MAX} tries")
 
     def _surprise(self, text: str) -> None:
         self.experience.surprises.append(text)

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.kit.institution.amounts import taka
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome, ProviderOutcome
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED
@@ -25,7 +25,7 @@ _BY_HAND = "owed"
 
 _COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW, _BY_HAND)
 _OPEN = "open"
-# Short headings and no padding: a hundred columns are soon full.
+# Short headings and no padding: there are many columns.
 _HEADINGS = (
     "payments", "paid", "back", "refused", "expired", "suspense", "owed", "its book", "our book",
     "unex-\nplained",
@@ -83,6 +83,16 @@ def show_payers(outcome: PayerOutcome, screen: Console) -> None:
         screen.print(line)
 
 
+def family_counts(outcome: PayerOutcome) -> Iterator[tuple[str, list[int], int]]:
+    """For each family and for all: how many payments, how many in each state, and the debt to us in paisa."""
+    groups = [*_families(outcome.providers).items(), ("all", list(outcome.providers))]
+    for family, members in groups:
+        lines = list({line.payment_id: line for member in members for line in member.ours}.values())
+        states = _states(lines)
+        owed_paisa = sum(member.owed_paisa for member in members)
+        yield family, [len(lines), *(states[column] for column in _COLUMNS)], owed_paisa
+
+
 def _summary_lines(outcome: PayerOutcome) -> Iterator[str]:
     experience, notifications = outcome.experience, outcome.notifications
     yield (
@@ -98,7 +108,7 @@ def _summary_lines(outcome: PayerOutcome) -> Iterator[str]:
     by_hand = [refund for line in outcome.ours for refund in line.refunds if refund.state == REFUND_BY_HAND]
     by_hand_paisa = sum(refund.amount_paisa for refund in by_hand)
     yield (
-        f"Work items for finance: {len(by_hand)}, refunds of {taka(by_hand_paisa)} taka "
+        f"Work items for finance: {len(by_hand)}, refunds of {lakh(by_hand_paisa)} taka "
         "that are owed and whose provider has no call that gives money back."
     )
 
@@ -144,8 +154,8 @@ def _cells(lines: Sequence[Collection], providers: Sequence[ProviderOutcome]) ->
     return [
         str(len(lines)),
         *(str(counts[column]) for column in _COLUMNS),
-        taka(sum(provider.owed_paisa for provider in providers)),
-        taka(sum(provider.receivable_paisa for provider in providers)),
+        lakh(sum(provider.owed_paisa for provider in providers)),
+        lakh(sum(provider.receivable_paisa for provider in providers)),
         str(unexplained),
     ]
 

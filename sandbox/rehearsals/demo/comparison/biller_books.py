@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sandbox.kit.institution.amounts import lakh
+
 COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW = (
     "completed", "refunded", "declined", "expired", "in_review",
 )  # fmt: skip
@@ -185,7 +187,7 @@ def _posting_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
         return f"completed, and posted {len(theirs)} times at the biller"
     line = theirs[0]
     pairs: list[tuple[str, str | int | None, str | int | None]] = [
-        ("amount", ours.amount_paisa, line.amount_paisa),
+        ("amount", lakh(ours.amount_paisa), lakh(line.amount_paisa)),
         ("scroll number", ours.scroll_no, line.scroll_no),
     ]
     if line.bill_number is not None:
@@ -193,7 +195,9 @@ def _posting_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
     if line.scroll_date is not None:
         pairs.append(("day", ours.business_date, line.scroll_date))
     if line.owed_paisa is not None:
-        pairs.append(("owed", ours.owed_paisa, line.owed_paisa))
+        pairs.append(
+            ("owed", "nothing" if ours.owed_paisa is None else lakh(ours.owed_paisa), lakh(line.owed_paisa))
+        )
     differing = [
         f"{name} {our_value} here, {their_value} there"
         for name, our_value, their_value in pairs
@@ -211,7 +215,8 @@ def _contradiction(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
     line = theirs[0]
     if line.stated_paisa in {None, line.amount_paisa}:
         return None
-    return f"the biller has posted {line.amount_paisa} paisa and says {line.stated_paisa} when it is asked"
+    posted, stated = lakh(line.amount_paisa), lakh(line.stated_paisa)
+    return f"the biller has posted {posted} taka and says {stated} when it is asked"
 
 
 def _unknown_postings(books: ComparedBooks) -> Iterator[Disagreement]:
@@ -287,7 +292,7 @@ def _prefund_faults(books: ComparedBooks) -> Iterator[Disagreement]:
     for (partner, bucket), prefund in books.prefunds.items():
         expected = prefund.topped_up_paisa - taken_paisa[partner, bucket]
         if prefund.balance_paisa != expected:
-            problem = f"{prefund.balance_paisa} paisa stand there, {expected} are right"
+            problem = f"{lakh(prefund.balance_paisa)} taka stand there, {lakh(expected)} are right"
             yield Disagreement(f"{bucket} prefund of {partner}", problem)
 
 

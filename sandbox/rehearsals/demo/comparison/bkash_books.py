@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.kit.institution.seeded_values import share_half_up
 from sandbox.rehearsals.demo.comparison.biller_books import (
     COMPLETED,
@@ -168,7 +169,8 @@ class _Contradiction:
     @property
     def text(self) -> str:
         return (
-            f"the wallet has moved {self.movement.amount_paisa} paisa and says {self.movement.stated_paisa} "
+            f"the wallet has moved {lakh(self.movement.amount_paisa)} taka and says "
+            f"{lakh(self.movement.stated_paisa)} "
             "when it is asked"
         )
 
@@ -245,7 +247,7 @@ class _Movements:
             return f"the money of try {collection_try.reference} moved {len(movements)} times at the wallet"
         their_movement = movements[0]
         pairs = (
-            ("amount", collection_try.collected_paisa, their_movement.amount_paisa),
+            ("amount", lakh(collection_try.collected_paisa), lakh(their_movement.amount_paisa)),
             ("payment", collection_try.payment, their_movement.payment),
             ("invoice", collection_try.reference, their_movement.invoice),
             ("refund of", None, their_movement.refund_of),
@@ -266,7 +268,7 @@ class _Movements:
         their_movement = movements[0]
         if their_movement.refund_of not in {collection_try.transaction for collection_try in line.tries}:
             return f"refund {refund.refund_id} is of another payment at the wallet"
-        return _differences_text((("refund", refund.amount_paisa, their_movement.amount_paisa),))
+        return _differences_text((("refund", lakh(refund.amount_paisa), lakh(their_movement.amount_paisa)),))
 
 
 def _differences_text(pairs: Iterable[tuple[str, object, object]]) -> str | None:
@@ -282,13 +284,17 @@ def state_fault(line: Collection) -> str | None:
     """Whether a payment's state agrees with its money: collected once, and kept or refunded in full."""
     collected = [item.collected_paisa for item in line.tries if item.outcome == _FUNDED_BY]
     whole = [line.total_paisa]
+    taken = ", ".join(lakh(paisa or 0) for paisa in collected) or "nothing"
     expectations = {
-        COMPLETED: (collected == whole, f"collected {collected} of {line.total_paisa} paisa"),
+        COMPLETED: (
+            collected == whole,
+            f"collected {taken} of {lakh(line.total_paisa)} taka",
+        ),
         DECLINED: (not collected, "it was paid"),
         EXPIRED: (not collected, "it was paid"),
         REFUNDED: (
             collected == whole == [_given_back_paisa(line, REFUND_DONE)],
-            f"{line.given_back_paisa} of {line.total_paisa} paisa are back",
+            f"{lakh(line.given_back_paisa)} of {lakh(line.total_paisa)} taka are back",
         ),
         # Where the provider has no refund call, finance pays what is owed.
         REFUNDING: (collected == whole == [_given_back_paisa(line, REFUND_BY_HAND)], "the demo is over"),
@@ -313,7 +319,8 @@ def _receivable_faults(books: WalletBooks, unsettled_paisa: int) -> Iterator[Dis
     refunded = sum(movement.amount_paisa for movement in books.theirs if movement.refund_of is not None)
     expected = collected - refunded + unsettled_paisa
     if books.receivable_paisa != expected:
-        problem = f"{books.receivable_paisa} paisa stand there, {expected} are right by the wallet's book"
+        standing, right = lakh(books.receivable_paisa), lakh(expected)
+        problem = f"{standing} taka stand there, {right} are right by the wallet's book"
         yield Disagreement("receivable of the wallet", problem)
 
 
@@ -331,8 +338,8 @@ def shop_faults(
         fault = _differences_text(
             (
                 ("status", _SHOP_STATUS.get(line.state, "pending"), shop_line.status),
-                ("total", line.total_paisa, shop_line.total_paisa),
-                ("refunded", line.refunding_paisa, shop_line.refunded_paisa),
+                ("total", lakh(line.total_paisa), lakh(shop_line.total_paisa)),
+                ("refunded", lakh(line.refunding_paisa), lakh(shop_line.refunded_paisa)),
             )
         )
         if fault is not None:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.kit.institution.seeded_values import share_half_up
 from sandbox.rehearsals.demo.comparison.biller_books import IN_REVIEW, Comparison, Disagreement
 from sandbox.rehearsals.demo.comparison.bkash_books import (
@@ -125,8 +126,10 @@ class _Contradiction:
     @property
     def text(self) -> str:
         order = self.order
-        stated = f"{order.stated_paisa} paisa" if order.stated_currency == _TAKA else order.stated_currency
-        return f"{order.connector} has moved {order.amount_paisa} paisa and says {stated} when it is asked"
+        stated = lakh(order.stated_paisa) if order.stated_currency == _TAKA else order.stated_currency
+        return (
+            f"{order.connector} has moved {lakh(order.amount_paisa)} taka and says {stated} when it is asked"
+        )
 
     def ledger_ahead_paisa(self, kept_basis_points: int) -> int:
         """By how much the stated amount, which our ledger uses, exceeds the amount that moved."""
@@ -204,7 +207,7 @@ class _Orders:
         if len(paid) != 1:
             return f"the payer of try {collection_try.reference} has paid {len(paid)} times at the provider"
         if collection_try.collected_paisa != paid[0].amount_paisa:
-            amounts = f"{collection_try.collected_paisa} paisa here, {paid[0].amount_paisa} there"
+            amounts = f"{lakh(collection_try.collected_paisa)} taka here, {lakh(paid[0].amount_paisa)} there"
             return f"try {collection_try.reference}: {amounts}"
         if not _has_name(paid[0].names, collection_try.transaction):
             return (
@@ -221,11 +224,10 @@ def _unexpected_fault(line: Collection) -> str | None:
         for item in line.refunds
         if item.kind == UNEXPECTED and item.state not in RELEASED_REFUNDS
     ]
-    return (
-        None
-        if sorted(arrived_paisa) == sorted(returned_paisa)
-        else f"{arrived_paisa} paisa came unexpected, and {returned_paisa} go back"
-    )
+    if sorted(arrived_paisa) == sorted(returned_paisa):
+        return None
+    arrived, returned = (", ".join(map(lakh, amounts)) or "0" for amounts in (arrived_paisa, returned_paisa))
+    return f"{arrived} taka came unexpected, and {returned} go back"
 
 
 def _has_name(names: frozenset[str], name: str | None) -> bool:
@@ -245,10 +247,13 @@ def _refund_faults(
             continue
         match = next((back for back in unmatched if _is_same(refund, back, of_order)), None)
         if match is None:
-            yield f"refund {refund.refund_id} of {refund.amount_paisa} paisa is not in the provider's book"
+            amount = lakh(refund.amount_paisa)
+            yield f"refund {refund.refund_id} of {amount} taka is not in the provider's book"
         else:
             unmatched.remove(match)
-    yield from (f"{back.amount_paisa} paisa went back at the provider without a refund" for back in unmatched)
+    yield from (
+        f"{lakh(back.amount_paisa)} taka went back at the provider without a refund" for back in unmatched
+    )
 
 
 def _is_same(refund: OurRefund, their_refund: ProviderRefund, of_order: frozenset[str]) -> bool:
@@ -262,7 +267,8 @@ def _receivable_faults(books: ProviderBooks, ahead_paisa: int) -> Iterator[Disag
     """Where the provider's debt to us by our ledger differs from that by its own book."""
     expected = books.owed_paisa + ahead_paisa
     if books.receivable_paisa != expected:
-        problem = f"{books.receivable_paisa} paisa stand there, {expected} are right by the provider's book"
+        standing, right = lakh(books.receivable_paisa), lakh(expected)
+        problem = f"{standing} taka stand there, {right} are right by the provider's book"
         yield Disagreement(f"receivable of {books.connector}", problem)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.billers.desco.wire import taka
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
@@ -35,7 +35,7 @@ from sandbox.rehearsals.demo.paying.partner import Reference
 from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.parties import Parties
 
-_ENDED_SECONDS, _POLL_SECONDS = 30.0, 1.0
+_ENDED_SECONDS, _POLL_SECONDS = 300.0, 1.0
 _CLOSED_BY_PERSONS = ("late_approval", "reversal_not_known")
 _BANK_FEE = ("bank_charges=57.50", "settlement_bank=-57.50")
 
@@ -164,7 +164,7 @@ async def _left_alarms(desk: FinanceDesk, causes: DemoCauses) -> Sequence[OpenAl
 
 
 def _payment(line: Row) -> str:
-    return f"payment {line['payment_id']}, {taka(line['amount'])} taka"
+    return f"payment {line['payment_id']}, {lakh(line['amount'])} taka"
 
 
 # ---- what waits after the day
@@ -190,7 +190,7 @@ async def _accept_other_amount(desk: FinanceDesk, evidence: DayEvidence) -> Play
     line = evidence.review_at(DescoAdminClient.known_as)
     held = line["attempts"][-1]["reference"]
     request = DecisionRequest(line["id"], "accept", "its book holds the amount that we sent", held)
-    waited = f"payment {line['id']}, {taka(line['amount'])} taka: DESCO says another amount when it is asked"
+    waited = f"payment {line['id']}, {lakh(line['amount'])} taka: DESCO says another amount when it is asked"
     return PlayedDoor("another amount at the biller", waited, [await decided(desk, request)])
 
 
@@ -216,7 +216,7 @@ async def _pay_by_hand(desk: FinanceDesk, alarms: Sequence[Row]) -> PlayedDoor:
     refund, connector = alarm["subject"].removeprefix("refund "), alarm["facts"]["connector_id"]
     bank_reference = f"FT{refund[-12:].upper()}"
     await desk.pay_by_hand(refund, bank_reference)
-    amount = taka(alarm["amount"])
+    amount = lakh(alarm["amount"])
     act = (
         f"{desk.first.name} wrote down our bank's transfer {bank_reference}; {desk.second.name} confirmed "
         f"it. Posted: debit refund_due:{connector} {amount}, credit settlement_bank {amount}."
@@ -256,7 +256,7 @@ async def _return_completed(desk: FinanceDesk, evidence: DayEvidence) -> PlayedD
     line = evidence.completed_at(DescoAdminClient.known_as)
     reason = "our screen showed the wrong account, so we bear it"
     request = DecisionRequest(line["id"], "return_at_our_loss", reason, "COMPLAINT-2026-118")
-    waited = f"payment {line['id']}, {taka(line['amount'])} taka: complete, and its partner complains"
+    waited = f"payment {line['id']}, {lakh(line['amount'])} taka: complete, and its partner complains"
     return PlayedDoor("a completed payment that is returned", waited, [await decided(desk, request)])
 
 
@@ -306,7 +306,7 @@ async def _decide_late_success(
     rejected = f"{proposed_words(desk, hasty)}; {desk.second.name} rejected it: the partner is asked first."
     consent = DecisionRequest(payment_id, "debit_partner", "the partner agrees to pay", "MEMO-2026-17")
     waited = (
-        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {LATE_BILLER} found nothing, the money "
+        f"payment {payment_id}, {lakh(reference.amount_paisa)} taka: {LATE_BILLER} found nothing, the money "
         "went back, and then the request arrived and was booked"
     )
     return PlayedDoor("late success", waited, [rejected, await decided(desk, consent)])
@@ -321,7 +321,7 @@ async def _undo_late_success(
     request = DecisionRequest(payment_id, "undo", "the biller shall not keep what went back")
     act = await decided(desk, request)
     await desk.until_undone(payment_id)
-    waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: the same at {UNDOING_BILLER}"
+    waited = f"payment {payment_id}, {lakh(reference.amount_paisa)} taka: the same at {UNDOING_BILLER}"
     called = f"The switch called {UNDOING_BILLER}, which has undone it: its booking is reversed."
     return PlayedDoor("a late success that is undone", waited, [act, called])
 
@@ -334,7 +334,7 @@ async def _name_receipt(
     number = f"DK{await waiting.known_at_biller(RECEIPT_BILLER, reference)}"
     request = DecisionRequest(payment_id, "accept", "the office names the dakhila in a letter", number)
     waited = (
-        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: complete, and {RECEIPT_BILLER} made no "
+        f"payment {payment_id}, {lakh(reference.amount_paisa)} taka: complete, and {RECEIPT_BILLER} made no "
         "final receipt in time"
     )
     return PlayedDoor("a final receipt that never came", waited, [await decided(desk, request)])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.parties import Person
 
@@ -17,7 +18,7 @@ _POSTING = re.compile(r"^ +(debit|credit) +(\S+) (\S+)$")
 _AT_ONCE = 3
 # As `ekpay payments show` says it.
 _UNDONE = "undone by decision"
-_POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 240.0
+_POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 900.0
 # More than wait at the end of any demo.
 _COUNT = "10000"
 
@@ -72,7 +73,7 @@ class FinanceDesk:
         """Wait until `ekpay decide list` shows a case of this kind.
 
         Raises:
-            NothingWaitsError: it does not within four minutes.
+            NothingWaitsError: it does not within a quarter of an hour.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
@@ -89,7 +90,7 @@ class FinanceDesk:
         """Wait until the biller has undone a payment on the switch's call.
 
         Raises:
-            NothingWaitsError: it has not within four minutes.
+            NothingWaitsError: it has not within a quarter of an hour.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _PATIENCE_SECONDS
@@ -137,7 +138,7 @@ class FinanceDesk:
             item = view["item"]
             if (item["account"], item["remains"]) == (account, paisa):
                 return str(item["entry_id"])
-        raise NothingWaitsError(f"no {paisa} paisa stand on {account}")
+        raise NothingWaitsError(f"no {lakh(paisa)} taka stand on {account}")
 
     async def approve(self, proposal: WaitingProposal) -> str:
         """The second person approves; the last line of the answer, also where the proposal has lapsed."""

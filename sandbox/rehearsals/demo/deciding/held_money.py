@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Collection
 from uuid import UUID
 
-from sandbox.billers.desco.wire import taka
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.messages import PAID, ApiOrder, ApiPayment, new_key
 from sandbox.callers.client.return_page import open_return_page
 from sandbox.callers.payer.payer import Payer, pay
+from sandbox.kit.institution.amounts import lakh
 from sandbox.kit.provider.magic_numbers import Payers
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.providers.sslcommerz.institutions import OWN_KINDS, SSLCOMMERZ
@@ -19,7 +19,7 @@ from sandbox.rehearsals.installation.installation import Stage
 from sandbox.rehearsals.installation.rest_shop import create_shop
 
 _RISKY = "risky"
-_POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 240.0
+_POLL_SECONDS, _PATIENCE_SECONDS = 1.0, 900.0
 
 
 async def take_held_money(
@@ -52,7 +52,7 @@ async def take_held_money(
         )
         act = await decided(desk, request)
         await _until_paid(client, payment)
-    waited = f"payment {payment_id}, {taka(payment.total)} taka: {SSLCOMMERZ} holds its money for its risk"
+    waited = f"payment {payment_id}, {lakh(payment.total)} taka: {SSLCOMMERZ} holds its money for its risk"
     return PlayedDoor("money that a connector holds", waited, [act, "The bill was paid with it."])
 
 

@@ -4,19 +4,16 @@ The time divisor shortens every time alike, and a day of it is still more than a
 changed, in a copy, and only at the institutions at which something waits on purpose.
 """
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import sandbox
+from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 
 LATE_BILLER, STUCK_BILLER, ANSWERING_BILLER = "chattogram_wasa", "btcl_bill", "kgdcl_gas"
 UNDOING_BILLER = "dhaka_wasa"
 RECEIPT_BILLER = "ldtax"
 SHORTENED_BILLERS = (LATE_BILLER, UNDOING_BILLER, ANSWERING_BILLER, RECEIPT_BILLER)
-
-_REPOSITORY = Path(str(sandbox.__file__)).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +50,23 @@ class UnknownSectionError(Exception):
     """The configuration has no such section; the text names file and section."""
 
 
-def write_configuration(folder: Path) -> None:
-    """Copy the configuration in use to this folder, with the shortened times.
+async def write_configuration(folder: Path) -> None:
+    """Copy the configuration that `ekpay` uses here to this folder, with the shortened times.
+
+    Raises:
+        CommandFailedError: there is none that can be used.
+        UnknownSectionError: it lacks a section of them.
+    """
+    shown = await EkpayCommand.in_current_environment().read("config", "show", "--json")
+    copy_with_shortened_times(Path(shown["folder"]), folder)
+
+
+def copy_with_shortened_times(source: Path, folder: Path) -> None:
+    """Copy a configuration to this folder, with the shortened times.
 
     Raises:
         UnknownSectionError: it lacks a section of them.
     """
-    source = Path(os.environ.get("EKPAY_CONFIG") or _REPOSITORY / "config")
     shutil.copytree(source, folder, dirs_exist_ok=True)
     for time in SHORTENED_TIMES:
         path = folder / time.file

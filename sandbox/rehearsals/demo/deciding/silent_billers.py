@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.billers.desco.wire import taka
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.deciding.finance_desk import DecisionRequest, FinanceDesk, NothingWaitsError
 from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor, decided, proposed_words
 from sandbox.rehearsals.demo.deciding.shortened_times import ANSWERING_BILLER, STUCK_BILLER
@@ -44,7 +44,7 @@ async def _decide_stuck(desk: FinanceDesk, waiting: WaitingPayments, stuck: Sile
     receipt = await waiting.known_at_biller(STUCK_BILLER, reference)
     request = DecisionRequest(payment_id, "accept", "its desk names the receipt by telephone", receipt)
     waited = (
-        f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {STUCK_BILLER} answers nobody, and the "
+        f"payment {payment_id}, {lakh(reference.amount_paisa)} taka: {STUCK_BILLER} answers nobody, and the "
         "payment counts as stuck"
     )
     return PlayedDoor("a delivery without an answer", waited, [await decided(desk, request)])
@@ -68,5 +68,5 @@ async def _let_lapse(
         f"{proposed_words(desk, request)}; meanwhile the biller answered that it is paid. "
         f"{desk.second.name} approved too late: {answer.partition(': ')[2]} Posted: nothing."
     )
-    waited = f"payment {payment_id}, {taka(reference.amount_paisa)} taka: {ANSWERING_BILLER} answers nobody"
+    waited = f"payment {payment_id}, {lakh(reference.amount_paisa)} taka: {ANSWERING_BILLER} answers nobody"
     return PlayedDoor("a proposal that lapses", waited, [act])

@@ -29,7 +29,7 @@ _FAR_SIDE = "direct"
 _HELD_CALLS = {LATE_BILLER: (_FAR_SIDE, "payment"), UNDOING_BILLER: ("aggregator", "bill-payment")}
 """Of the billers that get a payment too late, the family and the call that pays."""
 _ASK_EVERY_SECONDS = 0.5
-_PATIENCE_SECONDS = 240.0
+_PATIENCE_SECONDS = 900.0
 # Both sends of a payment: a biller that deduplicates is sent a lost one again.
 _SENDS = 2
 _PAID = frozenset({"0000"})

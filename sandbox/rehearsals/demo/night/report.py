@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.billers.desco.wire import taka
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.night.night_run import NightOutcome
 from sandbox.rehearsals.demo.payouts.report import payouts_json, show_payouts
 
@@ -50,8 +50,8 @@ def show_night(night: NightOutcome, screen: Console) -> None:
     days = ", ".join(f"{day}" for day in night.closed)
     screen.print(
         f"{night.files} files and statements in {len(night.nights)} nights; closed by two persons: {days}. "
-        f"Positions of {night.positions} parties sum to {taka(night.position_sum_paisa)}; trust cover "
-        f"{taka(night.cover_paisa)}; {len(night.waiting)} breaks wait for people; "
+        f"Positions of {night.positions} parties sum to {lakh(night.position_sum_paisa)}; trust cover "
+        f"{lakh(night.cover_paisa)}; {len(night.waiting)} breaks wait for people; "
         f"{len(night.reports)} reports; {night.seconds:.0f} s."
     )
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sandbox.callers.partner.client import result_code
+from sandbox.callers.partner.client import RawAnswer, json_object, result_code
 from sandbox.callers.partner.messages import Message, Payout, new_reference
 from sandbox.kit.jwe import seal
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
 from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
-from sandbox.rehearsals.demo.paying.partner import PartnerSide
+from sandbox.rehearsals.demo.paying.partner import PartnerSide, send_until_answered
 from sandbox.rehearsals.demo.paying.script import BadRequestKind
 
 EXPECTED: Mapping[BadRequestKind, frozenset[str]] = MappingProxyType(
@@ -35,6 +35,7 @@ EXPECTED: Mapping[BadRequestKind, frozenset[str]] = MappingProxyType(
 
 _BILLER = DescoAdminClient.biller
 _UNKNOWN_BILLER = "b998"
+_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,11 @@ class BadRequestSender:
 
     async def _raw(self, body: bytes, token: str | None = None) -> str:
         client = self.side.client
-        answer = await client.send("fetch-bill", body, token=token or await client.get_token())
-        return result_code(json.loads(answer.body))
+
+        async def _send() -> RawAnswer:
+            return await client.send("fetch-bill", body, token=token or await client.get_token())
+
+        return await _code_of(_send)
 
     def _sealed_fetch(self, bill: Payable, secret: str | None = None) -> bytes:
         message = self.side.client.write.fetch(_BILLER, bll_no=bill.target)
@@ -76,13 +80,13 @@ class BadRequestSender:
         return await self._raw(self._sealed_fetch(bill, secrets.token_hex(16)))
 
     async def _no_token(self, bill: Payable) -> str:
-        answer = await self.side.client.send("fetch-bill", self._sealed_fetch(bill))
-        return result_code(json.loads(answer.body))
+        body = self._sealed_fetch(bill)
+        return await _code_of(lambda: self.side.client.send("fetch-bill", body))
 
     async def _wrong_pass_key(self, _: Payable) -> str:
         login = {"user_id": self.side.player.user_id, "pass_key": secrets.token_urlsafe(16)}
-        answer = await self.side.client.send("get-token", json.dumps(login).encode())
-        return result_code(json.loads(answer.body))
+        body = json.dumps(login).encode()
+        return await _code_of(lambda: self.side.client.send("get-token", body), waits=False)
 
     async def _unknown_biller(self, bill: Payable) -> str:
         return result_code(await self.side.fetch(_UNKNOWN_BILLER, bll_no=bill.target))
@@ -108,4 +112,17 @@ class BadRequestSender:
         fetched: Mapping[str, Any] = await self.side.fetch(_BILLER, bll_no=bill.target)
         message: Message = self.side.client.write.payment(fetched, Payout(new_reference()))
         message["hdrs"]["nd_id"] = self.other_side.player.node_id
-        return result_code(await self.side.client.exchange("update-billPayment", message))
+        return result_code(
+            await send_until_answered(lambda: self.side.client.exchange("update-billPayment", message))
+        )
+
+
+async def _code_of(send: Callable[[], Awaitable[RawAnswer]], *, waits: bool = True) -> str:
+    """The code of the answer to bytes that are sent until they are answered; without `waits`, also a 429."""
+
+    async def _read() -> Message:
+        answer = await send()
+        is_answer = answer.status == _TOO_MANY and not waits
+        return json_object(answer.body) | ({} if is_answer else {"http_status": answer.status})
+
+    return result_code(await send_until_answered(_read))

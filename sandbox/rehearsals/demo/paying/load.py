@@ -26,7 +26,7 @@ _PAUSE_SECONDS = 0.5
 _DOWN_SECONDS = 0.5
 _ASK_EVERY_SECONDS = 1.0
 # A doubt that was asked about in vain is asked hourly in the end: 180 s at the divisor of a demo.
-_SETTLE_SECONDS = 240.0
+_SETTLE_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class PartnerLoad:
     async def settle(self, on_progress: Callable[[int], None]) -> None:
         """Ask about everything in progress until it is final or in review; `on_progress` gets their number.
 
-        Gives up after 240 s: payments that are still open are counted when the books are compared.
+        Gives up after ten minutes: payments that are still open are counted when the books are compared.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + _SETTLE_SECONDS
@@ -156,8 +156,8 @@ class PartnerLoad:
             case BadRequest():
                 await self._offend(scene)
             case BillerIncident.BEARERS_DIE:
-                await self.availability.is_up.wait()
-                await _expire_logins(self._billers.admin_clients.values())
+                async with self.availability.armed_fault():
+                    await _expire_logins(self._billers.admin_clients.values())
                 self.experience.faults[scene] += 1
             case BillerIncident.GOES_DOWN:
                 await self._restart_far_side()

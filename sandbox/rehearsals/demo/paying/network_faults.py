@@ -2,10 +2,8 @@
 
 from typing import Any, Self
 
-import aiohttp
-
 from sandbox.network.proxy.faults import NetworkFault
-from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminCallRefusedError, PatientSession
 
 PREFIX = "network"
 """Prefix of a network fault in the script."""
@@ -18,8 +16,6 @@ FAULTS = (
     NetworkFault.DUPLICATE,
 )  # fmt: skip
 
-_CALL_SECONDS = 30.0
-
 
 class NetworkFaults:
     """Client of the proxy's control API; use it as an asynchronous context manager."""
@@ -27,7 +23,7 @@ class NetworkFaults:
     def __init__(self, control: str) -> None:
         """`control` is the base URL of the proxy's control API, such as http://127.0.0.1:8319."""
         self._control = control
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
+        self._session = PatientSession()
 
     async def __aenter__(self) -> Self:
         """Nothing is sent yet."""

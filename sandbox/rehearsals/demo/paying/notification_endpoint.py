@@ -17,7 +17,7 @@ from sandbox.rehearsals.installation.parties import StagePartner, ask_together
 REFUSED_EVERY = 50
 """One message in so many is refused when it arrives for the first time."""
 
-_WAIT_SECONDS = 60.0
+_WAIT_SECONDS = 300.0
 _HTTP_500 = 500
 
 Scope = dict[str, Any]
@@ -54,7 +54,7 @@ class NotificationEndpoint:
         self._receiver.trust(registered["public_keys"])
 
     async def wait_for(self, references: Collection[str]) -> None:
-        """Wait until each of these references has a notification, for a minute at most."""
+        """Wait until each of these references has a notification, for five minutes at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_WAIT_SECONDS):
                 while set(references) - {line.reference for line in self.lines()}:

@@ -12,20 +12,26 @@ from typing import Any
 import aiohttp
 
 from sandbox.billers.desco.wire import amount_field
-from sandbox.callers.partner.client import PartnerClient, UnreadableAnswerError, result_code
+from sandbox.callers.partner.client import (
+    PartnerClient,
+    TokenRefusedError,
+    UnreadableAnswerError,
+    result_code,
+)
 from sandbox.callers.partner.messages import Payout, new_reference
 from sandbox.rehearsals.demo.comparison.biller_books import IN_PROGRESS, PartnerLine
 from sandbox.rehearsals.installation.parties import StagePartner
 
 NOTHING_SENT = "1007"
 
-_TRIES_MAX = 60
+_TRIES_MAX = 240
 _PAUSE_SECONDS = 0.5
+_PATIENCE_SECONDS = 180.0
 _BUSY = frozenset({429, 503})
 
 
 class SwitchSilentError(Exception):
-    """The switch gave no usable answer in many attempts."""
+    """The switch gave no usable answer for longer than a caller waits; the text says what it gave last."""
 
 
 class UnexpectedAnswerError(Exception):
@@ -157,18 +163,25 @@ class PartnerSide:
         ]
 
 
-async def send_until_answered(send: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    """Repeat a request until it gets a readable answer other than "too busy".
+async def send_until_answered(
+    send: Callable[[], Awaitable[dict[str, Any]]], patience_seconds: float = _PATIENCE_SECONDS
+) -> dict[str, Any]:
+    """Repeat a request until it gets a readable answer other than "too busy"; a refused token is one too.
 
     Raises:
-        SwitchSilentError: none came.
+        SwitchSilentError: none came within the patience.
     """
-    for _ in range(_TRIES_MAX):
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + patience_seconds
+    while True:
         try:
             answer = await send()
-        except (aiohttp.ClientError, TimeoutError, UnreadableAnswerError):
-            answer = None
-        if answer is not None and answer.get("http_status") not in _BUSY:
-            return answer
+        except (aiohttp.ClientError, TimeoutError, UnreadableAnswerError, TokenRefusedError) as problem:
+            silence = f"{type(problem).__name__} {problem}".strip()
+        else:
+            if answer.get("http_status") not in _BUSY:
+                return answer
+            silence = f"HTTP {answer['http_status']}"
+        if loop.time() >= give_up_at:
+            raise SwitchSilentError(f"no usable answer in {patience_seconds:.0f} s, the last was: {silence}")
         await asyncio.sleep(_PAUSE_SECONDS)
-    raise SwitchSilentError(f"no usable answer in {_TRIES_MAX} tries")

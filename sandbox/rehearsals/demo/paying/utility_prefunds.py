@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.day.bank_transfers import note_transfer
 from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, Disagreement, OurLine
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand, run_few_at_once
@@ -53,5 +54,7 @@ def deposit_faults(
             line.owed_paisa or 0 for line in ours if (line.biller, line.state) == (biller_id, COMPLETED)
         )
         if balances.get(biller_id) != paisa - delivered:
-            problem = f"{balances.get(biller_id)} paisa are left there, {paisa - delivered} are right"
+            problem = (
+                f"{lakh(balances.get(biller_id, 0))} taka are left there, {lakh(paisa - delivered)} are right"
+            )
             yield Disagreement(f"deposit at {biller_id}", problem)

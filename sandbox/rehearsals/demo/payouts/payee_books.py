@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.kit.biller.taka_text import paisa_of
+from sandbox.kit.institution.amounts import lakh
 
 Row = Mapping[str, Any]
 
@@ -40,10 +41,12 @@ class PayeeLine:
         """What is wrong with the line, or nothing."""
         if self.difference:
             return (
-                f"{self.payee}: {self.came_paisa} paisa came in, {self.paid_paisa} left, {self.held_paisa} "
-                f"are held, which is {self.difference} apart"
+                f"{self.payee}: {lakh(self.came_paisa)} taka came in, {lakh(self.paid_paisa)} "
+                f"left, {lakh(self.held_paisa)} are held, {lakh(self.difference)} apart"
             )
-        return f"{self.payee}: nobody knows why {self.held_paisa} paisa are held" if self._is_open else ""
+        return (
+            f"{self.payee}: nobody knows why {lakh(self.held_paisa)} taka are held" if self._is_open else ""
+        )
 
     @property
     def _is_open(self) -> bool:

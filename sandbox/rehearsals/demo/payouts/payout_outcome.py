@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.kit.institution.clock import dhaka_day, utc_now
 from sandbox.rehearsals.day.payout_bank import ODD_FATES, BookedPayout, Fate
 from sandbox.rehearsals.demo.payouts.payee_books import (
@@ -26,13 +27,15 @@ _CAME_BACK = frozenset({Fate.REJECTED.value, Fate.RETURNED.value})
 class BankFigures:
     """Our money at the banks, in paisa: by our books, by their statements, and what the cover is by both.
 
-    `unidentified` are lines of theirs that nothing explains and nobody has decided.
+    `unidentified` are lines of theirs that nothing explains and nobody has decided. `owed_paisa` is what of
+    our money belongs to others, by the ledger's accounts.
     """
 
     books_paisa: int
     statement_paisa: int
     cover_paisa: int
     unidentified: int
+    owed_paisa: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class PayoutOutcome:
                 yield f"the bank has no order that is {fate}"
         for payout in self.payouts:
             if payout.fate in _CAME_BACK and not self._is_paid_again(payout):
-                yield f"{payout.name}: {payout.paisa} paisa were {payout.fate} and not paid again"
+                yield f"{payout.name}: {lakh(payout.paisa)} taka were {payout.fate} and not paid again"
 
     def _is_paid_again(self, payout: BookedPayout) -> bool:
         return any(
@@ -101,11 +104,11 @@ class PayoutOutcome:
         figures = self.bank
         if figures.books_paisa != figures.statement_paisa:
             yield (
-                f"our books have {figures.books_paisa} paisa at the banks, their statements "
-                f"{figures.statement_paisa}"
+                f"our books have {lakh(figures.books_paisa)} taka at the banks, their statements "
+                f"{lakh(figures.statement_paisa)}"
             )
         if figures.cover_paisa < 0:
-            yield f"the trust cover is short by {-figures.cover_paisa} paisa"
+            yield f"the trust cover is short by {lakh(-figures.cover_paisa)} taka"
         if figures.unidentified:
             yield f"{figures.unidentified} lines of the banks' statements are unidentified"
 
@@ -133,6 +136,7 @@ async def payout_outcome(
         cover["bank_by_statement"],
         min(cover["strict"], cover["strict_by_statement"]),
         len(unidentified),
+        cover["owed"],
     )
     return PayoutOutcome(desk.orders, desk.bank.payouts(), lines, figures, unagreed_payouts(ledger))
 

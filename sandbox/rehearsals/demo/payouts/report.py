@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 
-from sandbox.kit.biller.taka_text import taka
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.day.payout_bank import ODD_FATES, BookedPayout, Fate
 from sandbox.rehearsals.demo.payouts.payout_outcome import PayoutOutcome
 from sandbox.rehearsals.month.model.days import date_of
@@ -61,7 +61,7 @@ def show_payouts(payouts: PayoutOutcome, screen: Console) -> None:
     """Print what was instructed, what the bank made of it, what is held and why, and the equation."""
     screen.print("Payouts, instructed by two persons and carried out by the simulated bank:")
     for order in payouts.orders:
-        screen.print(f"  {order.value_date}: {order.payees} payees, {taka(order.paisa)} taka.")
+        screen.print(f"  {order.value_date}: {order.payees} payees, {lakh(order.paisa)} taka.")
     for reason in dict.fromkeys(reason for order in payouts.orders for reason in order.against):
         screen.print(f"  Overridden by both: {reason}.")
     for text in _odd_lines(payouts):
@@ -69,24 +69,24 @@ def show_payouts(payouts: PayoutOutcome, screen: Console) -> None:
     held = [line for line in payouts.payees if line.held_paisa]
     for line in held[:_LINES_MAX]:
         why = line.why or "nobody knows why"
-        screen.print(f"  Held for {line.payee}: {taka(line.held_paisa)} taka ({why}).")
+        screen.print(f"  Held for {line.payee}: {lakh(line.held_paisa)} taka ({why}).")
     if len(held) > _LINES_MAX:
         screen.print(f"  … and {len(held) - _LINES_MAX} more, each with its reason.")
     for fault in payouts.faults[:_LINES_MAX]:
         screen.print(f"UNPROVEN PAYOUT {fault}", style="bold red")
     bank, sign = payouts.bank, "≠" if any(line.difference for line in payouts.payees) else "="
     screen.print(
-        f"Came in for {len(payouts.payees)} payees {taka(payouts.came_paisa)} {sign} left "
-        f"{taka(payouts.paid_paisa)} + held {taka(payouts.held_paisa)}. At the banks "
-        f"{taka(bank.books_paisa)} by our books, {taka(bank.statement_paisa)} by their statements; trust "
-        f"cover {taka(bank.cover_paisa)}."
+        f"Came in for {len(payouts.payees)} payees {lakh(payouts.came_paisa)} {sign} left "
+        f"{lakh(payouts.paid_paisa)} + held {lakh(payouts.held_paisa)}. At the banks "
+        f"{lakh(bank.books_paisa)} by our books, {lakh(bank.statement_paisa)} by their statements; trust "
+        f"cover {lakh(bank.cover_paisa)}."
     )
 
 
 def _odd_lines(payouts: PayoutOutcome) -> Iterator[str]:
     for fate in ODD_FATES:
         for payout in payouts.of_fate(fate):
-            yield f"{payout.name}, {taka(payout.paisa)} taka: the bank {_WORDS[fate]}{_day_text(payout)}."
+            yield f"{payout.name}, {lakh(payout.paisa)} taka: the bank {_WORDS[fate]}{_day_text(payout)}."
 
 
 def _day_text(payout: BookedPayout) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from sandbox.callers.ekshop.listener_conduct import Conduct
 from sandbox.kit.tcp_ports import free_port
 from sandbox.registry import InstitutionName
-from sandbox.rehearsals.demo.commands import EXPECTED_ERRORS, console_of_process, run_until_stopped
+from sandbox.rehearsals.demo.commands import console_of_process, run_until_stopped
 from sandbox.rehearsals.ekshop.day.day_run import DayParameters, play
 from sandbox.rehearsals.ekshop.day.plan import ORDERS_MIN
 from sandbox.rehearsals.ekshop.day.report import ShopDayOutcome, as_json, show
@@ -55,7 +55,9 @@ def ekshop_day(
     setting = _settings_on_free_ports(folder.resolve())
     screen.print(f"{orders:,} orders of 1 to 6 sellers, seed {seed}. Logs: {setting.logs}")
     parameters = DayParameters(orders, seed, Conduct(conduct))
-    outcome = run_until_stopped(_staged_day(setting, parameters, screen, keep=day_home is not None), screen)
+    outcome = run_until_stopped(
+        _staged_day(setting, parameters, screen, keep=day_home is not None), screen, setting.logs
+    )
     show(outcome, screen)
     if json_file is not None:
         json_file.write_text(json.dumps(as_json(outcome), indent=2, ensure_ascii=False) + "\n")
@@ -86,11 +88,11 @@ def _settings_on_free_ports(folder: Path) -> StageSettings:
 async def _staged_day(
     setting: StageSettings, parameters: DayParameters, screen: Console, *, keep: bool
 ) -> ShopDayOutcome:
-    async with running_stage(setting) as stage:
+    async with running_stage(setting, screen) as stage:
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, parameters, screen))
-        except (*EXPECTED_ERRORS, ExceptionGroup):
+        except Exception:
             stage.keeps_data = True
             raise
         stage.keeps_data = keep or not outcome.is_proven

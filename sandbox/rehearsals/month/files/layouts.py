@@ -110,15 +110,6 @@ def masked_card(number: int) -> str:
     return f"506099******{number * 6_311 % 10_000:04d}"
 
 
-def lakh(paisa: int) -> str:
-    """Write taka with lakh grouping: 1,23,456.78 after the sign."""
-    text = taka(abs(paisa))
-    head, tail = text[:-6], text[-6:]
-    while head:
-        head, tail = head[:-2], f"{head[-2:]},{tail}"
-    return f"{'-' if paisa < 0 else ''}{tail}"
-
-
 def bracketed(paisa: int) -> str:
     """Write taka, a negative amount in brackets."""
     return f"({taka(-paisa)})" if paisa < 0 else taka(paisa)

@@ -1,13 +1,12 @@
 """The settlement files of wallets and aggregators; Nagad's is in `nagad_workbook`."""
 
-from sandbox.kit.institution.amounts import taka
+from sandbox.kit.institution.amounts import lakh, taka
 from sandbox.rehearsals.month.files.layouts import (
     Cover,
     FileLayout,
     Totals,
     bracketed,
     credit_or_debit,
-    lakh,
     masked_card,
     masked_wallet,
 )

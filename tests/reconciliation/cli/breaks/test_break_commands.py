@@ -60,7 +60,7 @@ async def test_breaks_are_listed_with_what_is_over_marked(scene: Scene, type_in:
     assert "OVER" not in new
     assert "OLD stands apart." in old
     _, out, _ = await type_in("breaks", "--bangla")
-    assert "অমিল।" in out
+    assert "গরমিল।" in out
 
 
 FILTERS = [

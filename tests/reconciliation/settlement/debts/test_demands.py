@@ -292,6 +292,52 @@ async def test_the_audit_proves_demands(stage: Stage) -> None:
     await connection.close()
 
 
+FORGED = """
+INSERT INTO reconciliation.demands (id, role, party, amount, due_days, asked_by, asked_at, approved_by,
+  approved_at, due_on, content)
+SELECT gen_random_uuid(), 'biller', party, paisa, 14, 'Rahima', clock_timestamp(), 'Karim',
+  clock_timestamp(), current_date + 14, jsonb_build_object('amount', paisa)
+FROM (VALUES ('{party}', {paisa}::bigint)) AS f (party, paisa)
+"""
+
+
+@pytest.mark.parametrize(
+    ("party", "owed", "paisa"), [("dhaka_wasa", 0, 500), ("desco_postpaid", OWED, OWED + 1)]
+)
+async def test_the_audit_finds_an_open_demand_beyond_what_was_owed(
+    stage: Stage, party: str, owed: int, paisa: int
+) -> None:
+    await owing(stage)
+    connection = await stage.books.superuser()
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(FORGED.format(party=party, paisa=paisa))
+    found = await first_unsound_demand(connection)
+    assert found is not None
+    assert found.why == f"{owed} paisa were owed, and {paisa} are demanded"
+    await connection.close()
+
+
+APPROVED = """
+UPDATE reconciliation.demands SET approved_by = 'Karim', approved_at = now(), due_on = current_date + 14,
+  content = jsonb_build_object('amount', amount)
+"""
+
+
+async def test_the_database_keeps_a_demand_within_what_is_owed(stage: Stage) -> None:
+    await owing(stage)
+    new = "INSERT INTO reconciliation.demands (id, role, party, amount, due_days, asked_by) VALUES "
+    for party, paisa in (("dhaka_wasa", 1), ("desco_postpaid", OWED + 1)):
+        row = f"(gen_random_uuid(), 'biller', '{party}', {paisa}, 14, 'Rahima')"
+        with pytest.raises(asyncpg.CheckViolationError, match="asked for more than it owes"):
+            await stage.books.tell(new + row)
+    async with open_work(stage.desk) as work:
+        await demand_debt(work, "desco_postpaid", MAKER)
+    await stage.hold({DESCO: 100, "settlement_bank": 100})
+    await stage.run(MON)
+    with pytest.raises(asyncpg.CheckViolationError, match="asked for more than it owes"):
+        await stage.books.tell(APPROVED)
+
+
 REFUSED = [
     ("UPDATE reconciliation.demands SET amount = 1", "never changes"),
     (

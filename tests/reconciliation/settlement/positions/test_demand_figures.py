@@ -12,6 +12,7 @@ from reconciliation.settlement.positions.demand_figures import (
     DemandFigures,
     demand_name,
     number_of,
+    numbers_named,
     owed_since,
     reference_of,
     rest_of,
@@ -26,6 +27,22 @@ SELLER = Party(PartyRole.PAYEE, "shop:seller")
 @given(st.integers(1, 10**9 - 1))
 def test_every_name_of_a_demand_leads_to_its_number(number: int) -> None:
     assert {number_of(text) for text in (str(number), demand_name(number), reference_of(number))} == {number}
+
+
+@given(
+    st.integers(1, 10**9 - 1),
+    st.sampled_from(["", "pays ", "/ROC/", "12 "]),
+    st.sampled_from(["", " x", "/1", ".."]),
+)
+def test_a_reference_is_found_in_what_a_bank_writes(number: int, before: str, behind: str) -> None:
+    assert numbers_named(f"{before}{reference_of(number).lower()}{behind}") == {number}
+
+
+def test_no_demand_is_found_by_wrong_digits_or_within_other_numbers() -> None:
+    first, second = reference_of(1), reference_of(2)
+    assert numbers_named(f"{first} {second} {first}") == {1, 2}
+    assert numbers_named(f"{first[:-1]}{(int(first[-1]) + 1) % 10}") == set()
+    assert numbers_named(f"{first}0 X{first} 7{first} {first[:-2]} D-0001 1") == set()
 
 
 @given(st.integers(1, 99_999), st.integers(3, 20), st.integers(1, 9))

@@ -14,11 +14,8 @@ from reconciliation.settlement.positions.deposit_terms import DepositStanding, D
 from tests.reconciliation.settlement.sample_lines import CONFIG, SUN
 
 TERMS = st.builds(
-    lambda floor, more, minimum, room: DepositTerms(
-        floor, floor + more, 14, minimum, room and minimum + room
-    ),
+    lambda target, minimum, room: DepositTerms(target, 14, minimum, room and minimum + room),
     st.integers(1, 5),
-    st.integers(0, 5),
     st.integers(0, 1_000),
     st.one_of(st.none(), st.integers(1, 10_000)),
 )
@@ -32,8 +29,14 @@ def test_a_deposit_is_filled_to_its_target_once_less_than_its_floor_is_left() ->
     assert standing(100, 100).proposed_amount == 0
     assert standing(99, 100).proposed_amount == 201
     assert standing(-50, 0).proposed_amount == 50
-    assert standing(99, 100, terms=DepositTerms(2, 2, 14, 150)).proposed_amount == 150
-    assert standing(99, 100, terms=DepositTerms(1, 3, 14, 0, 120)).proposed_amount == 120
+    assert standing(99, 100, terms=DepositTerms(2, 14, 150)).proposed_amount == 150
+    assert standing(99, 100, terms=DepositTerms(3, 14, 0, 120)).proposed_amount == 120
+
+
+def test_a_deposit_is_proposed_for_below_the_days_of_its_alarm_and_filled_to_them_at_least() -> None:
+    assert standing(150, 100, alarm_days=Decimal("1.5")).proposed_amount == 0
+    assert standing(149, 100, alarm_days=Decimal("1.5")).proposed_amount == 151
+    assert standing(149, 101, alarm_days=Decimal("4.5")).proposed_amount == 455 - 149
 
 
 def test_nothing_is_proposed_for_what_is_on_its_way_or_waits() -> None:
@@ -63,25 +66,28 @@ def test_a_days_vends_are_the_largest_of_the_last_days() -> None:
     assert largest_day({}, SUN, 14) == 0
 
 
-@given(st.integers(-10_000, 10_000), st.integers(0, 3_000), TERMS)
+ALARM_DAYS = st.decimals("0.1", 31, places=1)
+
+
+@given(st.integers(-10_000, 10_000), st.integers(0, 3_000), TERMS, ALARM_DAYS)
 def test_a_proposal_keeps_its_bounds_and_reaches_its_target_unless_they_forbid_it(
-    balance: int, vends: int, terms: DepositTerms
+    balance: int, vends: int, terms: DepositTerms, alarm_days: Decimal
 ) -> None:
-    deposit = standing(balance, vends, terms=terms)
+    deposit = standing(balance, vends, terms=terms, alarm_days=alarm_days)
     proposed = deposit.proposed_amount
     assert (proposed > 0) == deposit.is_below
     if proposed:
         assert proposed >= terms.minimum
         assert terms.maximum is None or proposed <= terms.maximum
         is_at_maximum = proposed == terms.maximum
-        assert is_at_maximum or balance + proposed >= terms.target_days * vends
+        assert is_at_maximum or balance + proposed >= max(Decimal(terms.target_days), alarm_days) * vends
 
 
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("floor_days = 0", "floor_days"),
-        ("floor_days = 4\ntarget_days = 3", r"target_days: it is not below floor_days \(nesco_prepaid\)"),
+        ("floor_days = 1", "floor_days: the biller's manifest says it, as .deposit. alarm_below_days"),
+        ("target_days = 0", "target_days"),
         ('minimum = "5"', "minimum"),
         ('minimum = "5.00"\nmaximum = "4.99"', r"maximum: .* not below the minimum \(nesco_prepaid\)"),
         ('maximum = "0.00"', "maximum: it is above zero"),
@@ -100,10 +106,10 @@ def test_a_row_that_cannot_be_meant_is_refused_with_its_member(tmp_path: Path, r
 
 
 def test_a_row_says_its_terms(tmp_path: Path) -> None:
-    row = 'floor_days = 2\ntarget_days = 5\nlook_back_days = 30\nminimum = "1.00"\nmaximum = "9.00"'
+    row = 'target_days = 5\nlook_back_days = 30\nminimum = "1.00"\nmaximum = "9.00"'
     text = (CONFIG / "settlement.toml").read_text()
     text = text.replace('biller = "nesco_prepaid"\n\n', f'biller = "nesco_prepaid"\n{row}\n\n')
     (tmp_path / "settlement.toml").write_text(text)
     terms = read_registry(tmp_path / "settlement.toml").payouts.deposit_terms
-    assert terms["nesco_prepaid"] == DepositTerms(2, 5, 30, 100, 900)
+    assert terms["nesco_prepaid"] == DepositTerms(5, 30, 100, 900)
     assert terms["breb_prepaid"] == DepositTerms()

@@ -1,13 +1,16 @@
 """The shop from its pages: ordering, paying again, what it sends, what it keeps over a restart."""
 
 import re
+from html import escape
 
 import pytest
 
+from sandbox.callers.ekshop.pricing import Purchase
 from sandbox.callers.ekshop.shop import order_description
+from sandbox.callers.ekshop.wire import ShopCustomer
 from sandbox.callers.ekshop.wording import Wording
 from sandbox.kit.institution.amounts import paisa
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Language, Text, money
 from tests.sandbox.callers.ekshop.conftest import FORM, Customer, Opening
 from tests.sandbox.callers.ekshop.stub_merchant_api import TOKEN, StubMerchantApi
 
@@ -89,6 +92,79 @@ async def test_an_order_that_cannot_be_read_is_told_so(
 ) -> None:
     assert (await customer.send("/orders", FORM | changes))[0] == 400
     assert (list(customer.shop.book.orders()), switch.asked) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "bangla", "english"),
+    [
+        ("name", "", "আপনার নাম লিখুন", "Give your name"),
+        ("mobile", "০১৭১২", "মোবাইল নম্বরটি সঠিক নয়", "This is no mobile number"),
+        ("email", "a@b", "ই-মেইল ঠিকানাটি সঠিক নয়", "This is no e-mail address"),
+        ("address", "", "পণ্য কোথায় পাঠাব", "Say where the goods are to go"),
+        ("q-doi", "99", "শূন্য থেকে ৯", "Give a number from 0 to 9"),
+    ],
+)
+async def test_a_wrong_field_says_so_itself_and_everything_typed_stays(
+    customer: Customer, field: str, typed: str, bangla: str, english: str
+) -> None:
+    sent = FORM | {
+        "name": "রহিমা <b>",
+        "district": "khulna",
+        "agent": "udc-noapara",
+        "sheet": "1",
+        field: typed,
+    }
+    for language, head, text in (
+        ("bn", "অর্ডারটি নেওয়া যায়নি; চিহ্নিত ঘরগুলো ঠিক করুন", bangla),
+        ("en", "The order could not be taken; correct the marked fields", english),
+    ):
+        await customer.get(f"/?lang={language}")
+        async with customer.session.post(f"{customer.origin}/orders", data=sent) as answer:
+            status, page = answer.status, await answer.text()
+        assert (status, head in page, f'id="{field}-error">{text}' in page) == (400, True, True)
+        assert f'href="#{field}"' in page
+        assert page.count('aria-invalid="true"') == 1
+        kept = {name: value for name, value in sent.items() if name not in {"sheet", "district", "agent"}}
+        for name, value in kept.items():
+            assert re.search(f'name="{name}"[^>]* value="{re.escape(escape(value))}"', page), name
+        assert [f'value="{sent[name]}" selected' in page for name in ("district", "agent")] == [True, True]
+
+
+async def test_the_price_is_shown_with_the_delivery_before_anything_is_ordered(
+    customer: Customer, switch: StubMerchantApi
+) -> None:
+    sent = FORM | {"name": "", "do": "price", "district": "khulna"}
+    async with customer.session.post(f"{customer.origin}/orders", data=sent) as answer:
+        status, page = answer.status, await answer.text()
+    order = customer.shop.place(Purchase({"kantha": 1, "doi": 2}, "khulna"), ShopCustomer("A", "", "", ""))
+    assert (status, money(order.total_paisa, Language.BANGLA) in page) == (200, True)
+    assert money(order.carriage_paisa, Language.BANGLA) in page
+    assert ("aria-invalid" in page, switch.asked) == (False, 0)
+    async with customer.session.post(f"{customer.origin}/orders", data=sent | {"q-doi": "x"}) as answer:
+        assert 'id="goods-error"' not in await answer.text()
+
+
+async def test_numbers_are_taken_in_bangla_digits_and_sent_in_ascii(
+    customer: Customer, switch: StubMerchantApi
+) -> None:
+    assert await customer.send("/cart", {"q-doi": "২", "do": "add"}) == (303, "/cart")
+    sent = FORM | {"q-doi": "৩", "mobile": "+৮৮০১৭১২-৩৪৫৬৭৮", "name": "রহিমা খাতুন"}
+    assert (await customer.send("/orders", sent))[0] == 302
+    (told,) = switch.orders.values()
+    assert told["cust_info"]["cust_mobo_no"] == "01712345678"
+    assert told["cust_info"]["cust_name"] == "রহিমা খাতুন"
+    assert told["trns_info"]["ord_det"] == "1 x Embroidered quilt, 3 x Sweet curd"
+
+
+async def test_the_shop_speaks_the_language_of_the_browser_until_another_is_chosen(
+    customer: Customer,
+) -> None:
+    async def language(chosen: str = "") -> str:
+        headers = {"Accept-Language": "en-GB,bn;q=0.5"}
+        async with customer.session.get(f"{customer.origin}/{chosen}", headers=headers) as answer:
+            return str((re.findall('<html lang="(..)"', await answer.text()) or [""])[0])
+
+    assert [await language(), await language("?lang=bn"), await language()] == ["en", "bn", "bn"]
 
 
 async def test_without_a_token_nobody_is_sent_anywhere(customer: Customer, switch: StubMerchantApi) -> None:
@@ -192,5 +268,5 @@ def test_long_orders_are_described_briefly_and_numbers_are_written_in_the_reader
     assert order_description(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith(
         "1 x Beeswax and 1 more"
     )
-    assert (Wording("bn").money(1_234_50), Wording("en").money(5)) == ("৳ ১২৩৪.৫০", "৳ 0.05")
+    assert (Wording("bn").money(1_234_50), Wording("en").money(5)) == ("১,২৩৪.৫০ টাকা", "BDT 0.05")
     assert Wording("xx").of(Text("ক", "a")) == "ক"

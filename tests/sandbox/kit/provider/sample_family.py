@@ -18,9 +18,9 @@ from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.kit.institution.amounts import paisa, taka
 from sandbox.kit.institution.http_request import Request
 from sandbox.kit.institution.pages import is_web_address
-from sandbox.kit.institution.payer_page import Text
 from sandbox.kit.institution.replies import Errors, Reply, error_reply, json_reply
 from sandbox.kit.institution.requests import MalformedRequestError, text_field
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.call_results import RefundResult, Refusal, ReportedOrder
 from sandbox.kit.provider.family import InstitutionCall, InstitutionPage, ProviderFamily
 from sandbox.kit.provider.faults import ProviderFault, ProviderStep

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.callers.payer.payer import PayerDecision
 from sandbox.kit.institution.clock import Clock
-from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.payer_pages.language import Text
 from sandbox.kit.provider.institution import ProviderDataError, ProviderInstitution, RefundRules
 from sandbox.kit.provider.magic_numbers import COMMON_KINDS
 from tests.sandbox.caller import Json, SetClock

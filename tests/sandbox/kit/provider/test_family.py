@@ -72,7 +72,7 @@ async def test_a_page_needs_no_script_and_lets_only_its_own_run(by_card: Merchan
     async with by_card.session.get(creation_time["page"]) as answer:
         assert (answer.status, "script-src" in answer.headers["content-security-policy"]) == (200, False)
         page = await answer.text()
-    assert ("আপনার কার্ড নম্বর" in page, "Your card number" in page, "<script" in page) == (True, True, False)
+    assert ("আপনার কার্ড নম্বর" in page, "Your card number" in page, "<script" in page) == (True, False, False)
     await by_card.admin("POST", "confirm", {"house": "postpay", "reference": "?", "payer": "1"})
     await pay(creation_time["page"], Payer(await by_card.number("normal")))
     async with by_card.session.get(creation_time["page"]) as answer:
@@ -91,7 +91,7 @@ async def test_a_page_lapses_and_one_that_nobody_has_is_not_found(
         assert answer.status == 404
     clock.advance(seconds=1_800)
     async with merchant.session.get(creation_time["page"]) as answer:
-        assert "The time for this payment is over" in await answer.text()
+        assert "এই পেমেন্টের সময় শেষ" in await answer.text()
     assert (await merchant.status(reference))["state"] == "expired"
 
 
@@ -180,7 +180,7 @@ def test_a_switch_is_told_where_every_house_is() -> None:
 
 async def test_a_number_that_nobody_has_is_asked_for_again(merchant: Merchant) -> None:
     _, creation_time = await merchant.create()
-    for number in ("0170000", "01799999999", "01990000000", "০১৭০০০০০০০৩", WALLET):
+    for number in ("0170000", "01799999999", "01990000000", "017000000033", WALLET):
         async with merchant.session.post(creation_time["page"], data={}) as answer:
             session = answer.cookies or answer.history[0].cookies
         cookies = {"Cookie": f"visit={session['visit'].value}"}

@@ -133,7 +133,7 @@ async def test_answers_lie_about_amount_or_currency_and_the_book_does_not(mercha
 
 async def test_who_was_not_sent_back_is_when_the_page_is_opened_again(merchant: Merchant) -> None:
     reference, visit = await merchant.a_visited("return_lost")
-    assert "The payment is approved" in visit.page
+    assert "পেমেন্ট অনুমোদিত হয়েছে" in visit.page
     order = await merchant.order(reference)
     assert (await pay(order["page_url"], Payer("1"))).status == "paid"
 

@@ -30,7 +30,7 @@ class Seen(HTMLParser):
         return [attributes for found, attributes in self.tags if found == tag]
 
 
-async def test_a_page_is_in_two_languages_has_labels_and_buttons_and_needs_no_script(
+async def test_a_page_is_in_bangla_has_labels_and_buttons_and_needs_no_script(
     bkash: BkashCaller,
 ) -> None:
     creation_time = await bkash.create(amount="1234.50", merchantInvoiceNumber="INV-P")
@@ -46,14 +46,14 @@ async def test_a_page_is_in_two_languages_has_labels_and_buttons_and_needs_no_sc
     assert [button["value"] for button in seen.named("button")] == ["confirm", "cancel"]
     assert seen.named("script") == []
     assert not any(name.startswith("on") for _, attributes in seen.tags for name in attributes)
-    for text in ("INV-P", "৳ ১২৩৪.৫০", "BDT 1234.50", "আপনার বিকাশ নম্বর", "Your bKash account number"):
+    for text in ("INV-P", "১,২৩৪.৫০ টাকা", "আপনার বিকাশ নম্বর"):
         assert text in page
 
 
 async def test_what_a_merchant_wrote_is_escaped(bkash: BkashCaller) -> None:
     creation_time = await bkash.create(merchantInvoiceNumber="""a"b'c""")
     async with bkash.session.get(creation_time["bkashURL"]) as answer:
-        assert "a&quot;b&#x27;c" in await answer.text()
+        assert "a&#34;b&#39;c" in await answer.text()
 
 
 async def test_wallet_code_and_pin_are_asked_one_after_the_other(bkash: BkashCaller) -> None:
@@ -88,19 +88,44 @@ async def refused_step(bkash: BkashCaller, creation_time: Json, *steps: dict[str
         return shown.text
 
 
-@pytest.mark.parametrize("wallet", ["01711", "01999999999", "০১৭০০০০০০০৩", "", "<script>", "8801700000003"])
-async def test_a_number_that_is_no_wallet_is_asked_for_again(bkash: BkashCaller, wallet: str) -> None:
+@pytest.mark.parametrize("wallet", ["01711", "01999999999", "০১৭১১", "", "<script>", "88017000000030"])
+async def test_a_number_that_is_no_wallet_is_asked_for_again_and_what_was_typed_stays(
+    bkash: BkashCaller, wallet: str
+) -> None:
     page = await refused_step(bkash, await bkash.create(), {"wallet": wallet})
-    assert "This is no bKash account number" in page
+    assert "নম্বরটি সঠিক নয়" in page
+    (field,) = [field for field in Seen(page).named("input") if field.get("type") == "text"]
+    assert (field["value"], field["aria-invalid"], field["aria-describedby"]) == (
+        wallet,
+        "true",
+        "hint error",
+    )
     assert "<script>" not in page
+
+
+async def test_what_is_typed_in_bangla_digits_or_as_people_write_it_is_taken(bkash: BkashCaller) -> None:
+    creation_time = await bkash.create()
+    async with Browser() as browser:
+        shown = await browser.open(creation_time["bkashURL"])
+        for values in ({"wallet": "+৮৮০ ১৭০০-০০০০০৩"}, {"otp": " ১২৩ ৪৫৬ "}, {"pin": "১২১২১"}):
+            shown = await browser.submit(shown, values, CONFIRM)
+    assert shown.sent_to is not None
+    assert "status=success" in shown.sent_to
+
+
+async def test_a_pin_is_never_shown_again_and_the_tries_that_are_left_are_counted(bkash: BkashCaller) -> None:
+    steps = ({"wallet": WALLET}, {"otp": "123456"}, {"pin": "99999"})
+    page = await refused_step(bkash, await bkash.create(), *steps)
+    assert "আর ২ বার চেষ্টা করা যাবে" in page
+    assert "99999" not in page
 
 
 async def test_a_wrong_code_or_pin_is_asked_for_again_and_the_right_one_is_taken(bkash: BkashCaller) -> None:
     creation_time = await bkash.create()
     page = await refused_step(bkash, creation_time, {"wallet": WALLET}, {"otp": "000000"})
-    assert "The verification code is wrong" in page
+    assert "যাচাইকরণ কোডটি ভুল" in page
     page = await refused_step(bkash, creation_time, {"wallet": WALLET}, {"otp": "123456"}, {"pin": "1"})
-    assert "The PIN is wrong" in page
+    assert "পিনটি ভুল" in page
     assert (await bkash.visit(creation_time)).status == "success"
 
 
@@ -227,7 +252,7 @@ async def test_a_magic_wallet_approves_and_never_returns_until_it_opens_the_page
 ) -> None:
     creation_time, wallet = await bkash.create(), magic_wallet(WalletKind.LEAVES)
     visit = await bkash.visit(creation_time, wallet)
-    assert (visit.sent_to, "The payment is approved" in visit.page) == (None, True)
+    assert (visit.sent_to, "পেমেন্ট অনুমোদিত হয়েছে" in visit.page) == (None, True)
     assert (await bkash.status(creation_time["paymentID"]))["verificationStatus"] == "Complete"
     assert (await bkash.visit(creation_time, wallet)).status == "success"
 

@@ -14,7 +14,7 @@ HOLDS = """
 import sys
 from pathlib import Path
 from sandbox.rehearsals.installation.home_folder import hold_home
-with hold_home(Path(sys.argv[1])):
+with hold_home(Path(sys.argv[1]), 'ekpay run'):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -26,10 +26,11 @@ def test_a_folder_that_another_process_keeps_is_refused_until_it_has_ended(tmp_p
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:  # noqa: S603 - our own
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(HomeInUseError, match=str(home)), hold_home(home):
+        said = rf"ekpay run \(process {other.pid}\) runs in {home}"
+        with pytest.raises(HomeInUseError, match=said), hold_home(home, "ekpay demo"):
             pass
         other.kill()
-    with hold_home(home):
+    with hold_home(home, "ekpay demo"):
         pass
 
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.month.files.bank_statements import plan_statements
 from sandbox.rehearsals.month.files.file_faults import FilePlan, places, plan_files
-from sandbox.rehearsals.month.files.layouts import bracketed, credit_or_debit, lakh
+from sandbox.rehearsals.month.files.layouts import bracketed, credit_or_debit
 from sandbox.rehearsals.month.files.nagad_workbook import workbook
 from sandbox.rehearsals.month.generator import payments_of_days
 from sandbox.rehearsals.month.model.answer_key import AnswerKey, Code

@@ -15,6 +15,7 @@ from typing_extensions import override
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.messages import payment_of
 from sandbox.callers.client.return_page import ReturnPage
+from sandbox.kit.institution.amounts import lakh
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.rehearsals.day.injected_errors import InjectedError
 from sandbox.rehearsals.demo import commands
@@ -205,11 +206,11 @@ async def test_each_payment_is_compared_with_its_own_provider() -> None:
         ((ORDER, replace(ORDER, reference="REF9")), "nagad's order REF9: 0 times in the switch's books"),
         (
             (replace(ORDER, refunds=[]),),
-            f"payment {BY_NAGAD}: refund R1 of {PART} paisa is not in the provider's book",
+            f"payment {BY_NAGAD}: refund R1 of {lakh(PART)} taka is not in the provider's book",
         ),
         (
             (replace(ORDER, amount_paisa=TOTAL - 1),),
-            f"payment {BY_NAGAD}: try REF1: {TOTAL} paisa here, {TOTAL - 1} there",
+            f"payment {BY_NAGAD}: try REF1: {lakh(TOTAL)} taka here, {lakh(TOTAL - 1)} there",
         ),
     ],
 )
@@ -265,7 +266,7 @@ async def test_a_payment_that_still_moves_is_open() -> None:
 
 async def test_the_report_tells_each_course_and_each_providers_own_book() -> None:
     outcome = await proven()
-    screen = Console(width=100, record=True, file=io.StringIO())
+    screen = Console(width=140, record=True, file=io.StringIO())
     show_payers(outcome, screen)
     said = screen.export_text()
     assert "refund of a part" in said
@@ -273,7 +274,7 @@ async def test_the_report_tells_each_course_and_each_providers_own_book() -> Non
     (line,) = (line for line in said.splitlines() if line.strip().startswith("nagad"))
     assert line.split() == ["nagad", "1", "1", "0", "0", "0", "0", "0", "759.57", "759.57", "0"]
     (whole,) = (line for line in said.splitlines() if line.strip().startswith("all"))
-    assert whole.split() == ["all", "2", "2", "0", "0", "0", "0", "0", "2019.14", "2019.14", "0"]
+    assert whole.split() == ["all", "2", "2", "0", "0", "0", "0", "0", "2,019.14", "2,019.14", "0"]
     assert "Work items for finance: 0" in said
     told = payers_json(outcome)
     assert (told["payments"], told["completed"], told["open"]) == (2, 2, 0)
@@ -291,7 +292,7 @@ def _line(family: str, refunds: int, owed: int) -> dict[str, object]:
     return {"family": family, "payments": 1, "completed": 1, **states, **more, **money}
 
 
-async def test_the_table_of_a_whole_day_fits_into_a_hundred_columns() -> None:
+async def test_the_table_of_a_whole_day_fits_into_the_report() -> None:
     outcome = await proven()
     (_, nagad) = outcome.providers
     large = replace(nagad, owed_paisa=99_999_999, receivable_paisa=-99_999_999, ours=[*nagad.ours] * 1_000)
@@ -299,7 +300,7 @@ async def test_the_table_of_a_whole_day_fits_into_a_hundred_columns() -> None:
         replace(large, provider=replace(nagad.provider, id=name, family="token_init_status"))
         for name in ("mutual_trust", "sonali_spg")
     ]
-    screen = Console(width=100, record=True, file=io.StringIO())
+    screen = Console(width=140, record=True, file=io.StringIO())
     show_payers(replace(outcome, providers=members), screen)
     said = screen.export_text()
     assert "…" not in said
@@ -314,7 +315,7 @@ async def test_what_is_owed_is_told_as_work_for_finance() -> None:
     assert open_payments(outcome) == 0
     screen = Console(width=140, record=True, file=io.StringIO())
     show_payers(outcome, screen)
-    assert "Work items for finance: 1, refunds of 1278.75 taka" in screen.export_text()
+    assert "Work items for finance: 1, refunds of 1,278.75 taka" in screen.export_text()
     assert payers_json(outcome)["work_items"] == 1
 
 
@@ -342,7 +343,7 @@ def proof_of(payers: PayerOutcome) -> DemoOutcome:
 def ended(outcome: DemoOutcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> tuple[int, str]:
     """The exit code of the command and what it said, where everything came out so."""
 
-    def _played(work: Coroutine[Any, Any, object], _screen: Console) -> DemoOutcome:
+    def _played(work: Coroutine[Any, Any, object], _screen: Console, _logs: Path) -> DemoOutcome:
         work.close()
         return outcome
 
@@ -366,7 +367,9 @@ async def test_a_day_whose_payouts_differ_by_a_paisa_ends_with_an_error(
 async def test_a_day_that_is_explained_ends_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code, said = ended(proof_of(await proven()), monkeypatch, tmp_path)
     assert code == 0
-    assert "2 collected over 2 connectors; unexplained: 0, open: 0, audit: clean." in said
+    assert "2 from payers over 2 connectors" in said
+    report = (tmp_path / "demo" / "report.txt").read_text()
+    assert "2 collected over 2 connectors; unexplained: 0, open: 0, audit: clean." in report
 
 
 @pytest.mark.parametrize(

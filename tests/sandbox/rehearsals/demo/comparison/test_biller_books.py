@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.comparison.biller_books import (
     ComparedBooks,
     NotificationLine,
@@ -79,7 +80,7 @@ def test_a_bill_paid_under_a_transaction_of_nobody_is_noticed() -> None:
     ("difference", "said"),
     [
         ({"bill_number": "102610000002"}, "bill 102610000001 here, 102610000002 there"),
-        ({"amount_paisa": 50_001}, "amount 50000 here, 50001 there"),
+        ({"amount_paisa": 50_001}, "amount 500.00 here, 500.01 there"),
         ({"scroll_no": 2}, "scroll number 1 here, 2 there"),
         ({"scroll_date": "2026-11-26"}, "day 2026-11-25 here, 2026-11-26 there"),
     ],
@@ -143,7 +144,7 @@ def test_a_payment_that_its_partner_never_made_is_noticed() -> None:
 @pytest.mark.parametrize("balance_paisa", [49_499, 49_501, 100_000])
 def test_a_prefund_that_lost_or_gained_is_noticed(balance_paisa: int) -> None:
     assert faults(books(balance_paisa=balance_paisa)) == [
-        f"{balance_paisa} paisa stand there, 49500 are right"
+        f"{lakh(balance_paisa)} taka stand there, 495.00 are right"
     ]
 
 
@@ -157,7 +158,7 @@ BREB_THEIRS = TheirLine("T1", "102610000001", 50_000, owed_paisa=49_956, biller=
 def test_a_rounded_payment_agrees_when_paid_and_owed_do() -> None:
     assert faults(books(BREB_OURS, (BREB_THEIRS,))) == []
     assert faults(books(BREB_OURS, (replace(BREB_THEIRS, owed_paisa=50_000),))) == [
-        "owed 49956 here, 50000 there"
+        "owed 499.56 here, 500.00 there"
     ]
 
 
@@ -196,7 +197,7 @@ def test_a_token_for_a_payment_that_was_given_back_is_noticed() -> None:
 
 
 def test_each_bucket_pays_for_its_own() -> None:
-    assert faults(bought(TOKEN, 49_499)) == ["49499 paisa stand there, 49500 are right"]
+    assert faults(bought(TOKEN, 49_499)) == ["494.99 taka stand there, 495.00 are right"]
 
 
 # ---- what an endpoint was told

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison
 from sandbox.rehearsals.demo.comparison.bkash_books import (
     Collection,
@@ -64,7 +65,7 @@ def test_money_given_back_whole_agrees() -> None:
     part = replace(back, amount_paisa=9_850)
     told = [ShopLine("pay_1", "refunded", 10_000, 9_850)]
     assert faults(books(given_back(part), MOVED, replace(moved, amount_paisa=9_850), shop=told)) == [
-        "refunded, and 9850 of 10000 paisa are back"
+        "refunded, and 98.50 of 100.00 taka are back"
     ]
 
 
@@ -91,7 +92,7 @@ def test_a_movement_that_stands_twice_is_noticed_on_either_side() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"amount_paisa": 10_001, "stated_paisa": 10_001}, "amount 10000 here, 10001 there"),
+        ({"amount_paisa": 10_001, "stated_paisa": 10_001}, "amount 100.00 here, 100.01 there"),
         ({"payment": "TR2"}, "payment TR1 here, TR2 there"),
         ({"invoice": "INV2"}, "invoice INV1 here, INV2 there"),
         ({"refund_of": "TRX0"}, "refund of None here, TRX0 there"),
@@ -102,7 +103,7 @@ def test_a_collection_that_differs_is_noticed(changes: dict[str, object], said: 
 
 
 def test_a_refund_that_differs_is_noticed() -> None:
-    assert faults(with_refund(replace(MOVED_BACK, amount_paisa=4_001))) == ["refund 4000 here, 4001 there"]
+    assert faults(with_refund(replace(MOVED_BACK, amount_paisa=4_001))) == ["refund 40.00 here, 40.01 there"]
     assert faults(with_refund(replace(MOVED_BACK, refund_of="TRX2"))) == [
         "refund rfd_1 is of another payment at the wallet"
     ]
@@ -137,7 +138,7 @@ def test_a_failed_payment_that_was_paid_is_noticed(state: str) -> None:
 def test_a_completed_payment_that_collected_another_amount_is_noticed() -> None:
     other = replace(PAID, total_paisa=10_001)
     told = [replace(TOLD, total_paisa=10_001)]
-    assert faults(books(other, shop=told)) == ["completed, and collected [10000] of 10001 paisa"]
+    assert faults(books(other, shop=told)) == ["completed, and collected 100.00 of 100.01 taka"]
 
 
 @pytest.mark.parametrize("state", ["created", "collecting", "funded", "delivering", "refunding"])
@@ -159,7 +160,7 @@ def test_a_review_is_explained_only_by_a_wallet_that_contradicts_itself() -> Non
     compared = compare_wallet(books(DISAGREED, TOLD_MORE, receivable=AHEAD_PAISA, shop=PENDING))
     assert compared.unexplained == []
     assert [one.problem for one in compared.contradictions] == [
-        "the wallet has moved 10000 paisa and says 10100 when it is asked"
+        "the wallet has moved 100.00 taka and says 101.00 when it is asked"
     ]
     plain = replace(DISAGREED, tries=[TRY])
     assert faults(books(plain, shop=PENDING)) == ["in review, and the provider's book shows no contradiction"]
@@ -170,7 +171,7 @@ def test_a_review_is_explained_only_by_a_wallet_that_contradicts_itself() -> Non
 @pytest.mark.parametrize("receivable", [9_849, 9_851, 0])
 def test_a_receivable_that_is_not_the_wallets_own_book_is_noticed(receivable: int) -> None:
     assert faults(books(receivable=receivable)) == [
-        f"{receivable} paisa stand there, 9850 are right by the wallet's book"
+        f"{lakh(receivable)} taka stand there, 98.50 are right by the wallet's book"
     ]
 
 
@@ -179,8 +180,8 @@ def test_a_receivable_that_is_not_the_wallets_own_book_is_noticed(receivable: in
     [
         ({"status": "pending"}, "status paid here, pending there"),
         ({"status": "failed"}, "status paid here, failed there"),
-        ({"total_paisa": 9_999}, "total 10000 here, 9999 there"),
-        ({"refunded_paisa": 1}, "refunded 0 here, 1 there"),
+        ({"total_paisa": 9_999}, "total 100.00 here, 99.99 there"),
+        ({"refunded_paisa": 1}, "refunded 0.00 here, 0.01 there"),
         ({"token": "1" * 20}, "holds other token lines than were made"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison
 from sandbox.rehearsals.demo.comparison.bkash_books import Collection, OurRefund, OurTry, ShopLine
 from sandbox.rehearsals.demo.comparison.provider_books import (
@@ -86,7 +87,7 @@ def test_money_that_came_to_nothing_here_is_noticed() -> None:
 
 
 def test_another_amount_is_noticed() -> None:
-    assert "try REF1: 10000 paisa here, 10001 there" in faults(
+    assert "try REF1: 100.00 taka here, 100.01 there" in faults(
         books(PAID, UNPAID, replace(ORDER, amount_paisa=10_001))
     )
 
@@ -111,7 +112,7 @@ def test_tries_by_others_are_for_others_to_judge() -> None:
 
 
 def test_a_refund_that_the_provider_does_not_have_is_noticed() -> None:
-    assert faults(books(given_back(REFUND))) == ["refund R1 of 4000 paisa is not in the provider's book"]
+    assert faults(books(given_back(REFUND))) == ["refund R1 of 40.00 taka is not in the provider's book"]
 
 
 @pytest.mark.parametrize(
@@ -119,18 +120,18 @@ def test_a_refund_that_the_provider_does_not_have_is_noticed() -> None:
 )
 def test_a_refund_that_differs_is_noticed(back: ProviderRefund) -> None:
     assert faults(books(given_back(REFUND), UNPAID, with_back(back))) == [
-        "refund R1 of 4000 paisa is not in the provider's book",
-        f"{back.amount_paisa} paisa went back at the provider without a refund",
+        "refund R1 of 40.00 taka is not in the provider's book",
+        f"{lakh(back.amount_paisa)} taka went back at the provider without a refund",
     ]
 
 
 def test_money_that_went_back_without_us_is_noticed() -> None:
     assert faults(books(PAID, UNPAID, with_back(BACK))) == [
-        "4000 paisa went back at the provider without a refund"
+        "40.00 taka went back at the provider without a refund"
     ]
     failed = given_back(replace(REFUND, state="failed"))
     assert faults(books(failed, UNPAID, with_back(BACK))) == [
-        "4000 paisa went back at the provider without a refund"
+        "40.00 taka went back at the provider without a refund"
     ]
 
 
@@ -138,7 +139,7 @@ def test_two_refunds_of_one_amount_are_two_movements() -> None:
     twice = given_back(REFUND, replace(REFUND, refund_id="R2"))
     assert faults(books(twice, UNPAID, with_back(BACK, BACK))) == []
     assert faults(books(twice, UNPAID, with_back(BACK))) == [
-        "refund R2 of 4000 paisa is not in the provider's book"
+        "refund R2 of 40.00 taka is not in the provider's book"
     ]
 
 
@@ -190,10 +191,10 @@ def test_money_that_came_too_late_goes_back() -> None:
 
 
 def test_money_that_came_too_late_and_is_kept_is_noticed() -> None:
-    assert faults(books(LATE, shop=FAILED)) == ["[10000] paisa came unexpected, and [] go back"]
+    assert faults(books(LATE, shop=FAILED)) == ["100.00 taka came unexpected, and 0 go back"]
     failed = replace(UNEXPECTED, state="failed", transaction=None)
     assert faults(books(replace(LATE, refunds=[failed]), shop=FAILED)) == [
-        "[10000] paisa came unexpected, and [] go back"
+        "100.00 taka came unexpected, and 0 go back"
     ]
 
 
@@ -214,7 +215,7 @@ def test_a_failed_payment_that_was_paid_is_noticed(state: str) -> None:
 @pytest.mark.parametrize("receivable", [9_849, 9_851, 0])
 def test_a_receivable_that_is_not_the_providers_own_book_is_noticed(receivable: int) -> None:
     assert faults(books(receivable_paisa=receivable)) == [
-        f"{receivable} paisa stand there, 9850 are right by the provider's book"
+        f"{lakh(receivable)} taka stand there, 98.50 are right by the provider's book"
     ]
 
 
@@ -228,7 +229,7 @@ def test_messages_that_were_not_taken_are_noticed() -> None:
 
 
 def test_a_shop_that_was_told_something_else_is_noticed() -> None:
-    assert faults(books(shop=[replace(TOLD, total_paisa=1)])) == ["total 10000 here, 1 there"]
+    assert faults(books(shop=[replace(TOLD, total_paisa=1)])) == ["total 100.00 here, 0.01 there"]
     assert faults(books(tokens={"B1": "1" * 20})) == ["holds other token lines than were made"]
 
 
@@ -245,7 +246,7 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_amount() -> None
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=10_100 - 152))
     assert compared.unexplained == []
     assert [one.problem for one in compared.contradictions] == [
-        "nagad has moved 10000 paisa and says 10100 paisa when it is asked"
+        "nagad has moved 100.00 taka and says 101.00 when it is asked"
     ]
 
 
@@ -255,7 +256,7 @@ def test_a_review_is_explained_by_a_provider_that_tells_another_currency() -> No
     compared = compare_provider(books(ours, there, shop=PENDING, receivable_paisa=0))
     assert compared.unexplained == []
     assert [one.problem for one in compared.contradictions] == [
-        "nagad has moved 10000 paisa and says USD when it is asked"
+        "nagad has moved 100.00 taka and says USD when it is asked"
     ]
 
 

@@ -10,9 +10,11 @@ from sandbox.rehearsals.demo.deciding.shortened_times import (
     SHORTENED_TIMES,
     ShortenedTime,
     UnknownSectionError,
+    copy_with_shortened_times,
     with_setting,
     write_configuration,
 )
+from sandbox.rehearsals.installation.ekpay_command import CommandFailedError
 
 CONFIG = Path(str(sandbox.__file__)).parent.parent / "config"
 DOCUMENT = """version = "1"
@@ -45,11 +47,8 @@ def test_a_section_that_is_not_there_is_named() -> None:
         with_setting(DOCUMENT, ShortenedTime("a.toml", "timing", "x", "1"))
 
 
-def test_the_copy_differs_by_the_shortened_times_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("EKPAY_CONFIG", raising=False)
-    write_configuration(tmp_path)
+def test_the_copy_differs_by_the_shortened_times_alone(tmp_path: Path) -> None:
+    copy_with_shortened_times(CONFIG, tmp_path)
 
     files = {path.relative_to(CONFIG): path for path in CONFIG.rglob("*") if path.is_file()}
     changed = {
@@ -63,9 +62,9 @@ def test_the_copy_differs_by_the_shortened_times_alone(
         assert section[time.name] == tomllib.loads(f"x = {time.text}")["x"]
 
 
-def test_the_configuration_in_use_is_the_one_that_is_copied(
+async def test_the_configuration_in_use_is_the_one_that_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EKPAY_CONFIG", str(tmp_path / "empty"))
-    with pytest.raises(FileNotFoundError):
-        write_configuration(tmp_path / "copy")
+    with pytest.raises(CommandFailedError, match="empty is no folder"):
+        await write_configuration(tmp_path / "copy")

@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
-from sandbox.callers.partner.client import PartnerClient
-from sandbox.rehearsals.demo.paying.partner import PartnerSide, UnlistedBillersError
+from sandbox.callers.partner.client import PartnerClient, TokenRefusedError
+from sandbox.rehearsals.demo.paying import partner
+from sandbox.rehearsals.demo.paying.partner import (
+    PartnerSide,
+    SwitchSilentError,
+    UnlistedBillersError,
+    send_until_answered,
+)
 from sandbox.rehearsals.installation.parties import StagePartner
 
 PLAYER = StagePartner("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
@@ -40,3 +46,26 @@ async def test_a_list_with_all_of_them_and_more_is_enough() -> None:
     side = PartnerSide(PLAYER, ListingClient(answer))
     await side.require_listed(["b9001", "b025"])
     assert side.references == {}
+
+
+async def test_a_partner_sends_again_whatever_a_busy_switch_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partner, "_PAUSE_SECONDS", 0)
+    outcomes: list[Exception | dict[str, Any]] = [
+        TimeoutError(), TokenRefusedError({"resp_cd": "2004"}), {"http_status": 503}, {"resp_cd": "0000"},
+    ]  # fmt: skip
+
+    async def _send() -> dict[str, Any]:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    assert await send_until_answered(_send) == {"resp_cd": "0000"}
+
+
+async def test_a_partner_who_gives_up_names_the_last_answer() -> None:
+    async def _send() -> dict[str, Any]:
+        return {"http_status": 503}
+
+    with pytest.raises(SwitchSilentError, match=r"HTTP 503$"):
+        await send_until_answered(_send, patience_seconds=0)

@@ -81,7 +81,7 @@ def test_a_bank_that_paid_the_account_of_another_is_a_fault_of_both() -> None:
 
 def test_what_is_held_without_a_reason_is_a_fault() -> None:
     [line] = payee_lines(LEDGER, ACCOUNTS, {"991": INSTRUCTED}, [], {})
-    assert (line.difference, line.fault) == (0, "biller:desco: nobody knows why 2000 paisa are held")
+    assert (line.difference, line.fault) == (0, "biller:desco: nobody knows why 20.00 taka are held")
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def test_an_outcome_in_which_everything_agrees_is_proven() -> None:
         ({"payouts": PAYOUTS[:2] + PAYOUTS[3:]}, "no order that is late"),
         ({"payouts": PAYOUTS[:4]}, "were returned and not paid again"),
         ({"payouts": (*PAYOUTS[:3], replace(PAYOUTS[3], paisa=499), PAYOUTS[4])}, "not paid again"),
-        ({"bank": replace(BANK, statement_paisa=9_001)}, "9001"),
-        ({"bank": replace(BANK, cover_paisa=-1)}, "short by 1 paisa"),
+        ({"bank": replace(BANK, statement_paisa=9_001)}, "90.01"),
+        ({"bank": replace(BANK, cover_paisa=-1)}, "short by 0.01 taka"),
         ({"bank": replace(BANK, unidentified=2)}, "2 lines"),
     ],
 )

@@ -1,0 +1,31 @@
+"""What everybody may read: the landing page, the API documents and their pages."""
+
+from functools import partial
+
+from fastapi import FastAPI
+
+from ekpay_switch.api.reference import routes as documents
+from ekpay_switch.composition.switch import Switch
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.web.landing import routes as landing
+from ekpay_switch.web.landing.notes import read_notes
+from ekpay_switch.web.landing.routes import Landing
+from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.reference import routes as reference
+
+# A page of the reference is long; nobody reads faster.
+VISITS_PER_SECOND, VISITS_AT_ONCE = 5, 60
+
+
+def mount_public_pages(app: FastAPI, switch: Switch) -> None:
+    """Add them; what only a rehearsal may show is given to the landing page in a rehearsal only."""
+    settings = switch.settings
+    pages = Pages(settings.public_url)
+    documents.mount(app)
+    visits = RateLimit(switch.world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
+    reference.mount(app, documents.document_at, pages, visits)
+    if settings.rehearsal:
+        metrics_url = f"http://{settings.operations_host}:{settings.operations_port}"
+        landing.mount(app, Landing(pages, metrics_url, partial(read_notes, settings.home)))
+    else:
+        landing.mount(app, Landing(pages))

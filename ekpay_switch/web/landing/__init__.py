@@ -1,0 +1,1 @@
+"""`/`: what this is and where everything is."""
