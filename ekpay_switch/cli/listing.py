@@ -36,7 +36,7 @@ class PrintedList:
     notes: Sequence[str] = ()
 
 
-def listed(command: Callable[Parameters, PrintedList]) -> Callable[..., None]:
+def prints_list(command: Callable[Parameters, PrintedList]) -> Callable[..., None]:
     """The command that prints what this one lists, with `--json` and `--csv` beside its own options."""
 
     @wraps(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.ports.finance import Finance
 from reconciliation.cli.night_option import typed_night
@@ -88,7 +88,7 @@ def night(
 
 
 @app.command("runs")
-@listed
+@prints_list
 def runs(
     context: typer.Context,
     night: Annotated[date | None, typer.Option(parser=typed_night, metavar="NIGHT")] = None,

@@ -13,7 +13,7 @@ import pytest
 import typer
 from rich.console import Console
 
-from ekpay_switch.cli.listing import PrintedList, listed, show_csv
+from ekpay_switch.cli.listing import PrintedList, prints_list, show_csv
 from ekpay_switch.cli.main import carry_out
 from ekpay_switch.cli.terminal import dhaka, taka
 
@@ -38,7 +38,7 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Typed:
     app = typer.Typer()
 
     @app.command()
-    @listed
+    @prints_list
     def shops(town: Annotated[str, typer.Option(help="Only of it.")] = "Dhaka") -> PrintedList:
         """List shops."""
         headings = ("created (Dhaka)", "payment", "biller", "reference", ">total", "why")

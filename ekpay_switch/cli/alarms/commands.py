@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import visible_text
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, facts_wording, passphrase, taka
 from ekpay_switch.domain.alarms import MEANING, Alarm, AlarmOwner
@@ -26,7 +26,7 @@ Person = Annotated[str, typer.Option("--by", help="Who does it, of the staff tha
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     owner: Annotated[AlarmOwner | None, typer.Option(help="Only those of this role.")] = None,
     kind: Annotated[Alarm | None, typer.Option(help="Only those of this kind.")] = None,

@@ -5,7 +5,7 @@ import typer
 from ekpay_switch.cli.billers.certify import certify
 from ekpay_switch.cli.billers.profiles import profiles_of
 from ekpay_switch.cli.ledger import deposits
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.parties.corrections import DEPOSIT_CORRECTIONS
 from ekpay_switch.cli.scrolls import bill_files
 from ekpay_switch.cli.scrolls import commands as scrolls
@@ -21,7 +21,7 @@ bill_files.register(app)
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_() -> PrintedList:
     """List billers, and the fields that name a bill of each."""
     profiles = profiles_of(read_settings())

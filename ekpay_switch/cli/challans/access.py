@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.merchants.finance_persons import (
     By,
     PartnerId,
@@ -88,7 +88,7 @@ def _set_active(merchant: str, by: str, *, is_active: bool) -> None:
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_() -> PrintedList:
     """List who may raise challans; the keys themselves are not kept."""
     lines: Sequence[ChallanUserLine] = open_session().run(lambda engine: ChallanAccess(engine).list())

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
 from ekpay_switch.cli.connectors.conformance import ConnectorConformance
 from ekpay_switch.cli.connectors.profiles import profiles_of
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import screen, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
@@ -59,7 +59,7 @@ app = typer.Typer(help="The ways for money to come in.", no_args_is_help=True)
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_() -> PrintedList:
     """List connectors, what each takes and lets us give back, and whether its breaker lets payments go.
 

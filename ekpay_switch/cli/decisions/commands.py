@@ -10,7 +10,7 @@ import typer
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as
 from ekpay_switch.cli.billers.profiles import biller_traits_of
 from ekpay_switch.cli.decisions.wording import case_lines, option_lines, proposal_lines, suspense_lines
-from ekpay_switch.cli.listing import AsCsv, AsJson, PrintedList, listed, show_records
+from ekpay_switch.cli.listing import AsCsv, AsJson, PrintedList, prints_list, show_records
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
@@ -57,7 +57,7 @@ Second = Annotated[str, typer.Option("--by", help="The second person, of finance
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     kind: Annotated[CaseKind | None, typer.Option(help="Only cases of this kind.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,

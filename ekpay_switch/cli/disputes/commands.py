@@ -34,7 +34,7 @@ from ekpay_switch.cli.disputes.options import (
     named_dispute,
 )
 from ekpay_switch.cli.disputes.wording import HEADINGS, dispute_lines, list_row, proposal_lines
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.domain.disputes.dispute import AGAINST_US, OPEN, DisputeEvent, DisputeState
 from ekpay_switch.domain.refunds.burden import Burden
@@ -53,7 +53,7 @@ Work = Callable[[Disputes], Awaitable[Result]]
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     state: Annotated[DisputeState | None, typer.Option(help="Only those in this state.")] = None,
     *,

@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import profiles_of
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import passphrase, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
@@ -37,7 +37,7 @@ def _alarm_days() -> dict[str, float]:
     return {profile.id: profile.deposit_alarm_days for profile in profiles if profile.pays_from_deposit}
 
 
-@listed
+@prints_list
 def list_deposits() -> PrintedList:
     """What we keep at each prefunded utility, by our own books, and where that is too little."""
     alarms = _alarm_days()

@@ -11,7 +11,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.challans import access as merchant_challans
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.merchants import insecure_ipns
 from ekpay_switch.cli.merchants import payees as merchant_payees
 from ekpay_switch.cli.merchants.finance_persons import (
@@ -98,7 +98,7 @@ def add(
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_() -> PrintedList:
     """List merchants and what each is owed."""
     lines = open_session().run(lambda engine: MerchantStaffActions(engine).list())

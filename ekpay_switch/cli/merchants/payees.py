@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.merchants.finance_persons import By, PartnerId, carry_out, of_merchant
 from ekpay_switch.cli.merchants.imports import import_payees
 from ekpay_switch.cli.merchants.terms import read_payee
@@ -50,7 +50,7 @@ def add(
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(partner_id: PartnerId) -> PrintedList:
     """List a merchant's payees."""
     reading = of_merchant(partner_id, lambda engine, merchant: MerchantPayees(engine).list(merchant))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.notifications import endpoints as notification_endpoints
 from ekpay_switch.cli.notifications import ipns
 from ekpay_switch.cli.notifications.replay_options import FORMS, read_id, read_range, shown_url
@@ -33,7 +33,7 @@ _OF_TRY = (
 
 
 @app.command()
-@listed
+@prints_list
 def log(
     partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
     endpoint: Annotated[UUID | None, typer.Option(help="Only at this endpoint.")] = None,

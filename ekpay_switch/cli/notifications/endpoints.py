@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import visible_text
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka
@@ -53,7 +53,7 @@ def add(
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
 ) -> PrintedList:

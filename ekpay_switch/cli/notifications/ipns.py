@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.notifications.replay_options import FORMS, bar_when_slow, read_id, read_range, shown_url
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
@@ -60,7 +60,7 @@ Merchant = Annotated[str | None, typer.Option(help="Partner id or mer_reg_id of 
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     merchant: Merchant = None,
     payment: Annotated[UUID | None, typer.Option(help="Only of this payment.")] = None,

@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.operations import restore_check
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka
@@ -44,7 +44,7 @@ def refuse_restored(session: Session) -> None:
 
 
 @app.command()
-@listed
+@prints_list
 def status() -> PrintedList:
     """List the restores of this database, the newest first, and what the open one waits for."""
     session = open_session()

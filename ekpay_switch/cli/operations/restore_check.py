@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed, show_listing
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list, show_listing
 from ekpay_switch.cli.operations.safety import refuse_unsafe
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, taka
@@ -138,7 +138,7 @@ def _carry_out(name: str, variable: str, work: Callable[[LostDecisions], Awaitab
     return act_as(name, variable, _with_transactions)
 
 
-@listed
+@prints_list
 def list_lost() -> PrintedList:
     """List the sends that a check has found lost, with what is known of each."""
     session = open_session()

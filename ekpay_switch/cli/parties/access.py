@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.parties.staff_wording import change_for_programs
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table
@@ -78,7 +78,7 @@ def ask_for(order: AccessOrder, asked_by: str, approved_by: str | None, *, as_js
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     *, is_all: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False
 ) -> PrintedList:

@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import ASKER_VARIABLE, act_as
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka
@@ -54,7 +54,7 @@ def add_key(
     ask_for(api_key_order(partner_id, return_host), asked_by, approved_by, as_json=as_json)
 
 
-@listed
+@prints_list
 def list_keys(partner_id: _PartnerId) -> PrintedList:
     """List a partner's API keys; the keys themselves are not kept."""
     lines: Sequence[ApiKeyLine] = open_session().run(lambda engine: ApiKeys(engine).list(partner_id))

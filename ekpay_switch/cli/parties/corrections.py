@@ -12,7 +12,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.domain.money import Money
@@ -52,7 +52,7 @@ class CorrectionCommands:
         reverse = f"Ask that a posted {noun} be reversed; it takes two persons of finance."
         approve = "Approve the reversal that somebody else has asked for, which posts it."
         stand = f"Reject the reversal that waits, also one's own: the {noun} stands."
-        app.command(self.list_name, help=waiting)(listed(self.list_waiting))
+        app.command(self.list_name, help=waiting)(prints_list(self.list_waiting))
         app.command(f"reject{name}", help=reject)(self.reject)
         app.command(f"reverse{name}", help=reverse)(self.reverse)
         app.command(f"approve{name}-reversal", help=approve)(self.approve_reversal)

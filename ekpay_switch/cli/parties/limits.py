@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
@@ -48,7 +48,7 @@ def _limit_text(text: str) -> str:
 
 
 @app.command()
-@listed
+@prints_list
 def show(
     partner_id: Annotated[
         str | None, typer.Argument(metavar="[PARTNER]", help="All of one partner's changes.")

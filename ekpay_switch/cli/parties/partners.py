@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.parties import api_keys, limits, partner_statements
 from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.parties.corrections import TOP_UP_CORRECTIONS
@@ -144,7 +144,7 @@ def set_message_window(
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_() -> PrintedList:
     """List partners and what stands in their prefunds."""
     session = open_session()

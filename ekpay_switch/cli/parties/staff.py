@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.acting import APPROVER_VARIABLE, ASKER_VARIABLE, act_as, visible_text
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.parties.staff_wording import (
     CHANGE_HEADINGS,
     STAFF_HEADINGS,
@@ -136,7 +136,7 @@ def reject(
 
 
 @app.command("changes")
-@listed
+@prints_list
 def list_changes(
     *, is_all: Annotated[bool, typer.Option("--all", help="Also what was decided.")] = False
 ) -> PrintedList:
@@ -151,7 +151,7 @@ def list_changes(
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_() -> PrintedList:
     """List everybody who has ever been on the staff: roles, since when, by whom added and disabled."""
     members = open_session().run(lambda engine: Staff(engine).list())

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.payments.whole_amount import whole_amount
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain, dhaka, taka
@@ -39,7 +39,7 @@ def typed_date(text: str) -> date:
         raise typer.BadParameter("a business date is written 2026-04-05") from problem
 
 
-@listed
+@prints_list
 def list_(
     partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.session import Session, keys_of, open_session
 from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
 from ekpay_switch.composition.switch import customer_seal
@@ -122,7 +122,7 @@ def verify(
 
 
 @app.command("keys")
-@listed
+@prints_list
 def list_keys() -> PrintedList:
     """Print the public keys that our receipts are checked with, the newest first."""
     keys = [(key_id(key), key) for key in _own_keys(read_settings())]

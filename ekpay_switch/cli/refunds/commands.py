@@ -17,7 +17,7 @@ from ekpay_switch.cli.acting import (
 )
 from ekpay_switch.cli.billers import profiles as billers
 from ekpay_switch.cli.connectors.profiles import profiles_of
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, taka
@@ -71,7 +71,7 @@ Second = Annotated[str, typer.Option("--by", help="The second person of the staf
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     state: Annotated[RefundState | None, typer.Option(help="Only those in this state.")] = None,
 ) -> PrintedList:

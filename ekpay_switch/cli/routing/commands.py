@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.routing.wording import (
     APPROACH_WORDING,
     BREAKER_WORDING,
@@ -126,7 +126,7 @@ def simulate(
 
 
 @app.command()
-@listed
+@prints_list
 def breakers() -> PrintedList:
     """List the breakers that have ever opened, and how they stand now."""
     session = open_session()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.terminal import dhaka
 from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.masking import mask_account
@@ -31,7 +31,7 @@ Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; it is kep
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(context: typer.Context) -> PrintedList:
     """List every change of an account; of account numbers the last four characters are shown."""
     from reconciliation.settlement.store.account_changes import read_changes  # noqa: PLC0415 - heavy

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from ekpay_switch.cli.listing import AsCsv, AsJson, PrintedList, listed, show_records
+from ekpay_switch.cli.listing import AsCsv, AsJson, PrintedList, prints_list, show_records
 from ekpay_switch.cli.terminal import passphrase, show_table, taka
 from reconciliation.cli.papers.paper_options import show_files
 from reconciliation.cli.payouts.withdrawal_commands import Reason
@@ -68,7 +68,7 @@ def debts(context: typer.Context, *, as_json: AsJson = False, as_csv: AsCsv = Fa
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     context: typer.Context,
     *,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.terminal import passphrase, taka
 from ekpay_switch.cli.typed_amounts import typed_paisa
 from reconciliation.cli.payouts.withdrawal_commands import Number
@@ -25,7 +25,7 @@ _HEADINGS: Final = (
 )  # fmt: skip
 
 
-@listed
+@prints_list
 def deposits(context: typer.Context) -> PrintedList:
     """List our deposits at utilities: how long each lasts, and the top-up that is proposed for it."""
     from reconciliation.settlement.top_ups import list_deposits  # noqa: PLC0415 - heavy

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_paisa
 from reconciliation.cli.settle_session import run_settlement, two_persons
@@ -48,7 +48,7 @@ def limit(
     typer.echo(f"{party} may be paid {taka(amount)} at our risk, where its rule is on_risk.")
 
 
-@listed
+@prints_list
 def limits(context: typer.Context) -> PrintedList:
     """Every limit ever set, the newest first; the newest of a payee counts."""
     from reconciliation.settlement.store.payout_limits import limit_history  # noqa: PLC0415 - heavy

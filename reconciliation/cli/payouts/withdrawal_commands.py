@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ekpay_switch.cli.listing import PrintedList, listed
+from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_paisa
 from ekpay_switch.ports.finance import Finance
@@ -39,7 +39,7 @@ Reason = Annotated[str, typer.Option(callback=visible_text, help="Why; it is kep
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     context: typer.Context,
     *,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ekpay_switch.cli.listing import AsJson, PrintedList, listed
+from ekpay_switch.cli.listing import AsJson, PrintedList, prints_list
 from ekpay_switch.cli.terminal import dhaka_time, passphrase, show_json, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import parse_taka
@@ -37,7 +37,7 @@ Reason = Annotated[
 
 
 @app.command("list")
-@listed
+@prints_list
 def list_(
     context: typer.Context,
     search: Annotated[
