@@ -271,9 +271,10 @@ class Stage:
     async def close_database(self) -> str:
         """Stop the embedded PostgreSQL, and unless `keeps_data` delete all it holds.
 
-        It stays up while other processes use it; then the answer says which.
+        Data that stay are left with a running server while other processes use it; then the answer says which.
         """
-        is_stopped, answer = await self.tool.ask("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+        ending = () if self.keeps_data else ("--destroy", "--force")
+        is_stopped, answer = await self.tool.ask("db", "stop", *ending)
         return "" if is_stopped else answer
 
     def _far_side_settings(self, far_side: str, url: str) -> dict[str, str]:
