@@ -20,8 +20,9 @@ from sandbox.rehearsals.demo.payouts.payout_outcome import BankFigures
 from sandbox.rehearsals.demo.report import DemoOutcome, EndpointCounts
 from sandbox.rehearsals.demo.report_folder import leave_reports
 from sandbox.rehearsals.demo.summary import LINES_MAX, WIDTH, cover_lines, headline, show_summary
-from tests.sandbox.rehearsals.demo.collecting.test_book_reader import OPENED, proof_of, proven
+from tests.sandbox.rehearsals.demo.collecting.test_book_reader import proven
 from tests.sandbox.rehearsals.demo.payouts.sample_payouts import OUTCOME as PAID
+from tests.sandbox.rehearsals.demo.sample_demo import OPENED, proof_of
 
 PLACE = Path(".ekpay") / "demo"
 PROGRESS_LINES = 20
