@@ -117,6 +117,16 @@ async def test_what_is_unexplained_follows_the_headline_and_counts_in_it() -> No
     assert len(lines) <= len(headline(outcome, PLACE)) + LINES_MAX
 
 
+async def test_a_provider_whose_debt_is_disputed_is_named() -> None:
+    outcome = await large_outcome()
+    (first, *others) = outcome.payers.providers
+    agreed = [replace(each, receivable_paisa=each.owed_paisa) for each in others]
+    odd = replace(first, provider=replace(first.provider, id="nagad"), receivable_paisa=1)
+    lines = shown(replace(outcome, payers=replace(outcome.payers, providers=[odd, *agreed])))
+    said = " ".join(line.strip() for line in lines)
+    assert "by our ledger it is the same but for nagad, of which something is in suspense." in said
+
+
 def test_the_trust_cover_is_said_in_words_with_its_accounts() -> None:
     said = " ".join(line.strip() for line in cover_lines(BANK))
     assert said == (
