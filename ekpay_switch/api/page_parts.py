@@ -13,13 +13,21 @@ from starlette.responses import HTMLResponse, Response
 
 from ekpay_switch.edge_kit.bilingual_text import Text
 
+# The colours of the kit (web/styles/_tokens.scss), so that a payer sees one house; no font is loaded here.
 _STYLE = """
-body{margin:0;font:1.125rem/1.6 system-ui,sans-serif;color:#0b0c0c;background:#fff;overflow-wrap:anywhere}
-main{max-width:34rem;margin:0 auto;padding:1rem}
-section{padding:0 0 1rem;border-bottom:1px solid #b1b4b6;margin:0 0 1rem}
-h1{font-size:1.5rem;line-height:1.3;margin:.5rem 0}
+:root{color-scheme:light dark;
+--ink:#14211e;--ground:#f8f6f1;--surface:#fff;--line:#dcd8cf;--action:#0b5d4e;--on:#fff}
+@media(prefers-color-scheme:dark){
+:root{--ink:#f2f0ea;--ground:#111715;--surface:#1b2421;--line:#3a4743;--action:#85d9c3;--on:#06281f}}
+body{margin:0;font:1.125rem/1.6 system-ui,sans-serif;overflow-wrap:anywhere;
+color:var(--ink);background:var(--ground)}
+main{max-width:34rem;margin:1rem auto;padding:1rem 1.25rem;box-sizing:border-box;background:var(--surface);
+border:1px solid var(--line);border-radius:8px}
+section{padding:0 0 1rem;border-bottom:1px solid var(--line);margin:0 0 1rem}
+h1{font-size:1.5rem;line-height:1.35;margin:.5rem 0}
 strong{font-weight:700}
-.go{display:inline-block;padding:.6rem 1rem;background:#00703c;color:#fff;border-radius:.25rem}
+.go{display:inline-block;padding:.6rem 1.25rem;background:var(--action);color:var(--on);border-radius:8px;
+font-weight:700;text-decoration:none}
 .go:focus{outline:3px solid #fd0;outline-offset:2px}
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

@@ -55,6 +55,7 @@ from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
+from ekpay_switch.web.kit import routes as kit_routes
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts import routes as receipt_routes
 from ekpay_switch.web.receipts.routes import ReceiptPages
@@ -101,6 +102,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks, site=site)
             receipt_routes.mount(app, _receipts(switch, site))
             mount_public_pages(app, switch)
+            kit_routes.mount(app, Pages(settings.public_url, site), is_rehearsal=settings.rehearsal)
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
             # Payments whose callers have disconnected go on: give them time to be recorded.

@@ -25,7 +25,9 @@ def mount_public_pages(app: FastAPI, switch: Switch) -> None:
     visits = RateLimit(switch.world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
     reference.mount(app, documents.document_at, pages, visits)
     if settings.rehearsal:
-        metrics_url = f"http://{settings.operations_host}:{settings.operations_port}"
+        # Port 0 is a free one, which only the log names.
+        port = settings.operations_port
+        metrics_url = f"http://{settings.operations_host}:{port}" if port else ""
         landing.mount(app, Landing(pages, metrics_url, partial(read_notes, settings.home)))
     else:
         landing.mount(app, Landing(pages))

@@ -86,7 +86,8 @@ class OrderText:
 
     None is a field that was missing or null. `order` has the fields of ekpay-merchant-api.md 1.2 that come
     back in a status or an IPN, under their wire names: cust_id, cust_name, cust_mobo_no, cust_email,
-    cust_mail_addr, trnx_amt, trnx_currency, ord_id, ord_det, req_timestamp.
+    cust_mail_addr, trnx_amt, trnx_currency, ord_id, ord_det, req_timestamp; and `lang`, the language of its
+    payer, where the merchant named it.
     """
 
     trnx_id: str

@@ -18,9 +18,8 @@ from ekpay_switch.web.static_files import static_path
 from ekpay_switch.web.wording import Wording, wording_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-# The only script is named to the letter, with the hash of its content; its host is ours.
 _CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src {script}; font-src 'self'; img-src 'self'; "
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
@@ -54,8 +53,10 @@ class Pages:
     def __init__(self, public_url: str, site: Site = NO_SITE) -> None:
         self._site = site
         self.is_https = public_url.startswith("https://")
-        policy = _CONTENT_SECURITY_POLICY.format(script=f"{public_url}{static_path(SCRIPT)}")
-        own = {"Content-Security-Policy": policy, **(_HSTS if self.is_https else {})}
+        # The only script is named to the letter, with the hash of its content, where a page loads it.
+        self._script = static_path(SCRIPT)
+        self._script_policy = f"{_CONTENT_SECURITY_POLICY}; script-src {public_url}{self._script}"
+        own = {"Content-Security-Policy": _CONTENT_SECURITY_POLICY, **(_HSTS if self.is_https else {})}
         self.headers: Mapping[str, str] = {**_HEADERS, **own}
 
     def wording(self, request: Request) -> Wording:
@@ -75,6 +76,8 @@ class Pages:
         page = _templates().get_template(template)
         html = page.render(t=words, path=request.url.path, site=self._site, **values)
         answer = HTMLResponse(html, status, {**self.headers, "Content-Language": words.language})
+        if self._script in html:
+            answer.headers["Content-Security-Policy"] = self._script_policy
         if refresh is not None:
             answer.headers["Refresh"] = refresh.header
         remember_language(request, answer, is_https=self.is_https)

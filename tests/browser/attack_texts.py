@@ -46,7 +46,8 @@ RUNNING = "".join(SCRIPTS[:7])
 # What a hostile page could try on the reader's eye, and never does here.
 LOOKED_AT = """() => ({
   active: document.querySelectorAll(
-    'script, iframe, object, embed, base, meta[http-equiv], form:not([action^="/pay/"], [action^="/orders/"])'
+    'script:not([src^="/static/checkout."]:empty), iframe, object, embed, base, meta[http-equiv]' +
+    ', form:not([action^="/pay/"], [action^="/orders/"])'
   ).length,
   handlers: [...document.querySelectorAll('*')].flatMap(one => [...one.attributes])
     .filter(one => one.name.startsWith('on') || one.name === 'srcdoc' || one.name.startsWith('hx-')).length,

@@ -55,7 +55,9 @@ def window(street: Street, chromium: Browser, request: pytest.FixtureRequest) ->
 
     def open_one(language: str = "bn", *, has_script: bool = True, width: int = PHONE_WIDTH) -> Shopper:
         context = chromium.new_context(
-            viewport={"width": width, "height": PHONE_HEIGHT}, java_script_enabled=has_script
+            viewport={"width": width, "height": PHONE_HEIGHT},
+            java_script_enabled=has_script,
+            locale="bn-BD" if language == "bn" else "en-GB",
         )
         context.set_default_timeout(PATIENCE_MS)
         opened_ones.append(context)

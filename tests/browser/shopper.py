@@ -61,8 +61,11 @@ class Shopper:
         self.page.wait_for_url(re.compile(r"/go|^(?!.*/pay/checkout)"))
 
     def pick(self, instrument: str) -> None:
-        """Mark an instrument."""
-        self.page.locator(f'input[name="instrument"][value="{instrument}"]').check()
+        """Mark an instrument, unfolding the further ones where it is among those."""
+        field = self.page.locator(f'input[name="instrument"][value="{instrument}"]')
+        if not field.is_visible():
+            self.page.locator("details:has(fieldset) > summary").click()
+        field.check()
 
     def submit(self) -> None:
         """Press the button that goes on."""
@@ -125,7 +128,7 @@ class Shopper:
     def sees_end(self, checkout: str) -> None:
         """The checkout knows that it is paid, or has led back to the shop already."""
         for _ in range(60):
-            if "/pay/checkout/" not in self.page.url or self.page.locator(".govuk-panel").count():
+            if "/pay/checkout/" not in self.page.url or self.page.locator(".ekpay-state--paid").count():
                 return
             self.page.wait_for_timeout(1_000)
             self.page.goto(checkout)

@@ -16,15 +16,18 @@ from tests.browser.accessibility import barriers, overflow_pixels
 from tests.browser.checkout_states import STATES, State
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
+from tests.browser.kit_states import KIT
 from tests.browser.receipt_states import RECEIPTS
 from tests.web.checkout.checkout_setup import ORIGIN
 
 # 1,280 pixels at 400 % are as wide as 320.
-NARROW = 320
+NARROW, WIDE = 320, 1_280
 WAIT_SECONDS = 30.0
 LANGUAGES = ["bn", "en"]
-ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS}
+ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS, **KIT}
 FIRST_VIEW_BYTES_MAX = 60 * 1024
+RECEIPT_PIXELS_MAX = 1_600
+SEEN_WIDE = {"choose_of_many", "at_provider", "paid_and_told", "kit_light", "kit_dark"}
 
 
 @contextmanager
@@ -63,6 +66,36 @@ def test_no_barrier_in_any_state(
         assert barriers(page) == []
         assert overflow_pixels(page) == 0
         assert page.locator("html").get_attribute("lang") == language
+        if name in SEEN_WIDE:
+            page.set_viewport_size({"width": WIDE, "height": 800})
+            assert barriers(page) == []
+            assert overflow_pixels(page) == 0
+
+
+def test_a_receipt_on_a_phone_is_no_longer_than_two_screens(
+    chromium: Browser, loop: asyncio.AbstractEventLoop
+) -> None:
+    with shown_state(chromium, loop, RECEIPTS["receipt_valid"], "bn") as page:
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert page.evaluate("() => document.documentElement.scrollHeight") < RECEIPT_PIXELS_MAX
+
+
+def test_the_sum_follows_the_choice_without_script_and_the_filter_finds_by_name(
+    chromium: Browser, loop: asyncio.AbstractEventLoop
+) -> None:
+    with shown_state(chromium, loop, STATES["choose_of_many"], "en") as page:
+        button, bar = page.locator(".ekpay-sum button"), page.locator(".ekpay-sum")
+        assert button.inner_text() == "Go on to pay"
+        page.locator('input[value="agrani"]').check()
+        assert button.inner_text() == "Pay 1,010.75 taka"
+        page.locator('input[value="bkash"]').check()
+        assert (button.inner_text(), "1,020.75 taka" in bar.inner_text()) == ("Pay 1,020.75 taka", True)
+        page.locator("details.ekpay-more > summary").click()
+        page.locator("#filter").fill("pub")
+        shown = page.locator(".ekpay-more .ekpay-tile:visible, .ekpay-more .ekpay-closed__item:visible")
+        assert shown.all_inner_texts() == ["Pubali Bank\n1,020.75 taka"]
+        page.locator("#filter").fill("nothing like it")
+        assert page.locator(".ekpay-filter [role=status]").inner_text()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -104,7 +137,7 @@ def test_no_barrier_on_the_way_from_the_shop_to_the_receipt(
     assert seen == []
 
 
-def test_the_first_view_is_light(window: OpenWindow) -> None:
+def test_the_first_view_is_light(street: Street, window: OpenWindow) -> None:
     shopper = window("bn")
     weights: dict[str, int] = {}
     shopper.order({"honey": 1})
@@ -115,3 +148,6 @@ def test_the_first_view_is_light(window: OpenWindow) -> None:
     without_font = {url: size for url, size in weights.items() if ".woff2" not in url}
     assert without_font
     assert sum(without_font.values()) < FIRST_VIEW_BYTES_MAX, without_font
+    assert sum(url.endswith(".css") for url in weights) == 1
+    assert sum(url.endswith(".js") for url in weights) <= 1
+    assert {urlsplit(url).netloc for url in weights} == {urlsplit(street.switch).netloc}

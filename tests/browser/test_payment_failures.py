@@ -140,7 +140,7 @@ def test_the_back_button_shows_the_truth(street: Street, window: OpenWindow) -> 
     trnx_id = attempt_of(street, shopper)["trnx_id"]
     checkout = shopper.checkout
     shopper.page.goto(f"{checkout}?stay=1")
-    expect(shopper.page.locator(".govuk-panel--confirmation")).to_be_visible()
+    expect(shopper.page.locator(".ekpay-state--paid")).to_be_visible()
     shopper.page.go_back()
     assert order_of(street, shopper)["standing"] == "paid"
     assert street.tries(trnx_id) == [("bkash", "closed")]

@@ -147,7 +147,7 @@ def assert_that_every_provider_was_paid(payers: dict[str, Any]) -> None:
 async def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
     process = await start(tmp_path, "demo", *SIZE)
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while b"making staff" not in await process.stdout.readline():
             assert process.returncode is None
     process.send_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from ekpay_switch.web.static_files import FOLDER, static_files, static_path
 from tests.web.checkout.checkout_setup import HOME, Browser, Counter
 
 STYLE = static_files()["checkout.css"].body.decode()
+REFERENCE_STYLE = static_files()["reference.css"].body.decode()
 # sha256 of the fonts as their package has them: ekpay_switch/web/static/ORIGIN.md.
 FONTS = {
     "noto-sans-bengali-400.woff2": "adb805ae2eb639cc5d7276ee0e3798a8092fbfe02a6e5a0e19d82587680b528c",
@@ -87,7 +88,8 @@ def test_every_class_of_a_template_has_a_rule() -> None:
         used |= {name for names in re.findall(r'class="([^"]*)"', source) for name in names.split()}
     # Hooks of the components that need no rule of their own, and classes that a value completes.
     plain = {"govuk-summary-list__row", "govuk-error-summary__body", "ekpay-state--", "receipt-verdict--"}
-    assert [name for name in sorted(used - plain) if f".{name}" not in STYLE] == []
+    rules = STYLE + REFERENCE_STYLE
+    assert [name for name in sorted(used - plain) if f".{name}" not in rules] == []
 
 
 @pytest.mark.parametrize("name", STATE_CLASSES)

@@ -151,6 +151,7 @@ class OrderMessage(_Part):
     cust_info: CustomerPart
     trns_info: TransactionPart
     ipn_info: IpnPart
+    lang: Literal["bn", "en"] | None = None
     settlement_split: Annotated[list[SplitPart], Field(min_length=1, max_length=LINES_MAX)] | None = None
 
 

@@ -24,7 +24,7 @@ AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 Members = dict[str, object]
 
 # What differs between two sendings of one order, and the pass key, which is no part of one.
-_NOT_CONTENT = frozenset({"req_timestamp", "mac_addr"})
+_NOT_CONTENT = frozenset({"req_timestamp", "mac_addr", "lang"})
 _PASS_KEY = "mer_pas_key"  # noqa: S105 - the name of a member
 _MOBILE = re.compile(r"(?:\+?88)?(01[0-9]{9})", re.ASCII)
 _IPN_CHANNELS = frozenset({"1", "3"})
@@ -168,6 +168,7 @@ def _text(message: OrderMessage) -> OrderText:
             "ord_id": transaction.ord_id,
             "ord_det": transaction.ord_det,
             "req_timestamp": message.req_timestamp,
+            **({} if message.lang is None else {"lang": message.lang}),
         },
         s_uri=message.feed_uri.s_uri,
         f_uri=message.feed_uri.f_uri,

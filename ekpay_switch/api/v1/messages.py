@@ -71,7 +71,7 @@ class PaymentMessage(Message):
     parameters: Annotated[dict[Name, VisibleText], Field(max_length=PARAMETERS_MAX)] = Field(
         description="What names the bill, as in the biller's manifest; ASCII digits."
     )
-    amount: Amount = Field(description="What the biller is paid, in paisa; equals the fetched bill.")
+    amount: Amount = Field(description="In paisa, equal to the fetched bill; 100.0 and 1e3 are refused.")
     currency: Literal["BDT"]
     instrument: Name = Field(description="A connector, such as `bkash`, or one that we route: `card`.")
     return_url: Url = Field(description="Where the payer comes back to; its host is listed by your API key.")
@@ -90,6 +90,6 @@ class CancelMessage(Message):
 class RefundMessage(Message):
     """`POST /v1/payments/{id}/refunds`; `amount` in whole paisa."""
 
-    amount: Amount = Field(description="What goes back, in paisa; all refunds are at most the amount.")
+    amount: Amount = Field(description="What goes back, in paisa; 100.0 and 1e3 are refused.")
     currency: Currency = Field(description="The payment's own.")
     reason: Reason = Field(description="A line for the payer and for finance.")

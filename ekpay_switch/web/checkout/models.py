@@ -1,6 +1,6 @@
 """What each page of the checkout shows, as values for the templates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.masking import mask_personal_text
+from ekpay_switch.web.checkout.evidence import Evidence, allowed, evidence_of
 from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import (
     RETURNED,
@@ -45,16 +46,10 @@ class EarlierPage:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTry:
-    """The last try that failed; `reason` is one of `REASONS`, or how the try ended.
-
-    `is_watched` says that its page was over before its provider said what came of it: we go on asking.
-    `goes_back`: money was taken, held for its risk and refused, and is on its way back.
-    """
+    """The last try that failed; `reason` is one of `REASONS`, or how the try ended."""
 
     profile: ConnectorProfile | None
     reason: str
-    is_watched: bool
-    goes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +72,7 @@ def choice_values(
         "due": payer_sum(payment, offers),
         "nth": len(payment.tries) + 1,
         "refused": None if refused is None else _refused_try(refused, world),
+        "refusal_sentence": refusal_sentence(refused, evidence_of(payment, world)),
         "earlier": earlier_pages(payment, world),
         "may_leave": may_cancel(payment),
     }
@@ -92,11 +88,12 @@ def waiting_page(payment: MerchantPayment, world: World, *, stays: bool) -> Page
         if situation is Situation.OPENING
         else _waits_seconds(current_try, payment.read_at)
     )
+    proven = evidence_of(payment, world)
     values = {
         "situation": situation,
+        "sentences": waiting_sentences(situation, proven),
         "looks_in": seconds,
         "profile": profile,
-        "executes": profile is not None and profile.executes,
         "next_look_at": _next_look_at(current_try, payment.read_at),
         "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and current_try is not None,
         "may_go_on": is_live,
@@ -105,6 +102,41 @@ def waiting_page(payment: MerchantPayment, world: World, *, stays: bool) -> Page
         "may_leave": may_cancel(payment) and situation is not Situation.OPENING,
     }
     return Page("checkout/waiting.html", values, refresh=None if stays else Refresh(seconds))
+
+
+def waiting_sentences(situation: Situation, proven: Collection[Evidence]) -> list[str]:
+    """What a page that waits says of the money: what is proven, else that we do not know."""
+    extras = ["waiting.nothing_taken"] if situation is Situation.OPENING else []
+    return [*allowed(_WAITING_CLAIMS[situation], proven)[:1], *allowed(extras, proven)]
+
+
+# The strongest first; the last of each claims nothing, or what its situation proves.
+_WAITING_CLAIMS = {
+    Situation.OPENING: ("waiting.opening.theirs",),
+    Situation.AT_PROVIDER: ("waiting.at_provider.ours", "waiting.at_provider.theirs"),
+    Situation.ASKING: ("waiting.asking.held", "waiting.asking.ours", "waiting.asking.theirs"),
+    Situation.RECEIVED: ("waiting.received.theirs",),
+}
+
+
+def ended_sentences(situation: Situation, proven: Collection[Evidence]) -> list[str]:
+    """What became of the money of an ended payment, as far as it is proven."""
+    return allowed([f"ended.{situation}.text"], proven) or ["ended.unsure"]
+
+
+def shop_sentence(proven: Collection[Evidence], *, is_open: bool) -> str:
+    """What the shop knows of a payment, where the way back to it is open or not."""
+    if is_open:
+        return next(iter(allowed(["paid.told"], proven)), "paid.may_go")
+    return next(iter(allowed(["paid.telling"], proven)), "paid.go_back")
+
+
+def refusal_sentence(refused: TryLine | None, proven: Collection[Evidence]) -> str:
+    """What is known of the money after a try that came to nothing; empty without one."""
+    if refused is None:
+        return ""
+    watched = ["refused.watched"] if refused.next_look_at is not None else []
+    return allowed(["refused.goes_back", "refused.nothing_taken", *watched, "ended.unsure"], proven)[0]
 
 
 def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:
@@ -119,16 +151,16 @@ def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, s
         refresh = Refresh(WAITING_REFRESH_SECONDS)
     elif not is_shop_notified(payment):
         refresh = Refresh(SHOP_REFRESH_SECONDS)
-    earlier = earlier_pages(payment, world)
+    earlier, proven = earlier_pages(payment, world), evidence_of(payment, world)
     values = {
         "situation": situation,
+        "sentences": ended_sentences(situation, proven),
+        "shop_sentence": shop_sentence(proven, is_open=back is not None),
         "back": back,
         "leaves": LEAVING_REFRESH_SECONDS if back is not None and refresh is not None and not stays else None,
         "profile": _profile(payment.tries[-1] if payment.tries else None, world),
         "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier,
-        # We go on asking about a try: money may have been taken.
-        "is_unsure": bool(earlier) or any(each.next_look_at is not None for each in payment.tries),
         "receipt": receipt,
         "is_returned": situation in RETURNED,
         "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
@@ -174,12 +206,7 @@ def earlier_pages(payment: MerchantPayment, world: World) -> list[EarlierPage]:
 def _refused_try(refused_try: TryLine, world: World) -> RefusedTry:
     stated_reason = refused_try.why.partition(" ")[0]
     reason = stated_reason if stated_reason in REASONS else str(refused_try.end or TryEnd.NEVER_PAID)
-    return RefusedTry(
-        _profile(refused_try, world),
-        reason,
-        is_watched=refused_try.next_look_at is not None,
-        goes_back=refused_try.end is TryEnd.SECOND_SUCCESS,
-    )
+    return RefusedTry(_profile(refused_try, world), reason)
 
 
 def _profile(shown_try: TryLine | None, world: World) -> ConnectorProfile | None:

@@ -36,12 +36,13 @@ from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.web import static_files
 from ekpay_switch.web.checkout import models
+from ekpay_switch.web.checkout.evidence import allowed, evidence_of
 from ekpay_switch.web.checkout.forms import choice_of, own_form
 from ekpay_switch.web.checkout.last_instrument import last_instrument, remember_instrument
 from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import WAITING, Situation, is_over, situation_of
 from ekpay_switch.web.checkout.tiles import Popularity, places_of
-from ekpay_switch.web.languages import PARAMETER
+from ekpay_switch.web.languages import PARAMETER, is_language_in_address, set_order_language
 from ekpay_switch.web.pages import Pages, Refresh
 from ekpay_switch.web.qr_codes import qr_svg
 from ekpay_switch.web.site import NO_SITE, Site
@@ -113,14 +114,19 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PageAddresses:
-    """Addresses below one page, which keep its language for browsers that keep no cookie."""
+    """Addresses below one page, which keep its language for browsers that keep no cookie.
+
+    Bangla is kept where the address named it, since the order or the browser may ask for another language.
+    """
 
     base: str
     language: Language
+    is_named: bool = False
 
     def __call__(self, below: str = "", **query: object) -> str:
         """The address of what stands below the page, with a query."""
-        language = {} if self.language is Language.BANGLA else {PARAMETER: self.language.value}
+        is_kept = self.is_named or self.language is not Language.BANGLA
+        language = {PARAMETER: self.language.value} if is_kept else {}
         query_text = urlencode({**query, **language})
         return f"{self.base}{below}?{query_text}" if query_text else f"{self.base}{below}"
 
@@ -138,7 +144,8 @@ class Visit:
     def at(self) -> PageAddresses:
         """The addresses of this payment's pages, in the language of this visit."""
         base = f"{PATH}/{self.payment.checkout_reference}"
-        return PageAddresses(base, self.pages.wording(self.request).language)
+        language = self.pages.wording(self.request).language
+        return PageAddresses(base, language, is_language_in_address(self.request))
 
     @property
     def stays(self) -> bool:
@@ -180,6 +187,7 @@ async def _answer_request(
         if payment is None:
             await checkout.logins.note(address, "unknown_page")
             return _notice(request, pages, "unknown", 404)
+        set_order_language(request, payment.text.order.get("lang") or "", reference)
         return await answering(Visit(request, payment, checkout, pages))
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("checkout_broke_off", error=error)
@@ -194,7 +202,7 @@ def _notice(request: Request, pages: Pages, about: str, status: int, back_here: 
     """A page without a payment: it needs no database, so that it can be shown when the database is away."""
     refresh = Refresh(RETRY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
     base = back_here or PATH
-    at = PageAddresses(base, pages.wording(request).language)
+    at = PageAddresses(base, pages.wording(request).language, is_language_in_address(request))
     values = {"about": about, "has_payment": bool(back_here), "here": base, "at": at}
     answer = pages.render(request, "checkout/notice.html", values, status, refresh)
     if status in {429, 503}:
@@ -276,7 +284,10 @@ async def _confirm_leaving(visit: Visit) -> Response:
         return visit.redirect(visit.at())
     current_try = open_try_of(payment)
     connector = world.connectors.by_id(current_try.connector_id) if current_try is not None else None
-    values = {"profile": connector.profile if connector is not None else None}
+    values = {
+        "profile": connector.profile if connector is not None else None,
+        "sentences": allowed(["leave.nothing_taken", "leave.text"], evidence_of(payment, world)),
+    }
     return visit.page(models.Page("checkout/leave.html", values))
 
 

@@ -19,6 +19,7 @@ from ekpay_switch.web.receipts.lines import TITLE, paid_text, payment_name, rece
 PDF_SUFFIX = ".pdf"
 _QR_SAYS = Text("এই রসিদের কিউআর কোড", "QR code of this receipt")
 _PROOF = Text("যাচাই", "Check it")
+_PROOF_HOW = Text("কীভাবে যাচাই করবেন, ও স্বাক্ষর", "How to check it, and the signature")
 _PDF_LINK = Text("পিডিএফ হিসেবে রাখুন", "Keep it as PDF")
 _NOTES = (
     Text(
@@ -76,6 +77,7 @@ def receipt_page(
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
+        "proof_how": _PROOF_HOW,
         "qr": Markup(qr_svg(signed_receipt.qr_url)),  # noqa: S704 - drawn by segno from our own text
         "qr_says": pages.wording(request).pick(_QR_SAYS),
         "notes": _NOTES,

@@ -258,9 +258,17 @@ async def _counterpart(
     connection = work.connection
     standing = await work.setting.finance.bank_lines.lock(connection, [part.reference])
     booked = [booking.id for booking in standing if booking.kind == BankLineKind.UNIDENTIFIED]
+    items = await items_of_entries(connection, booked)
+    for other in items:
+        is_smaller = other.amount * part.amount < 0 and abs(other.amount) < abs(part.amount)
+        if is_smaller and other.bank == item.bank and other.state in {ItemState.PROPOSED, ItemState.SETTLED}:
+            raise SettlementError(
+                f"{part.field}: unidentified line {other.number} bears {part.reference} and is "
+                f"{other.state.value}: reverse or reject that, then ekpay settle credits"
+            )
     fitting = [
         other
-        for other in await items_of_entries(connection, booked)
+        for other in items
         if (other.state, other.bank, other.amount) == (ItemState.OPEN, item.bank, -part.amount)
     ]
     if len(standing) > len(fitting):

@@ -19,6 +19,7 @@ from ekpay_switch.domain.ledger.settlement_postings import (
 )
 from ekpay_switch.ports.finance import Adjustment, BankBooking, Connection, Finance
 from reconciliation.settlement.journal_entries import entry_id
+from reconciliation.settlement.unidentified.shared_references import contested_names, yielding_items
 from reconciliation.settlement.unidentified.statement_lines import BankLine
 from reconciliation.unidentified.item_store import (
     decision_by,
@@ -40,6 +41,7 @@ from reconciliation.unidentified.items import (
 
 _GONE: Final = "the bank's statement has the line no more, or an instruction explains it"
 _REQUESTED: Final = "a request of persons names the line"
+_YIELDED: Final = "a larger line of the bank bears its reference, and this one is found again without it"
 _NO_LINE_NOW: Final = frozenset({ItemState.GONE, ItemState.TAKEN})
 
 
@@ -85,16 +87,46 @@ async def follow_statements(connection: Connection, finance: Finance, lines: Sta
     left = [item for item in staying if _is_left(item, requested)]
     gone, missing = await _take_back(connection, finance, [item for item in known if _is_lost(item, lines)])
     await let_go(connection, finance, left, _REQUESTED)
-    await _keep_names(connection, finance, [item for item in staying if item not in left], names)
+    keeping = [item for item in staying if item not in left]
+    new = _new_lines(lines, items, requested)
+    yielding = await _yield_names(connection, finance, keeping, lines, new, names)
+    items |= {
+        item.line_key: replace(item, revision=item.revision + 1, state=ItemState.GONE) for item in yielding
+    }
+    await _keep_names(connection, finance, [item for item in keeping if item not in yielding], names)
     standing = await finance.bank_lines.lock(connection, names)
-    new = [
+    new = _new_lines(lines, items, requested)
+    found = await _book(connection, finance, _bookable(new, standing), items, lines.narratives)
+    await _find_again(connection, finance, known, lines.keys)
+    return FoundLines(found, gone, missing, tuple(item.number for item in left))
+
+
+def _new_lines(
+    lines: StatementLines, items: Mapping[str, UnidentifiedItem], requested: _Requested
+) -> list[BankLine]:
+    return [
         line
         for line in lines.unexplained
         if _is_new(items.get(line.key)) and not _is_requested(line, requested)
     ]
-    found = await _book(connection, finance, _bookable(new, standing), items, lines.narratives)
-    await _find_again(connection, finance, known, lines.keys)
-    return FoundLines(found, gone, missing, tuple(item.number for item in left))
+
+
+async def _yield_names(
+    connection: Connection,
+    finance: Finance,
+    keeping: Sequence[UnidentifiedItem],
+    lines: StatementLines,
+    new: Sequence[BankLine],
+    names: Collection[str],
+) -> list[UnidentifiedItem]:
+    """Let open items go whose reference a larger line bears; they are found again in the same step."""
+    standing = await finance.bank_lines.lock(connection, names)
+    holders = {booking.names[0]: booking.id for booking in standing}
+    open_items = [item for item in keeping if item.state is ItemState.OPEN]
+    present = {line.key for line in lines.unexplained}
+    yielding = yielding_items(open_items, new, holders, present)
+    await let_go(connection, finance, yielding, _YIELDED)
+    return yielding
 
 
 async def _lock_names(
@@ -112,7 +144,7 @@ async def _lock_names(
 def _names(
     lines: StatementLines, by_key: Mapping[str, UnidentifiedItem], requested: _Requested
 ) -> frozenset[str]:
-    """The names of lines that are new, lost or let go, and of those that share one with them."""
+    """The names of lines that are new, lost, let go or of one name, and of those that share one with them."""
     names = {name for line in lines.unexplained if _is_new(by_key.get(line.key)) for name in line.names}
     names |= {
         name
@@ -120,6 +152,7 @@ def _names(
         if _is_lost(item, lines) or _is_left(item, requested)
         for name in item.names
     }
+    names |= contested_names(item for item in by_key.values() if item.state is ItemState.OPEN)
     shared = {name for item in by_key.values() if names & set(item.names) for name in item.names}
     return frozenset(names | shared)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.rehearsals.installation.ekshop_account import ShopAccount
 from sandbox.rehearsals.installation.parties import Parties, write_secret_json
 from sandbox.rehearsals.installation.rest_shop import RestShop
@@ -11,7 +12,7 @@ FILE = "rehearsal.json"
 
 def write_notes(home: Path, parties: Parties, shop: RestShop, ekshop: ShopAccount, *, wallets: str) -> None:
     """Write where a test order is made, and with which credentials everything is tried."""
-    partner = parties.partners[0]
+    partner, wallet = parties.partners[0], BkashSettings.model_fields
     credentials = {
         "Syndicate API: user_id, pass_key": f"{partner.user_id}  {partner.pass_key}",
         "Syndicate API: nd_id, syndct_id, secret": (
@@ -19,7 +20,8 @@ def write_notes(home: Path, parties: Parties, shop: RestShop, ekshop: ShopAccoun
         ),
         "REST v1: API key": shop.key,
         "Merchant API: mer_reg_id, mer_pas_key": f"{ekshop.mer_reg_id}  {ekshop.pass_key}",
-        "bKash: any code and any PIN, except by the magic wallets": wallets,
+        "bKash: verification code, PIN": f"{wallet['otp'].default}  {wallet['pin'].default}",
+        "bKash": wallets,
     }
     notes = {"order_url": f"http://{ekshop.place}/", "credentials": credentials}
     write_secret_json(home / FILE, notes)

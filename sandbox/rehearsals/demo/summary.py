@@ -25,6 +25,7 @@ LINES_MAX = 60
 _PROBLEMS_MAX = 12
 _KINDS_MAX = 8
 _PARTNERS_MAX = 5
+_FEW_COLUMNS, _NAME_WIDTH = 5, 20
 _INDENT = "  "
 
 
@@ -94,28 +95,30 @@ def detail_lines(outcome: DemoOutcome) -> Iterator[str]:
 
 
 def _prefund_lines(outcome: DemoOutcome) -> Iterator[str]:
-    yield "Paid from prefunds         payments  completed  refunded  declined  in review             taka"
+    states = (COMPLETED, REFUNDED, DECLINED, IN_REVIEW)
+    yield _row("Paid from prefunds", ("payments", *(state.replace("_", " ") for state in states)), "taka")
     names = outcome.partner_names if len(outcome.partner_names) <= _PARTNERS_MAX else {}
     for partner_id, name in (*names.items(), (None, "all")):
-        counts = [outcome.count(state, partner_id) for state in (COMPLETED, REFUNDED, DECLINED, IN_REVIEW)]
-        done, back, refused, review = counts
-        total = outcome.payments_of(partner_id)
-        taka = lakh(outcome.completed_paisa(partner_id))
-        yield (
-            f"{_INDENT}{_cut(name, 24):24} {total:8,} {done:10,} {back:9,} {refused:9,} {review:10,} "
-            f"{taka:>16}"
-        )
+        counts = (outcome.payments_of(partner_id), *(outcome.count(state, partner_id) for state in states))
+        yield _row(f"{_INDENT}{name}", counts, lakh(outcome.completed_paisa(partner_id)))
 
 
 def _payer_lines(outcome: DemoOutcome) -> Iterator[str]:
-    yield "Collected, by family  payments   paid   back  refused  expired  suspense  owed    owed to us, taka"
+    headings = ("payments", "paid", "back", "refused", "expired", "suspense", "owed")
+    yield _row("Collected, by family", headings, "owed us, taka")
     for family, counts, owed_paisa in family_counts(outcome.payers):
-        total, done, back, refused, expired, review, by_hand = counts
-        yield (
-            f"{_INDENT}{_cut(family, 19):19} {total:8,} {done:6,} {back:6,} {refused:8,} {expired:8,} "
-            f"{review:9,} {by_hand:5,} {lakh(owed_paisa):>19}"
-        )
-    yield f"{_INDENT}What each provider owes us is the same by its own book and by our ledger."
+        yield _row(f"{_INDENT}{family}", counts, lakh(owed_paisa))
+    providers = outcome.payers.providers
+    differing = [each.provider.id for each in providers if each.owed_paisa != each.receivable_paisa]
+    but = f" but for {', '.join(differing)}, of which something is in suspense" if differing else ""
+    yield from _wrapped(f"{_INDENT}Owed by their own books; by our ledger it is the same{but}.", indent=4)
+
+
+def _row(name: str, counts: Sequence[object], taka: str) -> str:
+    """A line of a table: counts below their headings, amounts at the right."""
+    width = 10 if len(counts) <= _FEW_COLUMNS else 9
+    cells = "".join(f"{_text(count):>{width}}" for count in counts)
+    return f"{_cut(name, _NAME_WIDTH):{_NAME_WIDTH}}{cells}{taka:>{WIDTH - _NAME_WIDTH - len(cells)}}"
 
 
 def _fault_lines(outcome: DemoOutcome) -> Iterator[str]:
@@ -125,7 +128,7 @@ def _fault_lines(outcome: DemoOutcome) -> Iterator[str]:
     repeats = Counter({kind: codes.total() for kind, codes in experience.duplicates.items()})
     bad = Counter({kind: codes.total() for kind, codes in experience.bad_requests.items()})
     yield from _counted("sent again by partners", repeats)
-    yield from _counted("bad requests, all refused", bad)
+    yield from _counted("bad requests", bad)
     yield from _counted("payers and providers", _odd_courses(outcome))
     found = Counter(error.code.value for error in night.injected)
     yield from _counted(f"files, {len(night.missed)} not found", found)
@@ -217,6 +220,10 @@ def _counted(title: str, counts: Counter[str]) -> Iterator[str]:
 
 def _wrapped(text: str, indent: int = 2) -> Sequence[str]:
     return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+def _text(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 def _cut(text: str, width: int) -> str:

@@ -17,7 +17,7 @@ _AT_ONCE = 4
 
 
 class CommandMissingError(Exception):
-    """There is no command `ekpay` beside this Python: install the project first (make setup)."""
+    """There is no command `ekpay` beside this Python: install the package, or make setup in a checkout."""
 
 
 class CommandFailedError(Exception):
@@ -47,10 +47,11 @@ class EkpayCommand:
         Raises:
             CommandMissingError: it is not installed.
         """
-        program = Path(sys.executable).with_name("ekpay")
-        if not program.is_file():
-            raise CommandMissingError(CommandMissingError.__doc__)
-        return [str(program), *arguments]
+        # An installation for one user has its commands in a folder without Python.
+        for program in (Path(sys.executable).with_name("ekpay"), Path(sys.argv[0]).absolute()):
+            if program.name == "ekpay" and program.is_file():
+                return [str(program), *arguments]
+        raise CommandMissingError(CommandMissingError.__doc__)
 
     def command_text(self) -> str:
         """The command as a user would type it in the current folder."""

@@ -271,9 +271,10 @@ class Stage:
     async def close_database(self) -> str:
         """Stop the embedded PostgreSQL, and unless `keeps_data` delete all it holds.
 
-        It stays up while other processes use it; then the answer says which.
+        Data that stay are left with a running server while others use it; then the answer says which.
         """
-        is_stopped, answer = await self.tool.ask("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+        ending = () if self.keeps_data else ("--destroy", "--force")
+        is_stopped, answer = await self.tool.ask("db", "stop", *ending)
         return "" if is_stopped else answer
 
     def _far_side_settings(self, far_side: str, url: str) -> dict[str, str]:
@@ -358,15 +359,19 @@ def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_stage(setting: StageSettings, screen: Console) -> AsyncIterator[Stage]:
-    """A stage whose processes are always stopped at the end, and its database unless others use it."""
+async def running_stage(setting: StageSettings, screen: Console | None = None) -> AsyncIterator[Stage]:
+    """A stage whose processes are always stopped at the end, and its database unless others use it.
+
+    The screen is told where others do.
+    """
     setting.home_folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
     try:
         async with stage.children:
             yield stage
     finally:
-        if answer := await stage.close_database():
+        answer = await stage.close_database()
+        if answer and screen is not None:
             screen.print(answer)
 
 

@@ -77,6 +77,13 @@ async def test_what_every_client_sends_may_not_be_missing(stall: Stall, block: s
         assert await refused(stall, an_order({block: {member: value}})) == MALFORMED
 
 
+@pytest.mark.parametrize("lang", ["", "BN", "bangla", 1, True, [], {"bn": 1}])
+async def test_a_language_that_is_none_of_ours_is_refused_by_its_name(stall: Stall, lang: object) -> None:
+    reply = await stall.order(an_order(lang=lang))
+    assert reply.status == 400
+    assert reply.body == refusal("1024", "Validation error: lang")
+
+
 @pytest.mark.parametrize(
     "name", ["mer_info", "req_timestamp", "feed_uri", "cust_info", "trns_info", "ipn_info"]
 )

@@ -52,6 +52,22 @@ async def test_what_was_ordered_stands_in_the_books_as_it_was_spelled(stall: Sta
     assert (new.text.ipn_channel, new.text.ipn_email) == ("3", "ipn@shop.example")
 
 
+@pytest.mark.parametrize(("sent", "stored"), [("bn", "bn"), ("en", "en"), (None, None)])
+async def test_the_payers_language_is_taken_from_the_order_where_it_names_one(
+    stall: Stall, sent: str | None, stored: str | None
+) -> None:
+    await stall.taken(an_order(lang=sent))
+    (new,) = stall.books.news
+    assert new.text.order.get("lang") == stored
+
+
+async def test_an_order_sent_again_in_another_language_is_the_same_order(stall: Stall) -> None:
+    first = await stall.order(an_order(lang="bn"))
+    again = await stall.order(an_order(lang="en"))
+    assert (first.status, again.status) == (200, 200)
+    assert first.body == again.body
+
+
 @pytest.mark.parametrize(
     ("written", "minor"),
     [

@@ -99,5 +99,9 @@ def test_every_call_is_answered_as_its_document_says(
             request = as_request(case, world.bearer if is_known else "")
             reply = runner.run(send(world, request))
             case.validate_response(as_response(reply, request), checks=CHECKS)
+            # REST v1 refuses what does not fit, so what fits its document must fit its models; to a schema
+            # 2.0 is an integer, and not to us.
+            is_refused = b'"validation_failed"' in reply.body and b'"not_an_integer"' not in reply.body
+            assert mode is GenerationMode.NEGATIVE or not is_refused, (request.body, reply.body)
 
         answered()

@@ -103,7 +103,8 @@ async def _standing_still(site: Site) -> AsyncIterator[None]:
     """The switch stopped and its database too; the database starts when a command needs it."""
     for process in ("switch", "worker"):
         await site.stage.children.stop(process)
-    await site.stage.tool.run("db", "stop")
+    # This process has opened the database as well, and counts as one of its users.
+    await site.stage.tool.run("db", "stop", "--force")
     yield
     await site.stage.open_switch()
 

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from ekpay_switch.cli.operations import database
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.embedded.users import ServerUser, add_user, other_users
 
@@ -29,8 +33,12 @@ def a_user(home: Path, command: str) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_the_server_stays_up_until_the_last_user_is_gone_even_killed(tmp_path: Path) -> None:
+def test_the_server_stays_up_until_the_last_user_is_gone_even_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = EmbeddedPostgres(tmp_path / "home")
+    monkeypatch.setenv("EKPAY_HOME", str(server.home))
+    monkeypatch.delenv("EKPAY_DATABASE_URL", raising=False)
     try:
         with a_user(server.home, "ekpay serve") as first:
             with a_user(server.home, "ekpay worker") as second:
@@ -39,6 +47,10 @@ def test_the_server_stays_up_until_the_last_user_is_gone_even_killed(tmp_path: P
                 assert set(users) == both
                 assert server.destroy(unless_used=True) == users
             assert server.stop(unless_used=True) == [ServerUser(first.pid, "ekpay serve")]
+            for words in (["stop"], ["stop", "--destroy"]):
+                answer = CliRunner().invoke(database.app, words)
+                said = f"{server.home} stays up: it is used by ekpay serve (process {first.pid})"
+                assert (answer.exit_code, said in answer.output) == (1, True)
             assert server.is_running()
         assert list(server.stop(unless_used=True)) == []
         assert not server.is_running()

@@ -175,7 +175,7 @@ async def test_what_payers_chose_is_counted_once_in_five_minutes(desk: Desk) -> 
     desk.clock.pass_by(299)
     assert await desk.here.chosen_instruments() == {}
     desk.clock.pass_by(2)
-    assert await desk.here.chosen_instruments() == {"card": 2}
+    assert await desk.here.chosen_instruments() == {"ebl": 2}
 
 
 async def test_what_came_and_what_is_in_the_air_is_used_of_the_days_cap(till: Till) -> None:

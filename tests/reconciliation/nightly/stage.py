@@ -2,9 +2,10 @@
 
 import asyncio
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -193,6 +194,9 @@ class NightStage:
             npsb = self.config / "statements" / "npsb.toml"
             text = npsb.read_text(encoding="utf-8").replace("stmt_janata", SONALI)
             npsb.write_text(text, encoding="utf-8")
+
+    def deposit_alarm_days(self) -> Mapping[str, Decimal]:
+        return {}
 
     def copied(self, endpoint: Endpoint, home: Path) -> "NightStage":
         """The same stage over copies of its database and folder."""

@@ -1,9 +1,10 @@
 """What decisions are tested on: a run with breaks in real tables, four persons, and the real books."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
@@ -95,6 +96,9 @@ class FinanceOnTrial:
     waker: Waker = field(default_factory=Waker)
     dying: AdjustmentBooks | None = None
     is_rehearsal: bool = False
+
+    def deposit_alarm_days(self) -> Mapping[str, Decimal]:
+        return {}
 
     @property
     def windows(self) -> Windows:

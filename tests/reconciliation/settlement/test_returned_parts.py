@@ -282,3 +282,41 @@ async def test_a_fee_under_the_reference_of_its_transfer_keeps_its_own_door(
     await checked(stage, number=fee)
     assert (await stage.balances(), (await stage.follow()).lines) == ({}, FoundLines())
     assert await sound(stage)
+
+
+async def test_a_fee_that_was_found_before_its_transfer_yields_the_reference(stage: Stage) -> None:
+    came, fee, transfer = stranger(912, "", "SB7"), stranger(-12, "", "FT-9"), stranger(-900, "", "FT-9")
+    other = stranger(-5, "FT-9", "CHG-5")
+    await follow(stage, came, fee, other)
+    assert [name for name in await names(stage) if name[0] == "FT-9"] == [("FT-9", -12, "unidentified")]
+    assert (await follow(stage, came, fee, other, transfer)).lines.found == (2, 3, 4)
+    assert [name for name in await names(stage) if name[0] == "FT-9"] == [("FT-9", -900, "unidentified")]
+    assert (await stage.follow()).lines == FoundLines()
+    await split(stage, ("return:FT-9", 900), ("bank_charges", 12))
+    await checked(stage)
+    for number in (2, 3):
+        await proposed(stage, ItemAction.LINK, ("bank_charges", None), number=number)
+        await checked(stage, number=number)
+    assert await stage.balances() == {"settlement_bank": -5, "bank_charges": 5}
+    assert (await stage.follow()).lines == FoundLines()
+    assert await sound(stage)
+
+
+async def test_a_fee_that_is_decided_yields_the_reference_once_that_is_reversed(stage: Stage) -> None:
+    came, fee, transfer = stranger(912, "", "SB7"), stranger(-12, "", "FT-9"), stranger(-900, "", "FT-9")
+    await follow(stage, came, fee)
+    await proposed(stage, ItemAction.LINK, ("bank_charges", None), number=2)
+    assert (await follow(stage, came, fee, transfer)).lines.found == (3,), "a proposal is not disturbed"
+    await checked(stage, number=2)
+    assert (await stage.follow()).lines == FoundLines()
+    with pytest.raises(SettlementError, match=r"^target: return:FT-9: unidentified line 2 bears .*: reverse"):
+        await split(stage, ("return:FT-9", 900), ("bank_charges", 12))
+    await proposed(stage, ItemAction.REVERSE, number=2)
+    await checked(stage, number=2)
+    assert (await stage.follow()).lines.found == (2,)
+    await split(stage, ("return:FT-9", 900), ("bank_charges", 12))
+    await checked(stage)
+    await proposed(stage, ItemAction.LINK, ("bank_charges", None), number=2)
+    await checked(stage, number=2)
+    assert await stage.balances() == {}
+    assert await sound(stage)

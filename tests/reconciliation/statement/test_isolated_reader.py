@@ -163,6 +163,7 @@ def test_rows_are_taken_over_without_a_second_copy_in_memory(tmp_path: Path) -> 
     rows = number.with_columns(gross="ordinal", ours=text, theirs=text, raw_hash=text)
     path = tmp_path / "rows.arrow"
     complete(rows).write_ipc(path, compression="uncompressed")
+    assert path.stat().st_size > 50_000_000
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", TAKEN_OVER, str(path)]
     height, kilobytes = subprocess.check_output(command, env=environment).split()  # noqa: S603 - our own

@@ -162,14 +162,14 @@ class Browser:
     async def get(self, url: str = HOME) -> Seen:
         if self.language and "lang=" not in url:
             url = f"{url}{'&' if '?' in url else '?'}lang={self.language}"
-        return self._kept(await self.counter.request("GET", url, headers=self._headers()))
+        return self.keep(await self.counter.request("GET", url, headers=self._headers()))
 
     async def post(
         self, url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> Seen:
         own = {"Content-Type": FORM, "Origin": "null", "Sec-Fetch-Site": "same-origin"}
         sent = {**self._headers(), **own, **(headers or {})}
-        return self._kept(await self.counter.request("POST", url, urlencode(fields).encode(), sent))
+        return self.keep(await self.counter.request("POST", url, urlencode(fields).encode(), sent))
 
     async def follow(self, seen: Seen) -> Seen:
         """What a redirect leads to."""
@@ -197,7 +197,7 @@ class Browser:
         kept = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         return {"Cookie": kept} if kept else {}
 
-    def _kept(self, seen: Seen) -> Seen:
+    def keep(self, seen: Seen) -> Seen:
         for one in seen.cookies:
             name, _, value = one.partition(";")[0].partition("=")
             self.cookies[name] = value

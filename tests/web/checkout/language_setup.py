@@ -30,5 +30,9 @@ class Stand:
         profile = self.shopper.far[connector_id].profile
         return profile.name_bn if self.t.language is Language.BANGLA else profile.name_en
 
+    @property
+    def shop(self) -> str:
+        return "একশপ" if self.t.language is Language.BANGLA else "ekShop"
+
     def put(self, **values: object) -> None:
         self.shopper.payments.put = values

@@ -61,7 +61,15 @@ async def test_a_rehearsal_shows_what_the_sandbox_has_written(tmp_path: Path, la
     assert landing_notes.FILE == FILE
     page = Markup(await seen(in_rehearsal(tmp_path), language))
     assert {"http://127.0.0.1:8199/", f"{METRICS}/metrics"} <= set(page.links())
-    for secret in ("a pass key", "S" * 32, "sk_of_a_test", "another pass key", "ekshop_test"):
+    for secret in (
+        "a pass key",
+        "S" * 32,
+        "sk_of_a_test",
+        "another pass key",
+        "ekshop_test",
+        "123456",
+        "12121",
+    ):
         assert secret in page.text
 
 

@@ -20,8 +20,9 @@ from sandbox.rehearsals.demo.payouts.payout_outcome import BankFigures
 from sandbox.rehearsals.demo.report import DemoOutcome, EndpointCounts
 from sandbox.rehearsals.demo.report_folder import leave_reports
 from sandbox.rehearsals.demo.summary import LINES_MAX, WIDTH, cover_lines, headline, show_summary
-from tests.sandbox.rehearsals.demo.collecting.test_book_reader import OPENED, proof_of, proven
+from tests.sandbox.rehearsals.demo.collecting.test_book_reader import proven
 from tests.sandbox.rehearsals.demo.payouts.sample_payouts import OUTCOME as PAID
+from tests.sandbox.rehearsals.demo.sample_demo import OPENED, proof_of
 
 PLACE = Path(".ekpay") / "demo"
 PROGRESS_LINES = 20
@@ -114,6 +115,16 @@ async def test_what_is_unexplained_follows_the_headline_and_counts_in_it() -> No
     assert "… and 28 more in report.txt" in lines
     assert max(map(len, lines)) <= WIDTH
     assert len(lines) <= len(headline(outcome, PLACE)) + LINES_MAX
+
+
+async def test_a_provider_whose_debt_is_disputed_is_named() -> None:
+    outcome = await large_outcome()
+    (first, *others) = outcome.payers.providers
+    agreed = [replace(each, receivable_paisa=each.owed_paisa) for each in others]
+    odd = replace(first, provider=replace(first.provider, id="nagad"), receivable_paisa=1)
+    lines = shown(replace(outcome, payers=replace(outcome.payers, providers=[odd, *agreed])))
+    said = " ".join(line.strip() for line in lines)
+    assert "by our ledger it is the same but for nagad, of which something is in suspense." in said
 
 
 def test_the_trust_cover_is_said_in_words_with_its_accounts() -> None:

@@ -1,15 +1,12 @@
-"""What is read for the comparison of collected money, how it is told, and what the command ends with."""
+"""What is read for the comparison of collected money, and how it is told."""
 
 import io
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from rich.console import Console
-from typer.testing import CliRunner
 from typing_extensions import override
 
 from sandbox.callers.client.client import ApiClient
@@ -17,8 +14,6 @@ from sandbox.callers.client.messages import payment_of
 from sandbox.callers.client.return_page import ReturnPage
 from sandbox.kit.institution.amounts import lakh
 from sandbox.kit.provider.payer_numbers import PayerKind
-from sandbox.rehearsals.day.injected_errors import InjectedError
-from sandbox.rehearsals.demo import commands
 from sandbox.rehearsals.demo.admin_clients.admin_client import Payable, SimulatorAddress
 from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient, BkashNotificationCounts
 from sandbox.rehearsals.demo.admin_clients.provider_family import ProviderAdminClient
@@ -33,22 +28,12 @@ from sandbox.rehearsals.demo.collecting.participants import PayerSide
 from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
 from sandbox.rehearsals.demo.collecting.report import disagreements, open_payments, payers_json, show_payers
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse, PayerOrder
-from sandbox.rehearsals.demo.comparison.biller_books import Comparison, Disagreement
 from sandbox.rehearsals.demo.comparison.bkash_books import OurRefund, OurTry, WalletMovement
 from sandbox.rehearsals.demo.comparison.provider_books import ProviderOrder, ProviderRefund
-from sandbox.rehearsals.demo.deciding.doors import DOORS, DoorsOutcome
-from sandbox.rehearsals.demo.deciding.played_doors import PlayedDoor
-from sandbox.rehearsals.demo.night.night_run import NightOutcome
-from sandbox.rehearsals.demo.paying.load import PartnerExperience
-from sandbox.rehearsals.demo.report import CLEAN, DemoOutcome
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
-from sandbox.rehearsals.month.model.answer_key import Code as MonthCode
 from tests.sandbox.callers.client.stub_rest_v1 import PAYMENT, PAYMENT_ID, REFUND
-from tests.sandbox.rehearsals.demo.payouts.sample_payouts import BANK
-from tests.sandbox.rehearsals.demo.payouts.sample_payouts import OUTCOME as PAID
+from tests.sandbox.rehearsals.demo.sample_demo import proof_of
 
-# As much as must have gone wrong in files, and was found again.
-SEEDED = [InjectedError(code, "bkash", code.value, 0) for code in list(MonthCode)[:8]]
 TOTAL, FEE, PART = 127_875, 1_918, 50_000
 BY_NAGAD = "pay_0196f0c8a4b27d3e9c5b7a1d2e3f4a5d"
 MOVED = WalletMovement("TRX1", "TR1", "INV1", TOTAL, FEE, stated_paisa=TOTAL)
@@ -317,85 +302,3 @@ async def test_what_is_owed_is_told_as_work_for_finance() -> None:
     show_payers(outcome, screen)
     assert "Work items for finance: 1, refunds of 1,278.75 taka" in screen.export_text()
     assert payers_json(outcome)["work_items"] == 1
-
-
-# ---- what the command ends with
-
-OPENED = [PlayedDoor(name, "something waited", ["it was decided"]) for name in sorted(DOORS)]
-
-
-def proof_of(payers: PayerOutcome) -> DemoOutcome:
-    return DemoOutcome(
-        seed=1,
-        seconds=1.0,
-        time_divisor=20,
-        payments=[],
-        posted={"DESCO": 2},
-        experience=PartnerExperience(),
-        comparison=Comparison([], []),
-        audit=CLEAN,
-        payers=payers,
-        night=NightOutcome([], 0, SEEDED, [], [], [], [], [], [], {}, PAID),
-        doors=DoorsOutcome(OPENED, []),
-    )
-
-
-def ended(outcome: DemoOutcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> tuple[int, str]:
-    """The exit code of the command and what it said, where everything came out so."""
-
-    def _played(work: Coroutine[Any, Any, object], _screen: Console, _logs: Path) -> DemoOutcome:
-        work.close()
-        return outcome
-
-    monkeypatch.setattr(commands, "run_until_stopped", _played)
-    monkeypatch.setenv("EKPAY_HOME", str(home))
-    app = typer.Typer()
-    app.command()(commands.demo)
-    result = CliRunner().invoke(app, ["--keep"])
-    return result.exit_code, result.stdout
-
-
-async def test_a_day_whose_payouts_differ_by_a_paisa_ends_with_an_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    whole = proof_of(await proven())
-    paid = replace(PAID, bank=replace(BANK, statement_paisa=BANK.statement_paisa + 1))
-    code, said = ended(replace(whole, night=replace(whole.night, payouts=paid)), monkeypatch, tmp_path)
-    assert (code, "UNPROVEN PAYOUT" in said, "NOT PROVEN" in said) == (1, True, True)
-
-
-async def test_a_day_that_is_explained_ends_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    code, said = ended(proof_of(await proven()), monkeypatch, tmp_path)
-    assert code == 0
-    assert "2 from payers over 2 connectors" in said
-    report = (tmp_path / "demo" / "report.txt").read_text()
-    assert "2 collected over 2 connectors; unexplained: 0, open: 0, audit: clean." in report
-
-
-@pytest.mark.parametrize(
-    "gateway",
-    [
-        StillGateway,
-        lambda: StillGateway(ORDER, replace(ORDER, reference="REF9", is_paid=False)),
-        lambda: StillGateway(replace(ORDER, refunds=[])),
-        lambda: StillGateway(replace(ORDER, amount_paisa=TOTAL + 1)),
-    ],
-    ids=["missing order", "extra order", "missing refund", "another amount"],
-)
-async def test_a_day_with_one_thing_unexplained_ends_with_an_error(
-    gateway: type[StillGateway], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    code, said = ended(proof_of(await proven(gateway=gateway())), monkeypatch, tmp_path)
-    assert code == 1
-    assert "UNEXPLAINED" in said
-    assert "NOT PROVEN" in said
-
-
-async def test_a_payment_that_is_open_ends_with_an_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    outcome = proof_of(await proven(EXPORTED | {"state": "delivering"}, EXPORTED_OF_NAGAD))
-    strays = [Disagreement("payment P", "is odd")]
-    no_door = replace(proof_of(await proven()), doors=DoorsOutcome([], []))
-    for one in (outcome, no_door, replace(outcome, payers=replace(await proven(), strays=strays))):
-        assert ended(one, monkeypatch, tmp_path)[0] == 1
