@@ -14,6 +14,7 @@ from sandbox.billers.desco.faults import DescoFault
 from sandbox.billers.nesco.faults import NescoFault, NescoStep
 from sandbox.callers.payer import commands as payer_commands
 from sandbox.callers.payer.payer import PayerDecision
+from sandbox.cheatsheet import cheatsheet
 from sandbox.kit.biller.faults import BillerFault as CounterFault
 from sandbox.kit.command_options import with_options
 from sandbox.kit.institution.book import OtherSeedError
@@ -59,6 +60,7 @@ network.command()(proxy_commands.show)
 app.add_typer(network, name="network")
 app.command()(proxy_commands.proxy)
 app.command()(payer_commands.payer)
+app.command()(cheatsheet)
 app.command()(month)
 app.command()(statements)
 app.command()(bank)
@@ -226,7 +228,16 @@ def dump(of: Of = InstitutionName.DESCO, address: Address = None) -> None:
 class PayOptions:
     """What is paid, by whom, and at which switch."""
 
-    account: Annotated[str, typer.Option(help="The payer's number at the biller.")]
+    account: Annotated[
+        str | None, typer.Option(help="The payer's number at the biller; the same as --param bllr_accno=…")
+    ] = None
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEMBER=TEXT",
+            help="A member of bll_inf that names the bill; repeatable. See `ekpay billers show ID`.",
+        ),
+    ] = None
     biller: Annotated[str, typer.Option(help="ekPay's id of the biller.")] = "b025"
     amount: Annotated[str | None, typer.Option(help="Taka, for a recharge (NESCO).")] = None
     period: Annotated[str | None, typer.Option(help="Year and month of the bill, as 202611 (BREB).")] = None
@@ -243,16 +254,42 @@ class PayOptions:
 @with_options(PayOptions)
 def pay(options: PayOptions) -> None:
     """Act as a partner: fetch a bill or a quote, pay it, and show the answers of the switch."""
-    members = {"amount": options.amount, "bll_period": options.period, "bill_mobno": options.mobile}
-    more = {name: text for name, text in members.items() if text is not None}
-    request = SinglePaymentRequest(
-        options.biller, options.account, more, partner=options.partner, address=options.address
-    )
+    members = bill_members(options)
+    request = SinglePaymentRequest(options.biller, members, partner=options.partner, address=options.address)
     try:
         asyncio.run(pay_once(request, typer.echo))
     except UnpayableError as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from problem
+
+
+def bill_members(options: PayOptions) -> dict[str, str]:
+    """Return the members of `bll_inf` that name the bill.
+
+    Raises:
+        typer.BadParameter: none is named, one is named twice, or one is not written as MEMBER=TEXT.
+    """
+    own = {
+        "bllr_accno": options.account,
+        "amount": options.amount,
+        "bll_period": options.period,
+        "bill_mobno": options.mobile,
+    }
+    members = {name: text for name, text in own.items() if text is not None}
+    for written in options.param or []:
+        name, is_named, text = written.partition("=")
+        if not is_named or not name or not text:
+            raise typer.BadParameter(
+                f"{written} is not MEMBER=TEXT, such as bllr_accno=10000007", param_hint="--param"
+            )
+        if name in members:
+            raise typer.BadParameter(f"{name} is named twice", param_hint="--param")
+        members[name] = text
+    if not members:
+        raise typer.BadParameter(
+            f"which bill? `ekpay billers show {options.biller}` has an example", param_hint="--param"
+        )
+    return members
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,15 @@
 """`ekpay billers certify`: pay one bill of a sandbox, to see whether a manifest's safety facts hold."""
 
-import json
 import os
 import re
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.conformance import BillerConformance
 from ekpay_switch.cli.billers.profiles import profiles_of
+from ekpay_switch.cli.billers.sandbox_bills import open_bill_of_sandbox
 from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain
@@ -20,13 +19,11 @@ from ekpay_switch.flows.bills.fetch_bill import ParameterFault, chosen_parameter
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.plugins import load_billers
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.ports.world import Wire, WireAnswer, WireRequest
 from ekpay_switch.security.sealed_fields import Sealer
 from ekpay_switch.settings import read_settings
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.http import HttpWire
 
-_OK = 200
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,40})=(.{1,128})")
 _SANDBOX_SECONDS = 10.0
 
@@ -85,7 +82,7 @@ async def _certify(
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
         biller = load_billers(session.settings.config, wire, tokens, clock, 1.0).by_id(profile.id)
         assert biller is not None, "it was there a moment ago"
-        named_bill = named or await _sandbox_bill(wire, url, profile.id)
+        named_bill = named or await open_bill_of_sandbox(wire, url, profile.id, _SANDBOX_SECONDS)
         fields = {
             parameter.wire_name: named_bill[parameter.name]
             for parameter in profile.parameters
@@ -98,14 +95,3 @@ async def _certify(
         return await show_run(BillerConformance(biller, parameters, business_date(clock.now())))
     finally:
         await wire.close()
-
-
-async def _sandbox_bill(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
-    """An unpaid bill of our own sandbox; empty for any other far side."""
-    origin = urlsplit(url)
-    query = urlencode({"house": biller_id, "kind": "normal", "nth": 0})
-    address = urlunsplit((origin.scheme, origin.netloc, "/_admin/cast", query, ""))
-    answer = await wire.send("certify", WireRequest("GET", address, {}, b"", _SANDBOX_SECONDS))
-    if not isinstance(answer, WireAnswer) or answer.status != _OK:
-        return {}
-    return {str(name): str(text) for name, text in json.loads(answer.body)["fields"].items()}

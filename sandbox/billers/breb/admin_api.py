@@ -18,6 +18,8 @@ from sandbox.kit.institution.movements import Since, movements_answer
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.single_institution_api import SingleInstitutionAdminApi
 
+_EXAMPLE_MOBILE = "01712345678"  # of the biller's own catalogue entry; belongs to nobody
+
 
 class BrebFaultOrder(AdminRequest):
     """A fault for one account, one bill or the next caller, striking `times` calls of a step.
@@ -125,6 +127,17 @@ class BrebAdminApi(SingleInstitutionAdminApi):
     def movements(self, since: Since) -> AdminAnswer:
         payments = self._state.book.payments()
         return movements_answer(first_of(payments), movements_of(payments), since)
+
+    @override
+    def open_bill(self, nth: int) -> Mapping[str, str]:
+        state = self._state
+        payable = (bill for bill in state.accounts.normal_bills() if state.refusal_of_fetch(bill) is None)
+        bill = next(islice(payable, nth, None), None)
+        if bill is None:
+            return {}
+        line = _line(bill)
+        period = f"{line['year']}{line['month']}"
+        return {"sms_account_no": str(line["account"]), "period": period, "mobile": _EXAMPLE_MOBILE}
 
     def _bills(self, query: Query) -> AdminAnswer:
         order = BrebAccountQuery.model_validate(query)

@@ -110,6 +110,13 @@ class DescoAdminApi(SingleInstitutionAdminApi):
         payments = self._state.book.payments()
         return movements_answer(first_of(payments), movements_of(payments), since)
 
+    @override
+    def open_bill(self, nth: int) -> Mapping[str, str]:
+        state = self._state
+        unpaid = (bill for bill in state.accounts.normal_bills() if not state.is_paid(bill))
+        bill = next(islice(unpaid, nth, None), None)
+        return {} if bill is None else {"account_no": bill.account.number}
+
     def _bills(self, query: Query) -> AdminAnswer:
         order = DescoAccountQuery.model_validate(query)
         bills = self._state.accounts.bills_of(order.account)

@@ -1,5 +1,6 @@
 """What NESCO says to the admin calls."""
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Annotated, Protocol, Self
 
@@ -16,6 +17,8 @@ from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.faults import ANYBODY, StepFaults
 from sandbox.kit.institution.movements import Since, movements_answer
 from sandbox.kit.institution.single_institution_api import SingleInstitutionAdminApi
+
+_EXAMPLE_TAKA = "500"
 
 
 class NescoFaultOrder(AdminRequest):
@@ -115,3 +118,8 @@ class NescoAdminApi(SingleInstitutionAdminApi):
     def movements(self, since: Since) -> AdminAnswer:
         vends = self._state.book.all_vends()
         return movements_answer(first_of(vends), movements_of(vends), since)
+
+    @override
+    def open_bill(self, nth: int) -> Mapping[str, str]:
+        number = next(islice(self._state.customers.normal_customers(), nth, None), None)
+        return {} if number is None else {"customer_no": number, "amount": _EXAMPLE_TAKA}

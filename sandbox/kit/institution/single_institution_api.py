@@ -2,11 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Annotated, Literal, Protocol
 
+from pydantic import Field
 from typing_extensions import override
 
-from sandbox.kit.institution.admin_api import AdminAnswer, AdminApi, Query
+from sandbox.kit.institution.admin_api import AdminAnswer, AdminApi, AdminRequest, Query
 from sandbox.kit.institution.movements import Since
 
 
@@ -22,6 +23,14 @@ class PendingFaults(Protocol):
         ...
 
 
+class OpenBillQuery(AdminRequest):
+    """The nth account with something to pay, as the families of billers are asked for it."""
+
+    institution_id: str = Field(default="", alias="house")
+    kind: Literal["normal"] = "normal"
+    nth: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
 class SingleInstitutionAdminApi(AdminApi):
     """Lists and clears faults and lists movements; fault orders and bills are the institution's own."""
 
@@ -31,6 +40,10 @@ class SingleInstitutionAdminApi(AdminApi):
     @abstractmethod
     def movements(self, since: Since) -> AdminAnswer:
         """Return the movements of money from a Dhaka day on."""
+
+    @abstractmethod
+    def open_bill(self, nth: int) -> Mapping[str, str]:
+        """Return how a payer names the nth thing to pay, by the biller's own names; or nothing."""
 
     @override
     def clear_faults(self) -> None:
@@ -42,4 +55,7 @@ class SingleInstitutionAdminApi(AdminApi):
 
     @override
     def queries(self) -> Mapping[str, Callable[[Query], AdminAnswer]]:
-        return {"movements": lambda query: self.movements(Since.model_validate(query))}
+        return {
+            "movements": lambda query: self.movements(Since.model_validate(query)),
+            "cast": lambda query: {"fields": self.open_bill(OpenBillQuery.model_validate(query).nth)},
+        }

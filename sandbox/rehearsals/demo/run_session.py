@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from sandbox.cheatsheet import build_cheatsheet, short_lines
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
 from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
 from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
@@ -95,6 +96,8 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
         *_places(setting, cast),
         "",
         *_own_far_sides(setting.switch_address),
+        "",
+        *short_lines(build_cheatsheet()),
         "",
         "Try in another terminal:",
         *_commands_to_try(setting, stage.tool.command_text(), breb),

@@ -1,7 +1,7 @@
 """Fetch and pay a single bill, step by step."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -39,12 +39,11 @@ class UnpayableError(Exception):
 class SinglePaymentRequest:
     """What is to be paid, by which partner and at which switch; None means the first one and its switch.
 
-    `more` are further members of `bll_inf` that the biller requires.
+    `members` are the members of `bll_inf` that name the bill.
     """
 
     biller: str
-    account: str
-    more: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, str]
     partner: str | None = None
     address: str | None = None
 
@@ -66,7 +65,7 @@ async def pay_once(request: SinglePaymentRequest, say: Say) -> None:
 
 async def _pay(client: PartnerClient, request: SinglePaymentRequest, say: Say) -> None:
     before = _balances(await client.balance())
-    fetched = await client.fetch_bill(request.biller, bllr_accno=request.account, **request.more)
+    fetched = await client.fetch_bill(request.biller, **request.members)
     if result_code(fetched) != _DONE:
         raise UnpayableError(f"fetching: {_answer(fetched)}")
     bill = fetched["bllr_inf"]
