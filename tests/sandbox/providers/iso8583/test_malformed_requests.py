@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.pages import PageVisit
 from sandbox.providers.iso8583 import consent_page as consent
 from sandbox.providers.iso8583.codec import FORMS, decode, encode, frame
 from sandbox.providers.iso8583.family import HostsFamily
@@ -147,6 +148,7 @@ async def test_a_question_about_no_house_is_400(switch: Switch, question: str) -
 
 @given(query=st.dictionaries(st.sampled_from(["order", "amount", "sign", "return"]), st.text(max_size=40)))
 def test_any_link_is_refused_and_opens_nothing(institution: HostsFamily, query: dict[str, str]) -> None:
-    found = consent.open_order_of_link(institution.providers["janata"], query)
+    visit = PageVisit("GET", query, {}, {})
+    found = consent.open_order_of_link(institution.providers["janata"], visit)
     assert getattr(found, "start", {}).get("status") == 403
     assert list(institution.book.orders_of("janata")) == []
