@@ -114,6 +114,11 @@ class CreditorAccount(StrictRow):
     holds: Literal["current", "savings"]
     rail: Rail
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "CreditorAccount":
+        """The account of a row of the database with columns of these names, whatever else it has."""
+        return cls(**{name: row[name] for name in cls.model_fields})
+
     @property
     def creditor(self) -> Party:
         """The party that the account belongs to."""

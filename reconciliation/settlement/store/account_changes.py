@@ -139,16 +139,7 @@ async def write_change_stop(connection: Connection, change_id: UUID, stopped_by:
 
 
 def _change(row: Row) -> AccountChange:
-    account = CreditorAccount(
-        role=row["role"],
-        party=row["party"],
-        name=row["name"],
-        bic=row["bic"],
-        routing_number=row["routing_number"],
-        account=row["account"],
-        holds=row["holds"],
-        rail=row["rail"],
-    )
+    account = CreditorAccount.of_row(row)
     return AccountChange(
         row["id"],
         row["number"],

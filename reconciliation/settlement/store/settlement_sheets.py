@@ -237,16 +237,7 @@ def _settled(row: Row) -> SettledPosition:
 
 
 def _issued_instruction(row: Row) -> IssuedInstruction:
-    account = CreditorAccount(
-        role=row["role"],
-        party=row["party"],
-        name=row["name"],
-        bic=row["bic"],
-        routing_number=row["routing_number"],
-        account=row["account"],
-        holds=row["holds"],
-        rail=row["rail"],
-    )
+    account = CreditorAccount.of_row(row)
     withheld = None if row["section"] is None else withheld_tax(row)
     paid = Instruction(row["end_to_end_id"], row["value_date"], account, row["amount"], withheld)
     return IssuedInstruction(paid, row["statement"], row["ledger_account"], row["set_off"], row["entry_id"])
