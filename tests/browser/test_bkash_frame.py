@@ -153,7 +153,7 @@ def shop_server(shop: FrameShop) -> Iterator[str]:
 
 @pytest.fixture
 def frame_shop(chromium: Browser, simulator: str) -> Iterator[FrameShop]:
-    context = chromium.new_context(viewport={"width": PHONE_WIDTH, "height": PHONE_HEIGHT})
+    context = chromium.new_context(viewport={"width": PHONE_WIDTH, "height": PHONE_HEIGHT}, locale="en-GB")
     context.set_default_timeout(PATIENCE_MS)
     shop = FrameShop(context.new_page(), simulator)
     app = {"app_key": "bkash-sandbox-app", "app_secret": "bkash-sandbox-secret"}
@@ -165,7 +165,7 @@ def frame_shop(chromium: Browser, simulator: str) -> Iterator[FrameShop]:
 
 def test_a_payer_pays_in_the_frame_and_the_shop_executes(frame_shop: FrameShop) -> None:
     frame_shop.open()
-    expect(frame_shop.frame.locator("dl")).to_contain_text("BDT 85.50")
+    expect(frame_shop.frame.locator("dl.due")).to_contain_text("BDT 85.50")
     frame_shop.fill(wallet=WALLET, otp="123456", pin="12121")
     frame_shop.says("paid 85.50")
     assert frame_shop.status() == "Completed"
