@@ -14,7 +14,6 @@ import sandbox
 LATE_BILLER, STUCK_BILLER, ANSWERING_BILLER = "chattogram_wasa", "btcl_bill", "kgdcl_gas"
 UNDOING_BILLER = "dhaka_wasa"
 RECEIPT_BILLER = "ldtax"
-SHORTENED_BILLERS = (LATE_BILLER, UNDOING_BILLER, ANSWERING_BILLER, RECEIPT_BILLER)
 
 _REPOSITORY = Path(str(sandbox.__file__)).parent.parent
 
