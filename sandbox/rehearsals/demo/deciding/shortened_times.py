@@ -13,7 +13,6 @@ from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 LATE_BILLER, STUCK_BILLER, ANSWERING_BILLER = "chattogram_wasa", "btcl_bill", "kgdcl_gas"
 UNDOING_BILLER = "dhaka_wasa"
 RECEIPT_BILLER = "ldtax"
-SHORTENED_BILLERS = (LATE_BILLER, UNDOING_BILLER, ANSWERING_BILLER, RECEIPT_BILLER)
 
 
 @dataclass(frozen=True, slots=True)

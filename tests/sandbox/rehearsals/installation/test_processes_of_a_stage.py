@@ -42,7 +42,6 @@ async def test_a_child_that_was_stopped_may_be_started_again(tmp_path: Path) -> 
         assert await children.watched(asyncio.sleep(0, "done")) == "done"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
 def test_the_children_of_a_killed_parent_end(tmp_path: Path) -> None:
     words = [sys.executable, "-c", PARENT, str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as parent:  # noqa: S603 - our own
