@@ -9,7 +9,7 @@ from ekpay_switch.composition.switch import Switch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.web.landing import routes as landing
 from ekpay_switch.web.landing.notes import read_notes
-from ekpay_switch.web.landing.routes import Landing
+from ekpay_switch.web.landing.routes import LandingPage
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.reference import routes as reference
 
@@ -28,6 +28,6 @@ def mount_public_pages(app: FastAPI, switch: Switch) -> None:
         # Port 0 is a free one, which only the log names.
         port = settings.operations_port
         metrics_url = f"http://{settings.operations_host}:{port}" if port else ""
-        landing.mount(app, Landing(pages, metrics_url, partial(read_notes, settings.home)))
+        landing.mount(app, LandingPage(pages, metrics_url, partial(read_notes, settings.home)))
     else:
-        landing.mount(app, Landing(pages))
+        landing.mount(app, LandingPage(pages))

@@ -31,7 +31,7 @@ ALWAYS = {
     "x-content-type-options": "nosniff",
 }
 # Nothing here is about anybody: styles and fonts, public keys, what error codes mean.
-PUBLIC = re.compile(rf"/static/|/receipt/keys$|{HELP_PATH}$|/\.well-known/")
+PUBLIC = re.compile(rf"/static/|/receipt/keys$|{HELP_PATH}$|/openapi[./]|/\.well-known/")
 PLACE = re.compile(r"\{[^}]*\}")
 
 

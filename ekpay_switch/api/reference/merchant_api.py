@@ -187,7 +187,7 @@ def _order(components: Components) -> Schema:
     components.model(CallerPart)
     _as_text_or_number(components.model(OrderMessage), components)
     caller, order = components.schemas.pop("CallerPart"), components.schemas.pop("OrderMessage")
-    return components.named(
+    return components.schema(
         "OrderMessage",
         {
             "type": "object",

@@ -21,16 +21,16 @@ class Components:
         schema = TypeAdapter(kind).json_schema(ref_template=_REF)
         for name, inner in schema.pop("$defs", {}).items():
             self.schemas[name] = self._tidy(inner)
-        return self.named(kind.__name__, self._tidy(schema))
+        return self.schema(kind.__name__, self._tidy(schema))
 
     def sample(self, name: str, sample: Mapping[str, object], **further: Schema) -> Schema:
         """A reference to a schema that has every member of a sample, and maybe further ones."""
         schema = self._tidy(_of_sample(sample))
         schema["properties"] |= {member: self._tidy(part) for member, part in further.items()}
         self._describe(schema["properties"])
-        return self.named(name, schema)
+        return self.schema(name, schema)
 
-    def named(self, name: str, schema: Schema) -> Schema:
+    def schema(self, name: str, schema: Schema) -> Schema:
         """A reference to this schema, stored under its name."""
         self.schemas[name] = schema
         return {"$ref": _REF.format(model=name)}

@@ -12,7 +12,7 @@ from ekpay_switch.web.pages import Pages
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class LandingPage:
     """What the page needs; `metrics_url` and `notes` are shown in a rehearsal only, None in earnest."""
 
     pages: Pages
@@ -20,7 +20,7 @@ class Landing:
     notes: Callable[[], RehearsalNotes] | None = None
 
 
-def mount(app: FastAPI, landing: Landing) -> None:
+def mount(app: FastAPI, landing: LandingPage) -> None:
     """Add the page."""
 
     async def show(request: Request) -> Response:

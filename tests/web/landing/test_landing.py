@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from ekpay_switch.web.landing.notes import FILE, RehearsalNotes, read_notes
-from ekpay_switch.web.landing.routes import Landing, mount
+from ekpay_switch.web.landing.routes import LandingPage, mount
 from ekpay_switch.web.pages import Pages
 from sandbox.rehearsals.demo import landing_notes
 from sandbox.rehearsals.installation.ekshop_account import ShopAccount
@@ -21,7 +21,7 @@ from tests.web.checkout.language_setup import LANGUAGES
 METRICS = "http://127.0.0.1:9180"
 
 
-async def seen(landing: Landing, language: str = "en") -> str:
+async def seen(landing: LandingPage, language: str = "en") -> str:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     mount(app, landing)
     reply = await request_of(app, "GET", "/", query=f"lang={language}".encode())
@@ -30,19 +30,19 @@ async def seen(landing: Landing, language: str = "en") -> str:
     return reply.body.decode()
 
 
-def in_rehearsal(home: Path) -> Landing:
-    return Landing(Pages("http://127.0.0.1:8180"), METRICS, partial(read_notes, home))
+def in_rehearsal(home: Path) -> LandingPage:
+    return LandingPage(Pages("http://127.0.0.1:8180"), METRICS, partial(read_notes, home))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_the_page_leads_to_the_reference_and_to_health(language: str) -> None:
-    links = Markup(await seen(Landing(Pages("https://pay.example")), language)).links()
+    links = Markup(await seen(LandingPage(Pages("https://pay.example")), language)).links()
     assert {"/docs", "/openapi.json", "/openapi/merchant.json", "/openapi/syndicate.json"} <= set(links)
     assert {"/health/ready", "/receipt/keys"} <= set(links)
 
 
 async def test_in_earnest_nothing_of_a_rehearsal_is_shown() -> None:
-    page = Markup(await seen(Landing(Pages("https://pay.example"))))
+    page = Markup(await seen(LandingPage(Pages("https://pay.example"))))
     assert "rehearsal" not in page.text
     assert [link for link in page.links() if link.startswith("http")] == []
 
