@@ -56,6 +56,7 @@ from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts import routes as receipt_routes
+from ekpay_switch.web.receipts.issuer import read_issuer
 from ekpay_switch.web.receipts.routes import ReceiptPages
 from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.wire.public_addresses import may_be_notified
@@ -212,4 +213,5 @@ def _receipts(switch: Switch) -> ReceiptPages:
         refusals=RateLimit(world.clock, NO_RECEIPTS_PER_SECOND, NO_RECEIPTS_AT_ONCE),
         logins=_login_watch(switch, "receipts"),
         typesetter=Typesetter(),
+        issuer=read_issuer(switch.settings.config),
     )
