@@ -58,6 +58,7 @@ from ekpay_switch.settings import Settings
 from ekpay_switch.web.kit import routes as kit_routes
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts import routes as receipt_routes
+from ekpay_switch.web.receipts.issuer import read_issuer
 from ekpay_switch.web.receipts.routes import ReceiptPages
 from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.web.site import Site, read_site
@@ -218,4 +219,5 @@ def _receipts(switch: Switch, site: Site) -> ReceiptPages:
         refusals=RateLimit(world.clock, NO_RECEIPTS_PER_SECOND, NO_RECEIPTS_AT_ONCE),
         logins=_login_watch(switch, "receipts"),
         typesetter=Typesetter(),
+        issuer=read_issuer(switch.settings.config),
     )

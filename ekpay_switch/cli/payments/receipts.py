@@ -27,6 +27,7 @@ from ekpay_switch.security.receipt_keys import (
 )
 from ekpay_switch.settings import Settings, read_settings
 from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.web.receipts.issuer import read_issuer
 from ekpay_switch.web.receipts.lines import receipt_sections, signed_facts, validity_text
 from ekpay_switch.web.receipts.pages import SignedReceipt, pdf_content
 from ekpay_switch.web.receipts.typesetter import Typesetter
@@ -57,12 +58,13 @@ def show(
         )
     keys = ReceiptKeys(session.keys())
     public_url = session.settings.public_url
+    issuer = read_issuer(session.settings.config)
     signed_receipt = SignedReceipt(
-        receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url
+        receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url, issuer
     )
     rows = [
         (line.label.english, line.value.english)
-        for group in receipt_sections(receipt)
+        for group in receipt_sections(receipt, issuer)
         for line in group.lines
     ]
     show_table(validity_text(receipt).english, ("what", "value"), rows)

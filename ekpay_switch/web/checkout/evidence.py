@@ -92,7 +92,7 @@ def evidence_of(payment: MerchantPayment, world: World) -> frozenset[Evidence]:
     return frozenset(proven | of_state | _of_open_try(payment, world) | _of_ipn(payment))
 
 
-def allowed(sentences: Collection[str], proven: Collection[Evidence]) -> list[str]:
+def allowed_sentences(sentences: Collection[str], proven: Collection[Evidence]) -> list[str]:
     """Those of the sentences whose evidence stands, in their order; one without a need always does."""
     return [sentence for sentence in sentences if sentence not in NEEDS or NEEDS[sentence] in proven]
 

@@ -13,7 +13,7 @@ from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.masking import mask_personal_text
-from ekpay_switch.web.checkout.evidence import Evidence, allowed, evidence_of
+from ekpay_switch.web.checkout.evidence import Evidence, allowed_sentences, evidence_of
 from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import (
     RETURNED,
@@ -107,7 +107,7 @@ def waiting_page(payment: MerchantPayment, world: World, *, stays: bool) -> Page
 def waiting_sentences(situation: Situation, proven: Collection[Evidence]) -> list[str]:
     """What a page that waits says of the money: what is proven, else that we do not know."""
     extras = ["waiting.nothing_taken"] if situation is Situation.OPENING else []
-    return [*allowed(_WAITING_CLAIMS[situation], proven)[:1], *allowed(extras, proven)]
+    return [*allowed_sentences(_WAITING_CLAIMS[situation], proven)[:1], *allowed_sentences(extras, proven)]
 
 
 # The strongest first; the last of each claims nothing, or what its situation proves.
@@ -121,14 +121,14 @@ _WAITING_CLAIMS = {
 
 def ended_sentences(situation: Situation, proven: Collection[Evidence]) -> list[str]:
     """What became of the money of an ended payment, as far as it is proven."""
-    return allowed([f"ended.{situation}.text"], proven) or ["ended.unsure"]
+    return allowed_sentences([f"ended.{situation}.text"], proven) or ["ended.unsure"]
 
 
 def shop_sentence(proven: Collection[Evidence], *, is_open: bool) -> str:
     """What the shop knows of a payment, where the way back to it is open or not."""
     if is_open:
-        return next(iter(allowed(["paid.told"], proven)), "paid.may_go")
-    return next(iter(allowed(["paid.telling"], proven)), "paid.go_back")
+        return next(iter(allowed_sentences(["paid.told"], proven)), "paid.may_go")
+    return next(iter(allowed_sentences(["paid.telling"], proven)), "paid.go_back")
 
 
 def refusal_sentence(refused: TryLine | None, proven: Collection[Evidence]) -> str:
@@ -136,7 +136,9 @@ def refusal_sentence(refused: TryLine | None, proven: Collection[Evidence]) -> s
     if refused is None:
         return ""
     watched = ["refused.watched"] if refused.next_look_at is not None else []
-    return allowed(["refused.goes_back", "refused.nothing_taken", *watched, "ended.unsure"], proven)[0]
+    return allowed_sentences(
+        ["refused.goes_back", "refused.nothing_taken", *watched, "ended.unsure"], proven
+    )[0]
 
 
 def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:

@@ -36,7 +36,7 @@ from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.web import static_files
 from ekpay_switch.web.checkout import models
-from ekpay_switch.web.checkout.evidence import allowed, evidence_of
+from ekpay_switch.web.checkout.evidence import allowed_sentences, evidence_of
 from ekpay_switch.web.checkout.forms import choice_of, own_form
 from ekpay_switch.web.checkout.last_instrument import last_instrument, remember_instrument
 from ekpay_switch.web.checkout.payer_sums import payer_sum
@@ -286,7 +286,7 @@ async def _confirm_leaving(visit: Visit) -> Response:
     connector = world.connectors.by_id(current_try.connector_id) if current_try is not None else None
     values = {
         "profile": connector.profile if connector is not None else None,
-        "sentences": allowed(["leave.nothing_taken", "leave.text"], evidence_of(payment, world)),
+        "sentences": allowed_sentences(["leave.nothing_taken", "leave.text"], evidence_of(payment, world)),
     }
     return visit.page(models.Page("checkout/leave.html", values))
 

@@ -8,6 +8,7 @@ from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, taka_text
 from ekpay_switch.flows.receipts.receipt import Name, Purchase, Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import SignedFacts
 from ekpay_switch.web.display_text import displayable_text
+from ekpay_switch.web.receipts.issuer import Issuer
 
 TITLE = Text("রসিদ", "Receipt")
 
@@ -78,12 +79,26 @@ def _validity(status: ReceiptStatus) -> Text:
             assert_never(status)
 
 
-def receipt_sections(receipt: Receipt) -> tuple[ReceiptSection, ...]:
-    """Everything else that the receipt says, in order."""
-    return (
+def receipt_sections(receipt: Receipt, issuer: Issuer | None = None) -> tuple[ReceiptSection, ...]:
+    """Everything else that the receipt says, in order; the issuer last, where it is configured."""
+    issued_by = ReceiptSection(Text("রসিদ দিয়েছে", "Issued by"), _issuer_lines(issuer)) if issuer else None
+    sections = (
         ReceiptSection(Text("প্রাপক, ও কিসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
         ReceiptSection(Text("টাকার পরিমাণ", "How much"), _amounts(receipt)),
         ReceiptSection(Text("কখন ও কীভাবে", "When and how"), _payment_lines(receipt)),
+    )
+    return (*sections, issued_by) if issued_by else sections
+
+
+def _issuer_lines(issuer: Issuer) -> tuple[ReceiptLine, ...]:
+    return (
+        ReceiptLine(Text("প্রতিষ্ঠান", "Organisation"), issuer.name),
+        ReceiptLine(Text("ঠিকানা", "Address"), issuer.address),
+        *_code_lines(
+            (Text("বিআইএন", "BIN"), issuer.bin),
+            (Text("হেল্পলাইন", "Helpline"), issuer.helpline),
+            (Text("ইমেইল", "Email"), issuer.email),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from ekpay_switch.flows.receipts.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.qr_codes import qr_svg
+from ekpay_switch.web.receipts.issuer import Issuer
 from ekpay_switch.web.receipts.lines import TITLE, paid_text, payment_name, receipt_sections, validity_text
 
 PDF_SUFFIX = ".pdf"
@@ -42,6 +43,7 @@ class SignedReceipt:
     signed: str
     path: str
     public_url: str
+    issuer: Issuer | None = None
 
     @property
     def qr_url(self) -> str:
@@ -73,7 +75,7 @@ def receipt_page(
         "seen_at": Text(
             f"যে সময়ের তথ্য: {moment.bangla}, বাংলাদেশ সময়", f"As of {moment.english}, Bangladesh time"
         ),
-        "groups": receipt_sections(signed_receipt.receipt),
+        "groups": receipt_sections(signed_receipt.receipt, signed_receipt.issuer),
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
@@ -112,7 +114,7 @@ def pdf_content(signed_receipt: SignedReceipt) -> Mapping[str, object]:
         "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
         "heading": asdict(TITLE),
         "verdict": asdict(says),
-        "groups": [asdict(group) for group in receipt_sections(receipt)],
+        "groups": [asdict(group) for group in receipt_sections(receipt, signed_receipt.issuer)],
         "qr": qr_svg(signed_receipt.qr_url),
         "qr_says": f"{_QR_SAYS.bangla} · {_QR_SAYS.english}",
         "notes": [asdict(note) for note in _NOTES],

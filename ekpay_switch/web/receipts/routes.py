@@ -31,6 +31,7 @@ from ekpay_switch.security.receipt_keys import (
     verify_signed_text,
 )
 from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.receipts.issuer import Issuer
 from ekpay_switch.web.receipts.lines import signed_facts
 from ekpay_switch.web.receipts.pages import (
     PDF_SUFFIX,
@@ -106,6 +107,7 @@ class ReceiptPages:
     refusals: RateLimit
     logins: LoginWatch
     typesetter: Typesetter
+    issuer: Issuer | None = None
 
 
 def mount(app: FastAPI, receipt_pages: ReceiptPages) -> None:
@@ -183,7 +185,11 @@ async def _receipt_of_token(token: str, receipt_pages: ReceiptPages) -> SignedRe
         telemetry.count_error("receipt_contradicts_books", payment_id=payment_id)
         return None
     return SignedReceipt(
-        receipt, receipt_pages.keys.sign(facts), receipt_pages.keys.path(payment_id), receipt_pages.public_url
+        receipt,
+        receipt_pages.keys.sign(facts),
+        receipt_pages.keys.path(payment_id),
+        receipt_pages.public_url,
+        receipt_pages.issuer,
     )
 
 

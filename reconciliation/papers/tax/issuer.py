@@ -27,6 +27,15 @@ class Issuer(BaseModel):
     bin: str = Field(pattern=r"^[0-9]{9}-[0-9]{4}$")
 
 
+class Contact(BaseModel):
+    """Whom a payer can ask; receipts name it, invoices do not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    helpline: str = ""
+    email: str = ""
+
+
 class InvoiceSettings(BaseModel):
     """The issuer, whether its data are made up, and the standard rate of VAT in percent as text."""
 
@@ -36,6 +45,7 @@ class InvoiceSettings(BaseModel):
     status: Literal["placeholder", "registered"]
     standard_vat_percent: str = Field(pattern=rf"^{_PERCENT.pattern}$")
     issuer: Issuer
+    contact: Contact | None = None
 
     @property
     def is_placeholder(self) -> bool:

@@ -15,6 +15,7 @@ from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.receipts.issuer import Issuer
 from ekpay_switch.web.receipts.routes import ReceiptPages, mount
 from ekpay_switch.web.receipts.typesetter import TypesetLimits, Typesetter
 from tests.api.api_setup import Reply
@@ -73,6 +74,7 @@ class Stage:
         refusals: int = 1_000,
         command: Sequence[str] | None = None,
         limits: TypesetLimits | None = None,
+        issuer: Issuer | None = None,
     ) -> None:
         self.small, self.receipts = SmallWorld(), FakeReceipts()
         self.paid = self.receipts.put(paid or a_merchants_payment())
@@ -91,6 +93,7 @@ class Stage:
             refusals=RateLimit(clock, 1, refusals),
             logins=LoginWatch(FakeFailedLogins(), "receipts"),
             typesetter=Typesetter(limits, **typed),
+            issuer=issuer,
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         mount(self.app, self.desk)

@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.money import Money
+from ekpay_switch.edge_kit.bilingual_text import Text
 from ekpay_switch.flows.receipts.receipt import receipt_of
 from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.web.receipts import typeset as child
+from ekpay_switch.web.receipts.issuer import Issuer
 from ekpay_switch.web.receipts.lines import signed_facts
 from ekpay_switch.web.receipts.pages import SignedReceipt, pdf_content
 from ekpay_switch.web.receipts.typesetter import PROGRAM, TypesetLimits
@@ -41,8 +43,8 @@ def inflated(pdf: bytes) -> bytes:
     return b"\n".join(parts)
 
 
-async def a_pdf(paid: PaidPayment | None = None) -> bytes:
-    stage = Stage(paid)
+async def a_pdf(paid: PaidPayment | None = None, issuer: Issuer | None = None) -> bytes:
+    stage = Stage(paid, issuer=issuer)
     reply = await stage.get(f"{stage.path}.pdf")
     assert reply.status == 200, reply.body
     assert reply.headers["content-type"] == "application/pdf"
@@ -84,8 +86,9 @@ async def test_its_text_can_be_read_out_of_it() -> None:
 async def test_it_is_one_page() -> None:
     long = a_paid_order(details="যন্ত্রপাতি " * 40, order_id="O" * 300, merchant_en="M" * 300)
     paid = a_merchants_payment(order=long, refunded=Money(1), on_its_way=Money(1))
-    for one in (paid, a_merchants_payment(), a_paid_bill()):
-        pdf = await a_pdf(one)
+    issuer = Issuer(Text("ক" * 60, "Issuer " * 9), Text("খ" * 60, "Road " * 12), "0" * 14, "16000", "a@b")
+    for one, issued_by in ((paid, None), (a_merchants_payment(), issuer), (a_paid_bill(), issuer)):
+        pdf = await a_pdf(one, issued_by)
         assert len(re.findall(rb"/Type ?/Page\b", pdf + inflated(pdf))) == 1
 
 
