@@ -1,6 +1,6 @@
 """Builds the wheel: it brings one name, `ekpay_switch`, and all other folders inside `ekpay_switch/bundle`.
 
-Whole folders are taken, so a new page, font or manifest needs no line here (docs/adr/0114). An editable
+Whole folders are taken, so a new page, font or manifest needs no line here (docs/adr/0113). An editable
 install takes the folders where they are.
 """
 

@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     config: Path = Field(
         default_factory=find_config_folder,
         description="Folder of the manifests and the fees; unset: `config` in the current folder, else "
-        "what is shipped (docs/adr/0114).",
+        "what is shipped (docs/adr/0113).",
     )
     time_divisor: float = Field(
         1.0,

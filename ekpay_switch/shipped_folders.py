@@ -1,7 +1,7 @@
 """Where the folders are that come with the code: configuration, migrations and the wings.
 
 A checkout has them beside `ekpay_switch`; a wheel has them inside, in `ekpay_switch/bundle`, so that it takes
-no name but its own in site-packages (docs/adr/0114).
+no name but its own in site-packages (docs/adr/0113).
 """
 
 import os

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 from typer.exceptions import TyperException
 
-# Names of before, each with the one name that the idea has now (docs/adr/0111).
+# Names of before, each with the one name that the idea has now (docs/adr/0110).
 FORMER_NAMES: Final = {
     "--as": "--by", "--asked-by": "--by", "--rejected-by": "--by", "--approved-by": "--by",
     "--from": "--since", "--to": "--until", "--count": "--limit", "--why": "--reason",

@@ -1,1 +1,1 @@
-"""The reference: OpenAPI 3.1 documents of our APIs, made from what serves them (docs/adr/0112)."""
+"""The reference: OpenAPI 3.1 documents of our APIs, made from what serves them (docs/adr/0111)."""

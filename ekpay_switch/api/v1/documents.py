@@ -1,6 +1,6 @@
 """What REST v1 answers with, member by member.
 
-The type checker holds the answers to it, and the reference is made from it (docs/adr/0112).
+The type checker holds the answers to it, and the reference is made from it (docs/adr/0111).
 """
 
 from typing import Annotated, Literal
