@@ -46,6 +46,8 @@ _CONTENT = re.compile(r"""((?:[^#"']|"(?:[^"\\]|\\.)*"|'[^']*')*)(?:#.*)?""")
 _KEY = re.compile(r"([A-Za-z_]+) += ")
 _HEADER = re.compile(r"\[+([A-Za-z_]+)")
 _LONG_TEXT = "'''"
+# The pattern's own look: another institution's is derived from its id until it is stated.
+_NOT_COPIED = "brand"
 
 
 class UnwritableError(Exception):
@@ -168,6 +170,9 @@ def _lines(text: str, plan: DraftPlan) -> Iterator[str]:
         header = None if is_in_text else _HEADER.match(line)
         if header:
             section = header[1]
+        if section == _NOT_COPIED:
+            continue
+        if header:
             if section in plan.notes.keys() - noted_sections:
                 yield plan.notes[section]
             noted_sections.add(section)

@@ -70,6 +70,7 @@ MERCHANT: Mapping[str, str] = MappingProxyType(
         "pi_trnx_id": "The instrument's own id of the payment; empty unless paid.",
         "pi_type": "The connector's id.",
         "promo_discount": "Null: we give none.",
+        "lang": "Ours: bn or en, the language of the payer's pages; left out, the payer's own choice.",
         "redirect_to": "Where the payer was sent; empty while there is no result.",
         "remarks": "Null.",
         "req_timestamp": "Your time of the order; not compared with any clock.",

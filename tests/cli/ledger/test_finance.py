@@ -15,7 +15,7 @@ from ekpay_switch.cli.main import carry_out
 from ekpay_switch.persistence.ledger.windows import SettlementWindows
 from ekpay_switch.persistence.parties.staff import NotAllowedError
 from ekpay_switch.ports.finance import ClosedWindow, Finance
-from ekpay_switch.settings import Settings
+from ekpay_switch.shipped_folders import find_config_folder
 from tests.cli.command_result import Ekpay
 from tests.cli.two_persons import on_the_staff
 
@@ -55,7 +55,7 @@ def test_a_deposit_should_last_as_long_as_the_manifest_of_its_biller_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
-    shutil.copytree(Settings.model_fields["config"].default, config)
+    shutil.copytree(find_config_folder(), config)
     manifest = config / "billers" / "nesco_prepaid.toml"
     text = manifest.read_text(encoding="utf-8")
     manifest.write_text(text.replace("alarm_below_days = 1.0", "alarm_below_days = 1.1"), encoding="utf-8")
@@ -77,7 +77,7 @@ def test_it_connects_as_each_role(finance: OpenedFinance, home: Path) -> None:
         "ekpay_app", "ekpay_owner", "ekpay_audit",
     ]  # fmt: skip
     assert finance.url("audit").startswith("postgresql://ekpay_audit:")
-    assert (finance.home_folder, finance.config) == (home, Settings.model_fields["config"].default)
+    assert (finance.home_folder, finance.config) == (home, find_config_folder())
 
 
 def test_a_person_needs_their_passphrase_and_the_role(ekpay: Ekpay, finance: OpenedFinance) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import LockedTry
+from ekpay_switch.domain.money import grouped_taka
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.ports.collections import RawCallback
 from tests.cli.command_result import Ekpay, Typed
@@ -254,7 +255,7 @@ def test_two_persons_pay_by_hand_what_the_connector_does_not_give_back(
     refund_id = str(make(lambda office: office.by_hand()))
     waiting = ekpay("refunds", "list", "--state", "by_hand").out
     assert refund_id in waiting
-    assert f"{TAKEN / 100:.2f}" in waiting
+    assert grouped_taka(TAKEN) in waiting
     bank_reference = f"BANK-{uuid4()}"
 
     said = ekpay("refunds", "by-hand", refund_id, "--bank-reference", bank_reference, "--by", says, **FIRST)

@@ -21,7 +21,7 @@ from tests.connectors.families.mpgs.mpgs_stage import an_order, error
 
 BANKS = {"ebl": "public", "brac_bank": "borrowed", "mutual_trust": "borrowed"}
 EBL = (CONFIG / "connectors" / "ebl.toml").read_text(encoding="utf-8")
-ITS_OWN = {"id", "name_en", "name_bn", "protocol", "endpoint", "secrets"}
+ITS_OWN = {"id", "name_en", "name_bn", "protocol", "endpoint", "secrets", "brand"}
 
 
 class Listening:

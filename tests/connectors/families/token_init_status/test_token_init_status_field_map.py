@@ -35,7 +35,7 @@ from tests.connectors.families.token_init_status.token_init_status_stage import 
 FAMILY = (*GENERIC, "upay", "shurjopay")
 # What is a house's own: its names, its limits, what it keeps, where it is.
 OWN = {"id", "name_en", "name_bn", "amount_max", "charge_basis_points", "payer_charge_basis_points"}
-OWN |= {"endpoint", "secrets", "examples", "family_settings"}
+OWN |= {"endpoint", "secrets", "examples", "family_settings", "brand"}
 
 
 def text_of(connector_id: str) -> str:
