@@ -149,7 +149,7 @@ test-month: $(DEV) $(RECONCILIATION) ## a month of 300,000 payments with sealed 
 	EKPAY_ALL_EXAMPLES=1 $(BIN)/pytest -n 2 $(PROPERTIES)
 	rm -rf .ekpay/month && mkdir -p .ekpay
 	$(BIN)/ekpay sandbox month --payments $(MONTH_PAYMENTS) --seed $(MONTH_SEED) --out .ekpay/month
-	$(BIN)/ekpay reconcile month .ekpay/month --json .ekpay/month.json
+	$(BIN)/ekpay reconcile month .ekpay/month --out .ekpay/month.json
 	rm -rf .ekpay/month
 
 # An environment of its own, since both engines weigh 1.5 GB; Spark asks for Java 17 (apt-get install default-jre-headless).

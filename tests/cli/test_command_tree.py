@@ -1,5 +1,6 @@
 """What holds for every option of every command: one name for an idea, and an error that helps."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.cli.all_commands import load_all_commands
 
 # Typer keeps its commands and parameters to itself; neither has a public type.
 Command: TypeAlias = Any
+REPOSITORY = Path(__file__).resolve().parents[2]
 RUBBISH = "\x1brubb/ish,=: '"
 # What parsers say of themselves.
 RAW_TEXTS = (
@@ -176,3 +178,31 @@ def test_every_list_is_there_for_programs_and_for_spreadsheets(commands: dict[st
     lists = lists_of(commands)
     assert len(lists) > 30
     assert [path for path, command in lists.items() if not names_of(command) >= {*FLAGS}] == []
+
+
+def typed_lines() -> Iterator[tuple[str, str]]:
+    """Every command of ours that a page or the Makefile shows, with where it stands; wrapped lines joined."""
+    pages = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"), REPOSITORY / "Makefile"]
+    for page in pages:
+        if page.name == "CHANGELOG.md" or page.parent.name == "adr":
+            continue
+        text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+        for number, line in enumerate(text.splitlines(), start=1):
+            for words in re.findall(r"\bekpay ((?:[a-z][a-z-]* ?)+[^`|#]*)", line):
+                yield f"{page.relative_to(REPOSITORY)}:{number}", words
+
+
+def test_every_option_that_a_page_shows_is_one_of_its_command(commands: dict[str, Command]) -> None:
+    unknown = []
+    for place, words in typed_lines():
+        paths = [path for path in commands if f"ekpay {words} ".startswith(f"{path} ")]
+        if not paths:
+            continue
+        path = max(paths, key=len)
+        options = names_of(commands[path]) | {"--help"}
+        unknown += [
+            f"{place}: {path} has no {option}"
+            for option in re.findall(r"(?<=[\s(])--[a-z][a-z0-9-]*", words.split("ekpay ")[0])
+            if option not in options
+        ]
+    assert unknown == []
