@@ -58,6 +58,9 @@ from sandbox.rehearsals.installation.progress import ProgressSteps
 
 CONCURRENCY = 24
 
+# What was booked in the last minute before a closing is decided in the night after: its transaction may have
+# begun before the closing and ended behind it. A real day is closed hours after its last payment.
+_FROZEN_AFTER_SECONDS = 65.0
 _SETTLING = "settling doubtful payments"
 _WAITING = "waiting for abandoned pages, doubtful payments and refunds"
 
@@ -111,7 +114,10 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
                 await _act(participants, opening, steps)
                 with steps.step("sending those offices the day's scrolls"):
                     await _offices(stage).send_scrolls(began_on)
+                last_moved_at = time.monotonic()
                 proof = await _prove_day(stage, billers, opening, participants, steps)
+                with steps.step("letting a minute pass, as before any closing"):
+                    await asyncio.sleep(last_moved_at + _FROZEN_AFTER_SECONDS - time.monotonic())
             night = await run_nights(
                 stage, opening.parties, proof.exported, steps, began_on=began_on, seed=plan.seed
             )
