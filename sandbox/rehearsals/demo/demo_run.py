@@ -114,10 +114,7 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
                 await _act(participants, opening, steps)
                 with steps.step("sending those offices the day's scrolls"):
                     await _offices(stage).send_scrolls(began_on)
-                last_moved_at = time.monotonic()
                 proof = await _prove_day(stage, billers, opening, participants, steps)
-                with steps.step("letting a minute pass, as before any closing"):
-                    await asyncio.sleep(last_moved_at + _FROZEN_AFTER_SECONDS - time.monotonic())
             night = await run_nights(
                 stage, opening.parties, proof.exported, steps, began_on=began_on, seed=plan.seed
             )
@@ -350,10 +347,14 @@ async def _prove_day(
     participants: _Participants,
     steps: ProgressSteps,
 ) -> _ComparedBooks:
+    last_moved_at = time.monotonic()
     with steps.step("waiting for the last notifications"):
         await participants.endpoint.wait_for(_notified_references(participants))
     with steps.step("comparing the books, line by line"):
-        return await _compare_books(stage, billers, opening, participants)
+        proof = await _compare_books(stage, billers, opening, participants)
+    with steps.step("letting a minute pass, as before any closing"):
+        await asyncio.sleep(last_moved_at + _FROZEN_AFTER_SECONDS - time.monotonic())
+    return proof
 
 
 async def _compare_books(
