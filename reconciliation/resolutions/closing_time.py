@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.business_day import business_date, in_dhaka
 from reconciliation.resolutions.decision_records import UnfitError
 from reconciliation.results.records import RunRecord
 
@@ -26,8 +26,8 @@ class ClosingTime:
             UnfitError: its cut-off has not passed.
         """
         if not self.is_rehearsal and self.now < self.cut_off:
-            until = self.cut_off.isoformat(timespec="minutes")
-            raise UnfitError(f"{night} cannot be closed before its cut-off, {until}")
+            until = f"{in_dhaka(self.cut_off):%Y-%m-%d %H:%M}"
+            raise UnfitError(f"{night} cannot be closed before its cut-off, {until} in Dhaka")
 
     def refuse_early_run(self, run: RunRecord) -> None:
         """Refuse to close on a run that began before the day was over: its figures are of a part of the day.
