@@ -111,7 +111,7 @@ def demo(
     )
     screen.print(f"logs while it runs: {_shown_path(setting.logs)}")
     try:
-        with _held(folder, "ekpay demo"):
+        with _exclusive_home(folder, "ekpay demo"):
             outcome = run_until_stopped(
                 _staged_play(setting, plan, collected, screen, keep=keep), screen, setting.logs
             )
@@ -157,14 +157,14 @@ def run(
                 f"port {number} is taken: stop the process that listens there, or choose another {name}"
             )
     try:
-        with _held(setting.home_folder, "ekpay run"):
+        with _exclusive_home(setting.home_folder, "ekpay run"):
             run_until_stopped(_keep_stage_open(setting, screen), screen, setting.logs)
     except KeyboardInterrupt:
         screen.print(f"Stopped; the data stays in {setting.home_folder}.")
 
 
 @contextmanager
-def _held(folder: Path, command: str) -> Iterator[None]:
+def _exclusive_home(folder: Path, command: str) -> Iterator[None]:
     """The folder for this command alone; another one is told which holds it."""
     try:
         with hold_home(folder, command):
