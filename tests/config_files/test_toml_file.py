@@ -47,7 +47,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b'name = "caf\xe9"\n', "shop.toml: not UTF-8: byte 11 is 0xe9"),
+        (b'name = "kiosk\xe9"\n', "shop.toml: not UTF-8: byte 13 is 0xe9"),
         (b"name = 1\nname =\n", "shop.toml: not TOML: Invalid value (at line 2, column 7)"),
     ],
 )
