@@ -134,6 +134,10 @@ test-rehearsals: $(DEV) $(RECONCILIATION) ## a small demo and two small days of 
 test-browser: $(DEV) ## walk through shop, checkout and providers in Chromium; needs Debian's chromium
 	$(BIN)/pytest tests/browser
 
+.PHONY: screenshots
+screenshots: $(DEV) ## photograph every page in every state into OUT=folder, in both languages and themes; needs chromium
+	$(BIN)/python -m tests.browser.screenshots $(OUT)
+
 .PHONY: peers
 peers: $(DEV) ## let public clients use the sandbox, each in an environment of its own; needs PyPI, npm and Node
 	$(BIN)/python -m tests.peers

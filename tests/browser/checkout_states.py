@@ -20,13 +20,19 @@ from tests.web.checkout.language_setup import TOLD, Stand
 
 @dataclass
 class Shown:
-    """A stand at which a browser may look: at `path`, and whatever that page loads."""
+    """A stand at which a browser may look: at `path`, and whatever that page loads.
+
+    `sent` is what a form was answered with that has been sent already; a browser sees it at `path`.
+    """
 
     stand: Stand
     path: str = HOME
+    sent: Seen | None = None
 
     async def answer(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Seen:
         """What the application answers to the browser."""
+        if self.sent is not None and url == self.path:
+            return self.sent
         return await self.stand.counter.request(method, url, body, headers)
 
 
@@ -53,12 +59,17 @@ State = Callable[[str], Coroutine[object, object, Looked]]
 STATES: dict[str, Callable[[str], Coroutine[object, object, Shown]]] = {}
 
 
+def _stand(language: str) -> Stand:
+    stand = Stand(language)
+    static_files.mount(stand.counter.app, Pages(ORIGIN).headers)
+    return stand
+
+
 def state(play: Callable[[Stand], Awaitable[str | None]]) -> Callable[[Stand], Awaitable[str | None]]:
     """One state; what brings it about names the page where it is not the checkout itself."""
 
     async def shown(language: str) -> Shown:
-        stand = Stand(language)
-        static_files.mount(stand.counter.app, Pages(ORIGIN).headers)
+        stand = _stand(language)
         path = await play(stand) or HOME
         return Shown(stand, f"{path}{'&' if '?' in path else '?'}lang={language}")
 
@@ -217,3 +228,12 @@ async def no_such_payment(stand: Stand) -> str:
 @state
 async def database_away(stand: Stand) -> None:
     stand.shopper.payments.fails_with = OSError("away")
+
+
+async def choose_after_an_error(language: str) -> Shown:
+    """The form was sent with nothing chosen."""
+    stand = _stand(language)
+    return Shown(stand, f"{HOME}/try", await stand.browser.choose(""))
+
+
+STATES["choose_after_an_error"] = choose_after_an_error

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.installation import Street, opened
 from tests.browser.shopper import PATIENCE_MS, Shopper
@@ -27,12 +27,17 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def playwright_process() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        # Nothing but our own pages is opened, and root has no sandbox of its own to offer.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright_process: Playwright) -> Iterator[Browser]:
+    # Nothing but our own pages is opened, and root has no sandbox of its own to offer.
+    browser = playwright_process.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,8 @@ class ShownKit:
 
 
 def _state(theme: str) -> State:
+    """The page in one theme, or in the browser's own where none is named."""
+
     async def shown(language: str) -> ShownKit:
         counter = Counter()
         counter.app = FastAPI()
@@ -37,4 +39,4 @@ def _state(theme: str) -> State:
     return shown
 
 
-KIT: Mapping[str, State] = {f"kit_{theme}": _state(theme) for theme in ("light", "dark")}
+KIT: Mapping[str, State] = {"kit": _state(""), "kit_light": _state("light"), "kit_dark": _state("dark")}

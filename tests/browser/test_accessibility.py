@@ -5,56 +5,21 @@ through the same application, without a network.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser
 
 from tests.browser.accessibility import barriers, overflow_pixels
-from tests.browser.checkout_states import STATES, State
+from tests.browser.checkout_states import STATES
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.kit_states import KIT
 from tests.browser.receipt_states import RECEIPTS
-from tests.web.checkout.checkout_setup import ORIGIN
+from tests.browser.state_windows import ALL_STATES, LANGUAGES, NARROW, WIDE, shown_state
 
-# 1,280 pixels at 400 % are as wide as 320.
-NARROW, WIDE = 320, 1_280
-WAIT_SECONDS = 30.0
-LANGUAGES = ["bn", "en"]
-ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS, **KIT}
 FIRST_VIEW_BYTES_MAX = 60 * 1024
 RECEIPT_PIXELS_MAX = 1_600
 SEEN_WIDE = {"choose_of_many", "at_provider", "paid_and_told", "kit_light", "kit_dark"}
-
-
-@contextmanager
-def shown_state(
-    chromium: Browser, loop: asyncio.AbstractEventLoop, state: State, language: str
-) -> Iterator[Page]:
-    """A page in one state, answered by the application itself."""
-    context = chromium.new_context(viewport={"width": NARROW, "height": 640})
-    shown = asyncio.run_coroutine_threadsafe(state(language), loop).result(WAIT_SECONDS)
-
-    def answer(route: Route) -> None:
-        asked = route.request
-        place = urlsplit(asked.url)
-        url = f"{place.path}?{place.query}" if place.query else place.path
-        answering = shown.answer(asked.method, url, asked.post_data_buffer or b"", asked.headers)
-        seen = asyncio.run_coroutine_threadsafe(answering, loop).result(WAIT_SECONDS)
-        # Axe looks at the page as it is; by itself it would be another one soon.
-        kept = {name: value for name, value in seen.headers.items() if name != "refresh"}
-        route.fulfill(status=seen.status, headers=kept, body=seen.body)
-
-    page = context.new_page()
-    page.route("**/*", answer)
-    page.goto(f"{ORIGIN}{shown.path}")
-    try:
-        yield page
-    finally:
-        context.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -54,13 +54,14 @@ async def test_no_other_path_is_served(path: str) -> None:
 
 
 def test_the_style_leads_to_fonts_of_ours_by_their_hashed_names() -> None:
-    links = re.findall(r'url\("?([^")]+)"?\)', STYLE)
-    assert sorted(links) == sorted(static_path(name) for name in FONTS)
-    assert STYLE.count("local(") > STYLE.count("url(")
+    for style in (STYLE, REFERENCE_STYLE):
+        links = re.findall(r'url\("?([^")]+)"?\)', style)
+        assert sorted(links) == sorted(static_path(name) for name in FONTS)
+        assert style.count("local(") > style.count("url(")
 
 
 def test_fonts_load_late_and_only_for_bangla_letters() -> None:
-    faces = re.findall(r"@font-face\{[^}]*\}", STYLE)
+    faces = [face for face in re.findall(r"@font-face\{[^}]*\}", STYLE) if "Ekpay Wait" not in face]
     assert len(faces) == len(FONTS)
     for face in faces:
         assert "font-display:swap" in face
@@ -76,20 +77,29 @@ def test_a_font_is_the_one_whose_origin_is_recorded(name: str) -> None:
 
 
 def test_nothing_of_another_brand_is_in_the_style() -> None:
-    assert not re.search(
-        r"crown-|GDS Transport|govuk-logo|@import|https?:", STYLE.replace("Crown Copyright", "")
-    )
+    for style in (STYLE, REFERENCE_STYLE):
+        assert not re.search(
+            r"crown-|GDS Transport|govuk-logo|@import|https?:", style.replace("Crown Copyright", "")
+        )
 
 
 def test_every_class_of_a_template_has_a_rule() -> None:
     used: set[str] = set()
-    for path in TEMPLATES.rglob("*.html"):
+    # A page of the reference loads a style of its own.
+    for path in set(TEMPLATES.rglob("*.html")) - {TEMPLATES / "reference" / "document.html"}:
         source = re.sub(r"\{#.*?#\}|\{[%{].*?[%}]\}", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         used |= {name for names in re.findall(r'class="([^"]*)"', source) for name in names.split()}
     # Hooks of the components that need no rule of their own, and classes that a value completes.
     plain = {"govuk-summary-list__row", "govuk-error-summary__body", "ekpay-state--", "receipt-verdict--"}
-    rules = STYLE + REFERENCE_STYLE
-    assert [name for name in sorted(used - plain) if f".{name}" not in rules] == []
+    assert [name for name in sorted(used - plain) if f".{name}" not in STYLE] == []
+
+
+def test_every_class_of_the_reference_has_a_rule_in_the_style_that_its_pages_load() -> None:
+    sources = [TEMPLATES / "layout.html", TEMPLATES / "reference" / "document.html"]
+    named = re.findall(r'class="([^"{]*)"', "".join(path.read_text(encoding="utf-8") for path in sources))
+    used = {name for names in named for name in names.split()}
+    assert {"reference-table", "ekpay-header"} <= used
+    assert [name for name in sorted(used) if f".{name}" not in REFERENCE_STYLE] == []
 
 
 @pytest.mark.parametrize("name", STATE_CLASSES)

@@ -81,7 +81,7 @@ async def switch() -> AsyncIterator[StubMerchantApi]:
 @pytest.fixture
 def opening(switch: StubMerchantApi, tmp_path: Path) -> Opening:
     """Opens the shop, again and again over the same book."""
-    return lambda: _opened(switch, tmp_path)
+    return lambda: opened_shop(switch, tmp_path)
 
 
 @pytest.fixture
@@ -91,7 +91,8 @@ async def customer(opening: Opening) -> AsyncIterator[Customer]:
 
 
 @asynccontextmanager
-async def _opened(switch: StubMerchantApi, home: Path) -> AsyncIterator[Customer]:
+async def opened_shop(switch: StubMerchantApi, home: Path) -> AsyncIterator[Customer]:
+    """The shop over the book of this folder, listening."""
     # Cookies of bare addresses are refused by the usual jar.
     jar = aiohttp.CookieJar(unsafe=True)
     with listen("127.0.0.1", 0) as listener:
