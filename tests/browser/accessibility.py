@@ -9,7 +9,9 @@ from playwright.sync_api import Page
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
-RUN = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+RUN = """async rules => (await axe.run(document, {
+  resultTypes: ['violations'], ...(rules.length && {runOnly: rules}),
+})).violations"""
 
 
 @cache
@@ -20,10 +22,10 @@ def axe_source() -> str:
     return content.decode()
 
 
-def barriers(page: Page) -> list[str]:
-    """Every rule that the page breaks, with the first place where it does."""
+def barriers(page: Page, *rules: str) -> list[str]:
+    """Every rule that the page breaks, with the first place where it does; all rules where none is named."""
     page.evaluate(axe_source())
-    found: list[dict[str, Any]] = page.evaluate(RUN)
+    found: list[dict[str, Any]] = page.evaluate(RUN, rules)
     return [f"{one['id']}: {one['help']}: {one['nodes'][0]['html']}" for one in found]
 
 

@@ -23,9 +23,7 @@ SEEN = ("upay", "ebl", "pubali")
 DUE = PaymentDue("ekShop", "EKP2611280000000042", 12_34_567_89, "Bill payment", Consequence.ALLOW)
 LOOKS: Mapping[str, tuple[Branding, PayerKind]] = {
     "bkash": (LOOK, PayerKind.WALLET),
-    **{
-        one.id: (Branding(one.name, one.colour), one.kind) for one in (INSTITUTIONS[name] for name in SEEN)
-    },
+    **{one.id: (Branding(one.name, one.colour), one.kind) for one in (INSTITUTIONS[name] for name in SEEN)},
 }
 
 
@@ -57,9 +55,7 @@ class ShownProvider:
     page: str
     path: str = "/"
 
-    async def answer(
-        self, _method: str, _url: str, _body: bytes, _headers: Mapping[str, str]
-    ) -> PlainAnswer:
+    async def answer(self, _method: str, _url: str, _body: bytes, _headers: Mapping[str, str]) -> PlainAnswer:
         """The page, whatever is asked for: it loads nothing."""
         return PlainAnswer(self.page.encode())
 

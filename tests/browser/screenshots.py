@@ -1,4 +1,4 @@
-"""`make screenshots OUT=folder`: every page in every state, at 360 and 1,280 pixels, in both languages and themes.
+"""`make screenshots OUT=folder`: every state of a page, at 360 and 1,280 pixels, in both languages and themes.
 
     python -m tests.browser.screenshots FOLDER [NAME ...]
 
@@ -20,7 +20,7 @@ from tests.browser.conftest import CHROMIUM
 from tests.browser.shop_states import shop_pages
 from tests.browser.state_windows import ALL_STATES, LANGUAGES, THEMES, WAIT_SECONDS, WIDE, shown_state
 from tests.sandbox.callers.ekshop.conftest import opened_shop
-from tests.sandbox.callers.ekshop.stub_merchant_api import stub_merchant_api
+from tests.sandbox.callers.ekshop.stub_merchant_api import StubMerchantApi, stub_merchant_api
 
 WIDTHS = (360, WIDE)
 HEIGHT = 740
@@ -60,7 +60,7 @@ def _photograph_shop(browser: Browser, loop: asyncio.AbstractEventLoop, folder: 
     """The shop's pages, which need a server: the shop's cart lives in cookies."""
     stack = AsyncExitStack()
 
-    async def opened(home: Path) -> tuple[str, object]:
+    async def opened(home: Path) -> tuple[str, StubMerchantApi]:
         switch = await stack.enter_async_context(stub_merchant_api())
         customer = await stack.enter_async_context(opened_shop(switch, home))
         return customer.origin, switch
@@ -83,12 +83,12 @@ def write_index(folder: Path) -> None:
     rows: dict[str, list[str]] = {}
     for picture in sorted(folder.glob("*.png")):
         rows.setdefault(picture.name.partition("-")[0], []).append(picture.name)
-    shown = [
-        f"<h2>{state}</h2><div>{''.join(f'<a href={one}><img src={one} alt={one} loading=lazy></a>' for one in names)}</div>"
-        for state, names in rows.items()
-    ]
+    shown = ""
+    for state, names in rows.items():
+        pictures = "".join(f"<a href={one}><img src={one} alt={one} loading=lazy></a>" for one in names)
+        shown += f"<h2>{state}</h2><div>{pictures}</div>"
     style = "body{font:16px sans-serif}div{display:flex;overflow-x:auto;gap:8px}img{height:480px}"
-    page = f"<!doctype html><meta charset=utf-8><title>Pages</title><style>{style}</style>{''.join(shown)}"
+    page = f"<!doctype html><meta charset=utf-8><title>Pages</title><style>{style}</style>{shown}"
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What a reader sees does not move when the font arrives, and a line of two scripts is as high as any other."""
+"""What a reader sees does not move when the font arrives, and every line is as high, in one script or two."""
 
 import asyncio
 import re
@@ -21,14 +21,17 @@ WATCH = """window.shift = 0; window.moved = []; new PerformanceObserver(list => 
     }
   }
 }).observe({type: 'layout-shift', buffered: true})"""
-ARRIVED = "[...document.fonts].filter(one => one.family.includes('Bengali')).every(one => one.status == 'loaded')"
+ARRIVED = (
+    "[...document.fonts].filter(one => one.family.includes('Bengali')).every(one => one.status == 'loaded')"
+)
 # Text whose line is as high as its letters: another script in it would make it another height.
 LOOSE = """() => [...document.querySelectorAll('main *, header *, footer *')].filter(one =>
   [...one.childNodes].some(node => node.nodeType == 3 && node.data.trim())
   && !one.closest('svg, select, code, pre') && getComputedStyle(one).lineHeight == 'normal'
 ).map(one => one.outerHTML)"""
-HEIGHTS = """() => ['govuk-body', 'govuk-heading-l', 'ekpay-tile__label', 'ekpay-state__money', 'govuk-button',
-  'receipt-list__row', 'ekpay-money', 'ekpay-tag', 'ekpay-header__name', 'govuk-hint', 'ekpay-copy'].map(name => {
+HEIGHTS = """() => ['govuk-body', 'govuk-heading-l', 'ekpay-tile__label', 'ekpay-state__money',
+  'govuk-button', 'receipt-list__row', 'ekpay-money', 'ekpay-tag', 'ekpay-header__name', 'govuk-hint',
+  'ekpay-copy'].map(name => {
   return ['ekPay', 'একপে', 'ekPay একপে'].map(text => {
     const box = document.createElement('p');
     box.className = name;
