@@ -1,4 +1,4 @@
-"""`make screenshots OUT=folder`: every state of a page, at 360 and 1,280 pixels, in both languages and themes.
+"""`make screenshots OUT=folder`: each state of a page, at 360 and 1,280 pixels, in both languages and themes.
 
     python -m tests.browser.screenshots FOLDER [NAME ...]
 

@@ -46,8 +46,10 @@ def _state(path: str, *, is_rehearsal: bool = False) -> State:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         pages = Pages(ORIGIN, Site("ekPay", "একপে", "333"))
         static_files.mount(app, pages.headers)
-        notes = {"metrics_url": "http://127.0.0.1:9180", "notes": lambda: NOTES} if is_rehearsal else {}
-        landing.mount(app, landing.LandingPage(pages, **notes))
+        page = landing.LandingPage(pages)
+        if is_rehearsal:
+            page = landing.LandingPage(pages, "http://127.0.0.1:9180", lambda: NOTES)
+        landing.mount(app, page)
         reference.mount(app, document_at, pages, RateLimit(FakeClock(), 1, 1_000))
         return ShownSite(app, f"{path}?lang={language}")
 
