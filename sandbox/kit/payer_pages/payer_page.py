@@ -169,9 +169,12 @@ class PayerPage:
     """The fields of the page's own address, which the link to the other language keeps."""
 
     @classmethod
-    def for_visit(cls, branding: Branding, visit: PageVisit) -> Self:
-        """Return the pages for the browser that has sent this request."""
-        return cls(branding, language_of(visit), visit.query)
+    def for_visit(cls, branding: Branding, visit: PageVisit, sent_language: str = "") -> Self:
+        """Return the pages for the browser that has sent this request.
+
+        `sent_language` is what the merchant has sent for its payer, empty where it has sent none.
+        """
+        return cls(branding, language_of(visit, sent_language), visit.query)
 
     def form(self, due: PaymentDue | AgreementDue, step: Step, tries: TryThese) -> str:
         """Return the page of one step: one field, and the buttons confirm and cancel."""
