@@ -94,8 +94,12 @@ class PaymentDue(NamedTuple):
     consequence: Consequence = Consequence.PAY
 
     def rows(self, language: Language) -> tuple[tuple[str, str], ...]:
-        """Each name with its value; the sum and the payee stand above them."""
-        rows = ((wording.PURPOSE, self.purpose), (wording.INVOICE, self.invoice))
+        """Each name with its value; the sum and the payee stand above them.
+
+        An invoice number that the purpose ends with is not said twice.
+        """
+        invoice = "" if self.purpose.endswith(self.invoice) else self.invoice
+        rows = ((wording.PURPOSE, self.purpose), (wording.INVOICE, invoice))
         return tuple((name.of(language), value) for name, value in rows if value)
 
     def sum_text(self, language: Language) -> str:
