@@ -237,7 +237,7 @@ async def _staged_play(
 
 
 async def _keep_stage_open(setting: StageSettings, screen: Console) -> None:
-    async with running_stage(setting, screen) as stage:
+    async with running_stage(setting, screen, has_command_server=False) as stage:
         await stage.children.watched(keep_open(stage, screen))
 
 

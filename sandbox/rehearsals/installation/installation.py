@@ -9,8 +9,8 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -21,6 +21,7 @@ from sandbox.kit.biller.switch_environment import settings_for_switch
 from sandbox.kit.provider.switch_environment import settings_for_switch as settings_for_gateways
 from sandbox.providers.iso8583.family import HostsFamily as Hosts
 from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
+from sandbox.rehearsals.installation.command_server import CommandServer
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.parties import write_secret_json
 from sandbox.rehearsals.installation.processes import Children
@@ -196,6 +197,18 @@ class Stage:
         self.tool = EkpayCommand(environment)
         self.children = Children(setting.logs, environment)
 
+    @asynccontextmanager
+    async def command_server(self) -> AsyncIterator[None]:
+        """Let a command server carry out the commands of this stage, until the context is left."""
+        without = self.tool
+        server = await CommandServer.start(without.command("command-server"), without.environment)
+        self.tool = replace(without, server=server)
+        try:
+            yield
+        finally:
+            self.tool = without
+            await server.stop()
+
     def save_logins(self) -> None:
         """Store how far sides are called, by the settings of the switch, readable by their owner only."""
         write_secret_json(self.setting.sandbox_home / LOGINS, self._logins)
@@ -359,15 +372,18 @@ def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_stage(setting: StageSettings, screen: Console | None = None) -> AsyncIterator[Stage]:
+async def running_stage(
+    setting: StageSettings, screen: Console | None = None, *, has_command_server: bool = True
+) -> AsyncIterator[Stage]:
     """A stage whose processes are always stopped at the end, and its database unless others use it.
 
-    The screen is told where others do.
+    The screen is told where others do. A command server takes memory until the stage ends, so it is for
+    stages that run many commands.
     """
     setting.home_folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
     try:
-        async with stage.children:
+        async with stage.command_server() if has_command_server else nullcontext(), stage.children:
             yield stage
     finally:
         answer = await stage.close_database()
