@@ -36,13 +36,13 @@ from sandbox.rehearsals.installation.failure_report import cause_line, causes_of
 from sandbox.rehearsals.installation.home_folder import HomeInUseError, hold_home, home_folder
 from sandbox.rehearsals.installation.installation import (
     TIME_DIVISOR,
-    NotReadyError,
     StageSettings,
     WalletPorts,
     running_stage,
 )
 from sandbox.rehearsals.installation.parties import PARTNERS_MAX, PartiesUnreadableError
 from sandbox.rehearsals.installation.processes import ChildDiedError
+from sandbox.rehearsals.installation.readiness import NotReadyError
 
 Result = TypeVar("Result")
 
