@@ -8,6 +8,7 @@ from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.brands import derived_brand
 from ekpay_switch.flows.merchants.checkout import another_try_from, may_cancel, open_try_of
+from ekpay_switch.flows.merchants.masked_carts import mask_cart
 from ekpay_switch.flows.merchants.offers import Offer
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
@@ -177,15 +178,23 @@ _END_TEMPLATES = {Situation.PAID: "paid"}
 
 def order_values(payment: MerchantPayment) -> dict[str, object]:
     """What every page of the payment shows of its order, to whoever has its address (docs/adr/0084)."""
-    order = payment.text.order
+    order, cart = payment.text.order, payment.text.cart
     return {
         "payment": payment,
+        "cart": None if cart is None else mask_cart(cart, keeps_address=True),
+        "shares": share_names(payment),
         "brand": derived_brand(payment.mer_reg_id, payment.merchant_en),
         "details": mask_personal_text(order.get("ord_det") or ""),
         "order_number": order.get("ord_id") or "",
         "charges": Money(payment.sums.charge.minor),
         "fees": payment.sums.fee + payment.sums.vat,
     }
+
+
+def share_names(payment: MerchantPayment) -> list[tuple[str, Money]]:
+    """The shares of a split, each with its payee's name, which is empty for the merchant itself."""
+    shares = payment.shares if any(share.payee for share in payment.shares) else ()
+    return [(payment.payee_names.get(share.payee, share.payee), share.amount) for share in shares]
 
 
 def earlier_pages(payment: MerchantPayment, world: World) -> list[EarlierPage]:
