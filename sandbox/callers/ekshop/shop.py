@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sandbox.callers.ekshop.book import ShopBook
 from sandbox.callers.ekshop.catalogue import GOOD_OF
+from sandbox.callers.ekshop.checkout_cart import checkout_cart
 from sandbox.callers.ekshop.ipn_listener import IpnListener, ends_payment
 from sandbox.callers.ekshop.listener_conduct import Conduct, ConductTable
 from sandbox.callers.ekshop.merchant_api import MerchantApi, NoUsableAnswer, TokenIssued
@@ -14,6 +15,7 @@ from sandbox.callers.ekshop.orders import Attempt, ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import Purchase
 from sandbox.callers.ekshop.wire import Merchant, PaymentRequest, ShopCustomer
 from sandbox.kit.institution.clock import DHAKA, Clock
+from sandbox.kit.payer_pages.language import Language
 
 JOURNAL = "ekshop.jsonl"
 
@@ -47,8 +49,10 @@ class Shop:
         self.book = ShopBook(settings.home_folder / JOURNAL, clock)
         self.listener = IpnListener(self.book, self.api, self.conducts, clock, settings.slow_seconds)
 
-    def place(self, purchase: Purchase, customer: ShopCustomer) -> ShopOrder:
-        """Record an order.
+    def place(
+        self, purchase: Purchase, customer: ShopCustomer, language: Language = Language.BANGLA
+    ) -> ShopOrder:
+        """Record an order, made in this language.
 
         Raises:
             NoSuchPurchaseError: the purchase is empty or not possible.
@@ -65,6 +69,7 @@ class Shop:
             carriage_paisa=bill.carriage_paisa,
             shares=bill.shares,
             placed_at=self.clock.now(),
+            language=language,
         )
         self.book.place(order)
         placed = self.book.order(order.id)
@@ -129,6 +134,8 @@ class Shop:
             description=order_description(order.quantities),
             customer=order.customer,
             shares=order.shares,
+            language=order.language,
+            cart=checkout_cart(order),
             pages=pages,
             ipn_url=f"{self.public_url}/ipn/{attempt.secret}",
         )

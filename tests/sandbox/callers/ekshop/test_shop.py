@@ -20,8 +20,8 @@ async def test_an_order_is_sent_as_the_description_says(customer: Customer, swit
     (trnx_id, sent), *_ = switch.orders.items()
     assert (status, location) == (302, f"{switch.base_url}?sToken={TOKEN}&trnsID={trnx_id}")
     assert list(sent) == [
-        "mer_info", "req_timestamp", "feed_uri", "cust_info", "trns_info", "ipn_info", "mac_addr",
-        "settlement_split",
+        "mer_info", "req_timestamp", "feed_uri", "cust_info", "trns_info", "ipn_info", "mac_addr", "lang",
+        "settlement_split", "checkout_cart",
     ]  # fmt: skip
     assert sent["mer_info"] == {"mer_reg_id": "ekshop_test", "mer_pas_key": "a-pass-key"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\+6", sent["req_timestamp"])
@@ -36,6 +36,36 @@ async def test_an_order_is_sent_as_the_description_says(customer: Customer, swit
     ]  # fmt: skip
     assert sent["ipn_info"]["ipn_channel"] == "3"
     assert sent["ipn_info"]["ipn_uri"].startswith(f"{customer.origin}/ipn/")
+
+
+async def test_the_switch_is_told_the_cart_and_the_delivery_in_the_customers_language(
+    customer: Customer, switch: StubMerchantApi
+) -> None:
+    await customer.get("/?lang=en")
+    await customer.send("/orders", FORM | {"address": "Sandbox\tRoad 1\u200b", "district": "khulna"})
+    (sent,) = switch.orders.values()
+    assert sent["lang"] == "en"
+    cart = sent["checkout_cart"]
+    assert [(line["name"], line["quantity"], line["amount"]) for line in cart["lines"]] == [
+        ("Embroidered quilt", "1", "2450.75"),
+        ("Sweet curd", "2", "480.70"),
+    ]
+    delivery = cart["delivery"]
+    assert (delivery["carrier"], delivery["expected"]) == ("Padma Courier", "within 2 to 3 days")
+    assert delivery["address"] == "Sandbox Road 1, Khulna"
+    parts = [paisa(line["amount"]) or 0 for line in cart["lines"]] + [paisa(delivery["charge"]) or 0]
+    assert sum(parts) == paisa(sent["trns_info"]["trnx_amt"])
+
+
+async def test_an_agents_order_goes_to_the_centre_in_bangla_where_no_language_is_chosen(
+    customer: Customer, switch: StubMerchantApi
+) -> None:
+    await customer.send("/orders", FORM | {"agent": "udc-fulbari"})
+    (sent,) = switch.orders.values()
+    assert sent["lang"] == "bn"
+    assert sent["checkout_cart"]["lines"][0]["name"] == "নকশী কাঁথা"
+    assert sent["checkout_cart"]["delivery"]["carrier"] == "গ্রাম ডাক"
+    assert "Sandbox" not in sent["checkout_cart"]["delivery"]["address"]
 
 
 async def test_the_cart_lives_in_the_browser(customer: Customer) -> None:
