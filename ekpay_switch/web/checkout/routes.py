@@ -5,7 +5,7 @@ is a form of this very page, answered with a redirect, so that a reload repeats 
 goes on when its browser disconnects.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -34,7 +34,8 @@ from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH as 
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
-from ekpay_switch.web import static_files
+from ekpay_switch.web import brand_marks, static_files
+from ekpay_switch.web.brand_marks import BrandMark
 from ekpay_switch.web.checkout import models
 from ekpay_switch.web.checkout.evidence import allowed_sentences, evidence_of
 from ekpay_switch.web.checkout.forms import choice_of, own_form
@@ -55,6 +56,9 @@ ANSWER_SECONDS = 20.0
 # Short enough that going back from the provider's page leads to the choice, and not here again.
 PROVIDER_REFRESH_SECONDS = 1
 RETRY_SECONDS = 10
+# The button that sends the form to be shown in the other language.
+LANGUAGE_BUTTON = "language"
+_TYPED_MAX = 40
 _REFERENCE_LENGTHS = range(20, 65)
 
 
@@ -63,7 +67,7 @@ class Checkout:
     """What the checkout needs; `visits` limits the calls of one page, `visitors` those of one address.
 
     `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
-    work of browsers that were closed.
+    work of browsers that were closed. `marks` are shown in the place of tiles.
     """
 
     world: World
@@ -75,6 +79,12 @@ class Checkout:
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
     site: Site = NO_SITE
+    marks: Mapping[str, BrandMark] = field(default_factory=dict)
+
+    @property
+    def mark_paths(self) -> dict[str, str]:
+        """Where the marks are served, by the ids of their institutions and merchants."""
+        return {name: mark.path for name, mark in self.marks.items()}
 
 
 VisitHandler = Callable[["Visit"], Awaitable[Response]]
@@ -84,6 +94,7 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
     """Add the checkout and the files that its pages refer to."""
     pages = Pages(checkout.world.public_url, checkout.site)
     static_files.mount(app, pages.headers)
+    brand_marks.mount(app, checkout.marks, pages.headers)
 
     def add(below: str, method: str, answering: VisitHandler) -> None:
         async def endpoint(request: Request) -> Response:
@@ -156,7 +167,7 @@ class Visit:
         """The page with what every page of the payment has."""
         reference = self.payment.checkout_reference
         values = {
-            "order": models.order_values(self.payment),
+            "order": models.order_values(self.payment, self.checkout.mark_paths),
             "due": payer_sum(self.payment),
             "now": self.payment.read_at,
             "at": self.at,
@@ -246,7 +257,9 @@ def _wants_another(visit: Visit) -> bool:
     return is_requested and is_open and since is not None and since <= payment.read_at
 
 
-async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chosen: str = "") -> Response:
+async def _choice_page(
+    visit: Visit, problem: str = "", status: int = 200, chosen: str = "", typed: str = ""
+) -> Response:
     payment, world = visit.payment, visit.checkout.world
     merchant = await world.merchants.by_partner(payment.partner_id)
     offered = await offers(payment, merchant, world) if merchant is not None else ()
@@ -255,8 +268,9 @@ async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chose
         places=places_of(instruments_of(merchant, world)) if merchant is not None else {},
         last_used=last_instrument(visit.request, is_https=visit.pages.is_https),
     )
-    values = models.choice_values(payment, offered, popularity, world)
-    return visit.page(models.Page("checkout/choose.html", values, status), problem=problem, chosen=chosen)
+    values = models.choice_values(payment, offered, popularity, world, visit.checkout.mark_paths)
+    page = models.Page("checkout/choose.html", values, status)
+    return visit.page(page, problem=problem, chosen=chosen, typed=typed)
 
 
 async def _go_to_provider(visit: Visit) -> Response:
@@ -308,6 +322,8 @@ async def _choose(visit: Visit) -> Response:
     fields = await _own_fields(visit)
     if fields is None:
         return await _refuse_foreign_form(visit)
+    if LANGUAGE_BUTTON in fields:
+        return await _choice_in_other_words(visit, fields)
     choice = choice_of(fields)
     if choice is None:
         return await _nothing_chosen(visit)
@@ -317,6 +333,17 @@ async def _choose(visit: Visit) -> Response:
     except StillRunningError:
         return visit.redirect(visit.at("/go"))
     return await _after_choice(visit, choice, answer)
+
+
+async def _choice_in_other_words(visit: Visit, fields: Mapping[str, str]) -> Response:
+    """The form as it was filled in, in the language that the address names; nothing is chosen by it.
+
+    It is the answer to the form itself: what was typed never stands in an address.
+    """
+    if situation_of(visit.payment) is not Situation.CHOOSE and not _may_choose(visit):
+        return visit.redirect(visit.at())
+    typed = fields.get("filter", "")[:_TYPED_MAX]
+    return await _choice_page(visit, chosen=fields.get("instrument", ""), typed=typed)
 
 
 async def _after_choice(visit: Visit, choice: Choice, answer: ChosenPage | ChoiceRefusal) -> Response:

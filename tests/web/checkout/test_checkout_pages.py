@@ -53,8 +53,12 @@ async def test_a_page_is_in_its_language_and_leads_to_the_other(language: str) -
     other = "en" if language == "bn" else "bn"
     assert seen.html.all("html") == [{"lang": language, "class": "govuk-template"}]
     assert seen.headers["content-language"] == language
-    (switch,) = seen.html.all("a", hreflang=other)
-    assert (switch["href"], switch["lang"]) == (f"{HOME}?lang={other}", other)
+    (switch,) = seen.html.all("button", name="language")
+    assert (switch["formaction"], switch["lang"]) == (f"{HOME}/try?lang={other}", other)
+    stand = Stand(language)
+    stand.put(state=State.EXPIRED)
+    (link,) = (await stand.browser.get()).html.all("a", hreflang=other)
+    assert (link["href"], link["lang"]) == (f"{HOME}?lang={other}", other)
 
 
 async def test_who_is_away_is_said_with_the_reason_and_cannot_be_chosen(stand: Stand) -> None:
