@@ -15,7 +15,7 @@ from sandbox.callers.ekshop.orders import Attempt, ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import Purchase
 from sandbox.callers.ekshop.wire import Merchant, PaymentRequest, ShopCustomer
 from sandbox.kit.institution.clock import DHAKA, Clock
-from sandbox.kit.payer_pages.language import Language
+from sandbox.kit.payer_pages.language import Language, Text, digits
 
 JOURNAL = "ekshop.jsonl"
 
@@ -131,7 +131,7 @@ class Shop:
             trnx_id=attempt.trnx_id,
             number=order.number,
             amount_paisa=order.total_paisa,
-            description=order_description(order.quantities),
+            description=order_description(order.quantities, order.language),
             customer=order.customer,
             shares=order.shares,
             language=order.language,
@@ -141,8 +141,11 @@ class Shop:
         )
 
 
-def order_description(quantities: Mapping[str, int]) -> str:
-    """A short description of the ordered goods, in English."""
-    goods = [f"{count} x {GOOD_OF[code].name.english}" for code, count in quantities.items()]
-    more = len(goods) - _DESCRIBED_MAX
-    return ", ".join(goods[:_DESCRIBED_MAX]) + (f" and {more} more" if more > 0 else "")
+def order_description(quantities: Mapping[str, int], language: Language) -> str:
+    """A short description of the ordered goods, in the customer's language."""
+    goods = [
+        f"{digits(count, language)} x {GOOD_OF[code].name.of(language)}" for code, count in quantities.items()
+    ]
+    count = len(goods) - _DESCRIBED_MAX
+    more = Text(f" ও আরও {digits(count, language)}টি", f" and {count} more").of(language)
+    return ", ".join(goods[:_DESCRIBED_MAX]) + (more if count > 0 else "")

@@ -28,7 +28,7 @@ async def test_an_order_is_sent_as_the_description_says(customer: Customer, swit
     assert sent["feed_uri"] == {
         f"{place}_uri": f"{customer.origin}/back/{place}?shop=ekshop" for place in ("s", "f", "c")
     }
-    assert sent["trns_info"]["ord_det"] == "1 x Embroidered quilt, 2 x Sweet curd"
+    assert sent["trns_info"]["ord_det"] == "১ x নকশী কাঁথা, ২ x মিষ্টি দই"
     parts = [paisa(share["amount"]) for share in sent["settlement_split"]]
     assert sum(part or 0 for part in parts) == paisa(sent["trns_info"]["trnx_amt"])
     assert [share["payee"] for share in sent["settlement_split"]] == [
@@ -183,7 +183,7 @@ async def test_numbers_are_taken_in_bangla_digits_and_sent_in_ascii(
     (told,) = switch.orders.values()
     assert told["cust_info"]["cust_mobo_no"] == "01712345678"
     assert told["cust_info"]["cust_name"] == "রহিমা খাতুন"
-    assert told["trns_info"]["ord_det"] == "1 x Embroidered quilt, 3 x Sweet curd"
+    assert told["trns_info"]["ord_det"] == "১ x নকশী কাঁথা, ৩ x মিষ্টি দই"
 
 
 async def test_the_shop_speaks_the_language_of_the_browser_until_another_is_chosen(
@@ -295,8 +295,8 @@ async def test_the_book_is_the_same_after_a_restart(opening: Opening, switch: St
 
 
 def test_long_orders_are_described_briefly_and_numbers_are_written_in_the_readers_digits() -> None:
-    assert order_description(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith(
-        "1 x Beeswax and 1 more"
-    )
+    goods = dict.fromkeys(["doi", "tea", "wax", "jar"], 1)
+    assert order_description(goods, Language.ENGLISH).endswith("1 x Beeswax and 1 more")
+    assert order_description(goods, Language.BANGLA).endswith("১ x মৌচাকের মোম ও আরও ১টি")
     assert (Wording("bn").money(1_234_50), Wording("en").money(5)) == ("১,২৩৪.৫০ টাকা", "BDT 0.05")
     assert Wording("xx").of(Text("ক", "a")) == "ক"
