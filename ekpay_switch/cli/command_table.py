@@ -50,6 +50,11 @@ COMMANDS = {
         Heading.START,
         "Look at Python, settings, config, key and database; exits 1 if anything is wrong.",
     ),
+    "command-server": CoreCommand(
+        "ekpay_switch.cli.operations.command_server:command_server",
+        Heading.OPERATION,
+        "Carry out commands that a program sends, each within milliseconds; ends with its input.",
+    ),
     "partner-crypto": CoreCommand(
         "ekpay_switch.cli.parties.partner_crypto:partner_crypto",
         Heading.PARTIES,

@@ -191,8 +191,9 @@ class LiveMovement:
     """What the switch has booked by now about the movement of a frozen line; sums in paisa, instants in UTC.
 
     `collected` is None where nothing was collected, and for what collects nothing. `booked_at` is the newest
-    booking about it but for refunds, None without any. `owed_at_desk` is what decisions about breaks owe its
-    payer, or have paid.
+    booking about it but for refunds, None without any; `window_closed_at` is when the settlement window of
+    that booking closed, None while it is open. `owed_at_desk` is what decisions about breaks owe its payer,
+    or have paid.
     """
 
     movement: UUID
@@ -202,6 +203,7 @@ class LiveMovement:
     booked_at: datetime | None
     owed_at_desk: int
     refunds: tuple[LiveRefund, ...] = ()
+    window_closed_at: datetime | None = None
 
 
 class LiveMovements(Protocol):

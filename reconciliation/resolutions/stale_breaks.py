@@ -6,6 +6,7 @@ about their movements since, until the next night has frozen that too
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 from uuid import UUID
@@ -28,7 +29,8 @@ _TRY_OF_REFERENCE: Final = """
 SELECT t.attempt_id FROM public.attempts a JOIN public.tries t ON t.attempt_id = a.id
 WHERE a.far_side = $2 AND a.reference = $1
 """
-# An instant is that of the beginning of its transaction, which may have waited for the closing.
+# An instant is that of the beginning of its transaction, which may have waited for the closing. It decides
+# only where the booking's window does not.
 _MARGIN: Final = timedelta(minutes=1)
 _MOVES_NOTHING: Final = frozenset({ResolutionAction.NO_ACTION, ResolutionAction.REPOST})
 
@@ -80,36 +82,51 @@ async def changes_since_frozen(connection: Connection, finance: Finance, broken:
     movements = await finance.movements.lock(connection, await _all_movements(connection, broken))
     if not movements:
         return []
-    frozen = await connection.fetchrow(_FROZEN)
-    return changes_of(movements, frozen_until(frozen["night"], frozen["closed_at"]), BreakCode(broken.code))
+    newest = await connection.fetchrow(_FROZEN)
+    return changes_of(movements, FrozenNight(newest["night"], newest["closed_at"]), BreakCode(broken.code))
 
 
-def frozen_until(night: date, closed_at: datetime | None) -> datetime:
-    """The instant from which nothing is certain to be in the lines of a night.
+@dataclass(frozen=True, slots=True)
+class FrozenNight:
+    """The newest night; `closed_at` is when the last of its windows closed, None while none has."""
 
-    What is posted after midnight belongs to another window, though this one be closed hours later; what is
-    posted before midnight, but after an early closing, does as well.
-    """
-    midnight = datetime.combine(night + timedelta(days=1), time.min, DHAKA)
-    return (midnight if closed_at is None else min(midnight, closed_at)) - _MARGIN
+    night: date
+    closed_at: datetime | None
+
+    def has(self, movement: LiveMovement) -> bool:
+        """Whether the newest booking of a movement is in the lines of the night, or there is none."""
+        if movement.booked_at is None or movement.booked_at < self.certain_until:
+            return True
+        closed_at, window_closed_at = self.closed_at, movement.window_closed_at
+        return closed_at is not None and window_closed_at is not None and window_closed_at <= closed_at
+
+    @property
+    def certain_until(self) -> datetime:
+        """The instant from which an instant alone does not prove that something is in the lines of the night.
+
+        What is posted after midnight belongs to another window, though this one be closed hours later; what
+        is posted before midnight, but after an early closing, does as well.
+        """
+        midnight = datetime.combine(self.night + timedelta(days=1), time.min, DHAKA)
+        return (midnight if self.closed_at is None else min(midnight, self.closed_at)) - _MARGIN
 
 
-def changes_of(movements: Sequence[LiveMovement], since: datetime, code: BreakCode) -> list[str]:
-    """Everything about these movements that is not from before an instant, in words; pure."""
-    return list(dict.fromkeys(words for movement in movements for words in _changes(movement, since, code)))
+def changes_of(movements: Sequence[LiveMovement], night: FrozenNight, code: BreakCode) -> list[str]:
+    """Everything about these movements that is not certain to be in the lines of a night, in words; pure."""
+    return list(dict.fromkeys(words for movement in movements for words in _changes(movement, night, code)))
 
 
-def _changes(movement: LiveMovement, since: datetime, code: BreakCode) -> Iterator[str]:
-    booked, collected = movement.booked_at, movement.collected
+def _changes(movement: LiveMovement, night: FrozenNight, code: BreakCode) -> Iterator[str]:
+    collected = movement.collected
     # By its code nothing was collected, whenever the money was booked.
     is_contrary = code is BreakCode.THEY_SUCCESS_WE_FAILED and collected is not None
-    is_changed = is_contrary or (booked is not None and booked >= since)
+    is_changed = is_contrary or not night.has(movement)
     # What the desk owes the switch does not give back: the decision goes on, whatever has come in.
     if is_changed and movement.owed_at_desk <= 0:
         what = "something of it was booked" if collected is None else f"{Money(collected)} were collected"
         yield f"payment {movement.payment_id} is {movement.payment_state.value}, and {what}"
     for refund in movement.refunds:
-        if refund.changed_at >= since:
+        if refund.changed_at >= night.certain_until:
             yield f"refund {refund.refund_id} of {Money(refund.amount)} is {refund.state.value}"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.callers.partner.client import result_code
 from sandbox.kit.tcp_ports import free_port
-from sandbox.rehearsals.installation.installation import wait_until_ready
+from sandbox.rehearsals.installation.readiness import wait_until_ready
 from tests.acceptance.installation import DONE, IN_PROGRESS, Bank, House, a_reference
 
 # The processes and connections of the house live in one event loop, so its stories do too.

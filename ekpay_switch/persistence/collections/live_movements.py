@@ -30,7 +30,7 @@ UNION ALL SELECT 'further', f.id, t.payment_id, f.attempt_id, f.amount, f.booked
 FROM further_movements AS f JOIN tries AS t ON t.attempt_id = f.attempt_id WHERE f.id = ANY($1)
 """  # noqa: S608 - constants
 # The entries of a payment are of its delivery as well as of its tries: a delivery counts them all.
-READ_MOVEMENTS = f"""
+_BOOKED_MOVEMENTS = f"""
 SELECT m.id AS movement, m.kind, m.payment_id, p.state, coalesce(t.collected, m.amount) AS collected,
   CASE m.kind WHEN 'try' THEN t.collected_at WHEN 'further' THEN m.booked_at
     WHEN 'delivery' THEN (SELECT max(e.at) FROM journal_entries AS e WHERE e.payment_id = m.payment_id)
@@ -41,7 +41,13 @@ SELECT m.id AS movement, m.kind, m.payment_id, p.state, coalesce(t.collected, m.
 FROM ({OF_LIVE}) AS m JOIN payments AS p ON p.id = m.payment_id
 LEFT JOIN tries AS t ON t.attempt_id = m.id AND m.kind = 'try'
 LEFT JOIN refunds AS r ON r.id = m.id AND m.kind = 'refund'
-ORDER BY m.id
+"""  # noqa: S608 - constants
+# The entry of a booking has its instant, which is that of their transaction. An open window comes first.
+READ_MOVEMENTS = f"""
+SELECT b.*, (SELECT w.closed_at FROM journal_entries AS e JOIN settlement_windows AS w ON w.id = e.window_id
+  WHERE e.payment_id = b.payment_id AND e.at = b.booked_at
+  ORDER BY w.closed_at DESC NULLS FIRST LIMIT 1) AS window_closed_at
+FROM ({_BOOKED_MOVEMENTS}) AS b ORDER BY b.movement
 """  # noqa: S608 - constants
 READ_REFUNDS = """
 SELECT id, payment_id, attempt_id, state, amount, updated_at FROM refunds
@@ -88,6 +94,7 @@ def _movement(row: Row, refunds: Sequence[Row]) -> LiveMovement:
         collected=row["collected"],
         booked_at=row["booked_at"],
         owed_at_desk=row["owed_at_desk"],
+        window_closed_at=row["window_closed_at"],
         refunds=tuple(
             LiveRefund(refund["id"], RefundState(refund["state"]), refund["amount"], refund["updated_at"])
             for refund in refunds

@@ -36,13 +36,13 @@ from sandbox.rehearsals.installation.failure_report import cause_line, causes_of
 from sandbox.rehearsals.installation.home_folder import HomeInUseError, hold_home, home_folder
 from sandbox.rehearsals.installation.installation import (
     TIME_DIVISOR,
-    NotReadyError,
     StageSettings,
     WalletPorts,
     running_stage,
 )
 from sandbox.rehearsals.installation.parties import PARTNERS_MAX, PartiesUnreadableError
 from sandbox.rehearsals.installation.processes import ChildDiedError
+from sandbox.rehearsals.installation.readiness import NotReadyError
 
 Result = TypeVar("Result")
 
@@ -237,7 +237,7 @@ async def _staged_play(
 
 
 async def _keep_stage_open(setting: StageSettings, screen: Console) -> None:
-    async with running_stage(setting, screen) as stage:
+    async with running_stage(setting, screen, has_command_server=False) as stage:
         await stage.children.watched(keep_open(stage, screen))
 
 

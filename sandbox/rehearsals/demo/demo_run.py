@@ -57,10 +57,6 @@ from sandbox.rehearsals.installation.parties import (
 from sandbox.rehearsals.installation.progress import ProgressSteps
 
 CONCURRENCY = 24
-
-# What was booked in the last minute before a closing is decided in the night after: its transaction may have
-# begun before the closing and ended behind it. A real day is closed hours after its last payment.
-_FROZEN_AFTER_SECONDS = 65.0
 _SETTLING = "settling doubtful payments"
 _WAITING = "waiting for abandoned pages, doubtful payments and refunds"
 
@@ -347,14 +343,10 @@ async def _prove_day(
     participants: _Participants,
     steps: ProgressSteps,
 ) -> _ComparedBooks:
-    last_moved_at = time.monotonic()
     with steps.step("waiting for the last notifications"):
         await participants.endpoint.wait_for(_notified_references(participants))
     with steps.step("comparing the books, line by line"):
-        proof = await _compare_books(stage, billers, opening, participants)
-    with steps.step("letting a minute pass, as before any closing"):
-        await asyncio.sleep(last_moved_at + _FROZEN_AFTER_SECONDS - time.monotonic())
-    return proof
+        return await _compare_books(stage, billers, opening, participants)
 
 
 async def _compare_books(

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sandbox.rehearsals.installation.command_server import CommandServer
+
 Item = TypeVar("Item")
 
 # Starting the command keeps a processor busy for a second or two.
@@ -26,9 +28,13 @@ class CommandFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EkpayCommand:
-    """Runs `ekpay` with a given environment, which sets EKPAY_HOME."""
+    """Runs `ekpay` with a given environment, which sets EKPAY_HOME.
+
+    Where a command server runs with that environment, it carries the commands out; else each is started.
+    """
 
     environment: Mapping[str, str] = field(repr=False)
+    server: CommandServer | None = field(default=None, repr=False)
 
     @classmethod
     def in_current_environment(cls) -> "EkpayCommand":
@@ -108,6 +114,9 @@ class EkpayCommand:
     async def _run_to_end(
         self, arguments: tuple[str, ...], secrets: Mapping[str, str]
     ) -> tuple[int, str, str]:
+        if self.server is not None:
+            answer = await self.server.run(arguments, secrets)
+            return answer.code, answer.output, answer.complaint
         process = await asyncio.create_subprocess_exec(
             *self.command(*arguments),
             env={**self.environment, **secrets},

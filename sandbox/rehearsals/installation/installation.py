@@ -9,21 +9,21 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import aiohttp
 from rich.console import Console
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sandbox.kit.biller.switch_environment import settings_for_switch
 from sandbox.kit.provider.switch_environment import settings_for_switch as settings_for_gateways
 from sandbox.providers.iso8583.family import HostsFamily as Hosts
 from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
+from sandbox.rehearsals.installation.command_server import CommandServer
 from sandbox.rehearsals.installation.ekpay_command import EkpayCommand
 from sandbox.rehearsals.installation.parties import write_secret_json
 from sandbox.rehearsals.installation.processes import Children
+from sandbox.rehearsals.installation.readiness import wait_until_ready
 
 TIME_DIVISOR = 20
 """The manifests' waiting times are divided by it, so that doubtful payments are settled in seconds."""
@@ -42,19 +42,12 @@ WALLET = "bkash"
 _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
 _TRUSTED = "EKPAY_WEBHOOK_TRUSTED_HOSTS"
 LOGINS = "logins.json"
-# A busy machine takes minutes to start twelve processes.
-_READY_SECONDS = 300.0
-_POLL_SECONDS = 0.1
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
 _GATEWAYS, _SHOP = "gateways", "ekshop"
 _PENDING_SECONDS = 120
 _USER = "ekpay"
 _APP_KEY = "ekpay-stage"
 _TOPIC = "arn:aws:sns:ap-southeast-1:000000000000:bkash-sandbox"
-
-
-class NotReadyError(Exception):
-    """A process was started and did not answer in time."""
 
 
 class NoWalletError(Exception):
@@ -195,6 +188,18 @@ class Stage:
         }
         self.tool = EkpayCommand(environment)
         self.children = Children(setting.logs, environment)
+
+    @asynccontextmanager
+    async def command_server(self) -> AsyncIterator[None]:
+        """Let a command server carry out the commands of this stage, until the context is left."""
+        without = self.tool
+        server = await CommandServer.start(without.command("command-server"), without.environment)
+        self.tool = replace(without, server=server)
+        try:
+            yield
+        finally:
+            self.tool = without
+            await server.stop()
 
     def save_logins(self) -> None:
         """Store how far sides are called, by the settings of the switch, readable by their owner only."""
@@ -359,38 +364,20 @@ def _wallet_settings(ports: WalletPorts) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_stage(setting: StageSettings, screen: Console | None = None) -> AsyncIterator[Stage]:
+async def running_stage(
+    setting: StageSettings, screen: Console | None = None, *, has_command_server: bool = True
+) -> AsyncIterator[Stage]:
     """A stage whose processes are always stopped at the end, and its database unless others use it.
 
-    The screen is told where others do.
+    The screen is told where others do. A command server takes memory until the stage ends, so it is for
+    stages that run many commands.
     """
     setting.home_folder.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
     try:
-        async with stage.children:
+        async with stage.command_server() if has_command_server else nullcontext(), stage.children:
             yield stage
     finally:
         answer = await stage.close_database()
         if answer and screen is not None:
             screen.print(answer)
-
-
-async def wait_until_ready(url: str) -> None:
-    """Wait until this address answers with HTTP 200.
-
-    Raises:
-        NotReadyError: it did not answer within five minutes.
-    """
-    tries = AsyncRetrying(
-        retry=retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
-        stop=stop_after_delay(_READY_SECONDS),
-        wait=wait_fixed(_POLL_SECONDS),
-    )
-    try:
-        async with aiohttp.ClientSession(raise_for_status=True) as session:
-            async for attempt in tries:
-                with attempt:
-                    async with session.get(url):
-                        return
-    except RetryError:
-        raise NotReadyError(f"{url} does not answer") from None

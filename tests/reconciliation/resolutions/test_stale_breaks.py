@@ -23,7 +23,7 @@ from reconciliation.breaks.codes import BreakCode
 from reconciliation.resolutions.decision_records import ProposalOutcome, Resolution
 from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.staff_requests import break_history
-from reconciliation.resolutions.stale_breaks import StaleBreakError, changes_of, frozen_until
+from reconciliation.resolutions.stale_breaks import FrozenNight, StaleBreakError, changes_of
 from reconciliation.resolutions.withdrawn_decisions import ChangedBreak, react_to_run
 from reconciliation.results.event_chain import CHAIN_LOCK
 from reconciliation.results.records import BreakEventKind, BreakState
@@ -39,6 +39,8 @@ MONEY = (
     ResolutionAction.FROM_SUSPENSE_TO_REFUND,
     ResolutionAction.PAY_BACK_BY_HAND,
 )
+# The last moment of a business date.
+_CLOSING = datetime(2026, 11, 2, 18, tzinfo=UTC)
 # The connector keeps its fee of the refund as well, or not: what is told is what both sides hold after it.
 LATE_AND_BACK = {"receivable:bkash": -KEPT, "connector_fee:bkash": KEPT}
 
@@ -89,12 +91,14 @@ async def switch_pays_back(office: Office, held: LockedTry) -> UUID:
     return view.refund_id
 
 
-async def frozen_break(scene: Scene, held: LockedTry, code: str = "THEY_SUCCESS_WE_FAILED") -> UUID:
-    """A break about this try, which an early run has frozen as failed; what comes is in the next window."""
+async def frozen_break(
+    scene: Scene, held: LockedTry, code: str = "THEY_SUCCESS_WE_FAILED", status: str = "failed"
+) -> UUID:
+    """A break about this try, which an early run has frozen so; what comes is in the next window."""
     night = business_date(datetime.now(UTC))
     await scene.finance.windows.close(night)
-    status = "SELECT status FROM ledger_lines WHERE movement = $1"
-    assert await scene.root.fetchval(status, held.attempt_id) == "failed"
+    frozen = "SELECT status FROM ledger_lines WHERE movement = $1"
+    assert await scene.root.fetchval(frozen, held.attempt_id) == status
     await scene.next_run(night, scene.run.number + 1)
     told = {"movements": [str(held.attempt_id)], "net": TAKEN - KEPT}
     return await scene.found(code, reference=held.order.reference, amount=TAKEN, details=told)
@@ -118,28 +122,72 @@ def test_nothing_is_certain_from_a_minute_before_its_window_is_over() -> None:
     """What is booked after midnight is in the next window, though this one closes hours later."""
     midnight = datetime(2026, 11, 2, 18, tzinfo=UTC)
     minute, night = timedelta(minutes=1), date(2026, 11, 2)
-    assert frozen_until(night, None) == midnight - minute
-    assert frozen_until(night, midnight + timedelta(hours=2)) == midnight - minute
-    assert frozen_until(night, midnight - timedelta(hours=2)) == midnight - timedelta(hours=2) - minute
+    for closed_at, until in (
+        (None, midnight),
+        (midnight + timedelta(hours=2), midnight),
+        (midnight - timedelta(hours=2), midnight - timedelta(hours=2)),
+    ):
+        assert FrozenNight(night, closed_at).certain_until == until - minute
 
 
 def test_what_was_there_when_the_night_froze_it_is_no_change() -> None:
     """Only the code that says "nothing was collected" is contradicted by money, whenever it came."""
-    since = datetime(2026, 11, 2, 18, tzinfo=UTC)
-    before = since - timedelta(seconds=1)
+    midnight = datetime(2026, 11, 2, 18, tzinfo=UTC)
+    night = FrozenNight(date(2026, 11, 2), midnight)
+    since, before = night.certain_until, night.certain_until - timedelta(seconds=1)
     refund = LiveRefund(uuid4(), RefundState.DONE, 500, before)
     movement = LiveMovement(uuid4(), uuid4(), State.COMPLETED, 700, before, 0, (refund,))
-    assert changes_of([movement], since, BreakCode.AMOUNT) == []
+    assert changes_of([movement], night, BreakCode.AMOUNT) == []
     told = f"payment {movement.payment_id} is completed, and 7.00 BDT were collected"
-    assert changes_of([movement], since, BreakCode.THEY_SUCCESS_WE_FAILED) == [told]
-    assert changes_of([replace(movement, booked_at=since)] * 2, since, BreakCode.AMOUNT) == [told]
+    assert changes_of([movement], night, BreakCode.THEY_SUCCESS_WE_FAILED) == [told]
+    assert changes_of([replace(movement, booked_at=since)] * 2, night, BreakCode.AMOUNT) == [told]
     later = replace(refund, changed_at=since, state=RefundState.REQUESTED)
     moved = replace(movement, refunds=(refund, later))
-    assert changes_of([moved], since, BreakCode.AMOUNT) == [f"refund {later.refund_id} of 5.00 BDT is asked"]
+    assert changes_of([moved], night, BreakCode.AMOUNT) == [f"refund {later.refund_id} of 5.00 BDT is asked"]
     delivered = replace(movement, collected=None, booked_at=since, refunds=())
-    assert changes_of([delivered], since, BreakCode.BILLER_NOT_POSTED) == [
+    assert changes_of([delivered], night, BreakCode.BILLER_NOT_POSTED) == [
         f"payment {movement.payment_id} is completed, and something of it was booked"
     ]
+
+
+@pytest.mark.parametrize(
+    ("closed_at", "window_closed_at", "is_frozen"),
+    [
+        (_CLOSING, _CLOSING, True),
+        (_CLOSING, _CLOSING - timedelta(hours=9), True),
+        (_CLOSING, _CLOSING + timedelta(hours=1), False),
+        (_CLOSING, None, False),
+        (None, _CLOSING, False),
+    ],
+)
+def test_a_booking_of_the_last_minute_is_frozen_with_its_window(
+    closed_at: datetime | None, window_closed_at: datetime | None, *, is_frozen: bool
+) -> None:
+    booked_at = _CLOSING - timedelta(seconds=1)
+    movement = LiveMovement(
+        uuid4(), uuid4(), State.COMPLETED, 700, booked_at, 0, window_closed_at=window_closed_at
+    )
+    changes = changes_of([movement], FrozenNight(date(2026, 11, 2), closed_at), BreakCode.FEE_VARIANCE)
+    assert (changes == []) is is_frozen
+
+
+async def test_what_was_collected_just_before_the_closing_is_decided_at_once(
+    scene: Scene, office: Office
+) -> None:
+    """Its window is the night's, so no minute has to pass; what comes after is in the next window."""
+    held = await office.completed()
+    break_id = await frozen_break(scene, held, "FEE_VARIANCE", "success")
+    assert (await break_history(scene.finance, str(break_id))).changes == []
+
+    after = await office.completed()
+    later_id = await scene.found(
+        "FEE_VARIANCE",
+        reference=after.order.reference,
+        amount=TAKEN,
+        details={"movements": [str(after.attempt_id)]},
+    )
+    (change,) = (await break_history(scene.finance, str(later_id))).changes
+    assert change.startswith(f"payment {after.payment_id} is completed")
 
 
 async def test_break_desk_never_pays_what_the_switch_paid(scene: Scene, office: Office) -> None:
