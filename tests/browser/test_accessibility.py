@@ -32,10 +32,15 @@ SEEN_WIDE = {"choose_of_many", "at_provider", "paid_and_told", "kit_light", "kit
 
 @contextmanager
 def shown_state(
-    chromium: Browser, loop: asyncio.AbstractEventLoop, state: State, language: str
+    chromium: Browser,
+    loop: asyncio.AbstractEventLoop,
+    state: State,
+    language: str,
+    *,
+    has_script: bool = True,
 ) -> Iterator[Page]:
     """A page in one state, answered by the application itself."""
-    context = chromium.new_context(viewport={"width": NARROW, "height": 640})
+    context = chromium.new_context(viewport={"width": NARROW, "height": 640}, java_script_enabled=has_script)
     shown = asyncio.run_coroutine_threadsafe(state(language), loop).result(WAIT_SECONDS)
 
     def answer(route: Route) -> None:
@@ -97,6 +102,42 @@ def test_the_sum_follows_the_choice_without_script_and_the_filter_finds_by_name(
         assert shown.all_inner_texts() == ["Pubali Bank\n1,020.75 taka"]
         page.locator("#filter").fill("nothing like it")
         assert page.locator(".ekpay-filter [role=status]").inner_text()
+
+
+def test_an_open_order_has_no_barrier_and_its_amounts_stand_on_one_line(
+    chromium: Browser, loop: asyncio.AbstractEventLoop
+) -> None:
+    with shown_state(chromium, loop, STATES["choose_with_a_cart"], "bn") as page:
+        page.locator(".ekpay-order > summary").click()
+        assert barriers(page) == []
+        assert overflow_pixels(page) == 0
+        amounts = page.locator(".ekpay-lines--order li > :last-child")
+        assert amounts.count() == 6
+        heights = amounts.evaluate_all("all => all.map(one => one.getClientRects().length)")
+        assert set(heights) == {1}
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_changed_language_keeps_the_form_and_enter_sends_the_choice(
+    chromium: Browser, loop: asyncio.AbstractEventLoop, *, has_script: bool
+) -> None:
+    state = STATES["choose_of_many"]
+    with shown_state(chromium, loop, state, "bn", has_script=has_script) as page:
+        page.locator("details.ekpay-more > summary").click()
+        chosen = page.locator('input[value="pubali_bank"]')
+        chosen.check()
+        if has_script:
+            page.locator("#filter").fill("pub")
+        page.locator('header button[name="language"]').click()
+        page.wait_for_selector('html[lang="en"]')
+        assert chosen.is_checked()
+        assert chosen.is_visible()
+        if has_script:
+            assert page.locator("#filter").input_value() == "pub"
+            assert page.locator(".ekpay-more .ekpay-tile:visible").count() == 1
+        assert "pub" not in page.url
+        chosen.press("Enter")
+        page.wait_for_url("**/go?lang=en")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
