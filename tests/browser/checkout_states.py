@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
@@ -98,7 +98,7 @@ async def choose_with_a_cart(stand: Stand) -> None:
         CartLine("নকশী কাঁথা", "1", Money(60_000)),
         CartLine("Handloom saree with red borders, twelve cubits long", "0.5", Money(40_000)),
     )
-    delivery = Delivery(Money(6_000), "পদ্মা কুরিয়ার", "within 2 to 3 days", "মিরপুর রোড, ঢাকা")
+    delivery = CartDelivery(Money(6_000), "পদ্মা কুরিয়ার", "within 2 to 3 days", "মিরপুর রোড, ঢাকা")
     payments.text = replace(payments.text, cart=Cart(goods, Money(6_000), delivery))
     split = (
         Share("nakshi-jamalpur", PayeeKind.SELLER, Money(90_000)),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.web.pages import TEMPLATES
@@ -121,7 +121,9 @@ async def test_the_first_view_of_every_instrument_and_a_full_cart_is_small() -> 
         counter.shopper.adds(f"Bank of a longer name {number}", "account")
     goods = tuple(CartLine(f"নকশী কাঁথা নম্বর {number}", "2", Money(19_000)) for number in range(5))
     payments = counter.shopper.payments
-    cart = Cart(goods, delivery=Delivery(Money(5_000), "পদ্মা কুরিয়ার", "২ থেকে ৩ দিনের মধ্যে", "মিরপুর রোড, ঢাকা"))
+    cart = Cart(
+        goods, delivery=CartDelivery(Money(5_000), "পদ্মা কুরিয়ার", "২ থেকে ৩ দিনের মধ্যে", "মিরপুর রোড, ঢাকা")
+    )
     assert payments.text is not None
     payments.text = replace(payments.text, cart=cart)
     shares = tuple(Share(f"seller-{number}", PayeeKind.SELLER, Money(25_000)) for number in range(4))

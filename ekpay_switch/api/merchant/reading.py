@@ -15,7 +15,7 @@ from ekpay_switch.api.merchant.refusals import MerchantApiError, ResponseCode
 from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import listed_url_fault
 from ekpay_switch.flows.merchants.open_merchant_payment import MerchantOrder, SplitLine
@@ -167,7 +167,7 @@ def _folded_mobile(sent: str) -> dict[str, str]:
 def _cart(part: CartPart) -> Cart:
     lines = tuple(CartLine(line.name, line.quantity, line.amount) for line in part.lines)
     sent = part.delivery
-    delivery = None if sent is None else Delivery(sent.charge, sent.carrier, sent.expected, sent.address)
+    delivery = None if sent is None else CartDelivery(sent.charge, sent.carrier, sent.expected, sent.address)
     return Cart(lines, part.discount, delivery)
 
 

@@ -18,7 +18,7 @@ class CartLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class CartDelivery:
     """How the goods come: empty where the merchant did not say. `address` is personal."""
 
     charge: Money = ZERO
@@ -33,7 +33,7 @@ class Cart:
 
     lines: tuple[CartLine, ...]
     discount: Money = ZERO
-    delivery: Delivery | None = None
+    delivery: CartDelivery | None = None
 
     @property
     def amount(self) -> Money:

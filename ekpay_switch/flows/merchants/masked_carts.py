@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ekpay_switch.domain.merchants.cart import Cart, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery
 from ekpay_switch.security.masking import mask_personal_text
 
 
@@ -15,7 +15,7 @@ def mask_cart(cart: Cart, *, keeps_address: bool) -> Cart:
     sent = cart.delivery
     if sent is None:
         return replace(cart, lines=lines)
-    delivery = Delivery(
+    delivery = CartDelivery(
         sent.charge,
         mask_personal_text(sent.carrier),
         mask_personal_text(sent.expected),

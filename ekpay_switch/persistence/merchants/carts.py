@@ -6,7 +6,7 @@ The delivery address stands among the sealed members of the customer instead.
 from collections.abc import Mapping
 from typing import Any
 
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.money import Money
 
 
@@ -32,5 +32,7 @@ def cart_of(stored: Mapping[str, Any] | None, address: str) -> Cart | None:
     return Cart(
         tuple(CartLine(line["name"], line["quantity"], Money(line["amount"])) for line in stored["lines"]),
         Money(stored["discount"]),
-        None if sent is None else Delivery(Money(sent["charge"]), sent["carrier"], sent["expected"], address),
+        None
+        if sent is None
+        else CartDelivery(Money(sent["charge"]), sent["carrier"], sent["expected"], address),
     )

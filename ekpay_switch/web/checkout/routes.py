@@ -7,7 +7,7 @@ goes on when its browser disconnects.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -40,14 +40,14 @@ from ekpay_switch.web.checkout import models
 from ekpay_switch.web.checkout.evidence import allowed_sentences, evidence_of
 from ekpay_switch.web.checkout.forms import choice_of, own_form
 from ekpay_switch.web.checkout.last_instrument import last_instrument, remember_instrument
+from ekpay_switch.web.checkout.page_addresses import PageAddresses
 from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import WAITING, Situation, is_over, situation_of
 from ekpay_switch.web.checkout.tiles import Popularity, places_of
-from ekpay_switch.web.languages import PARAMETER, is_language_in_address, set_order_language
+from ekpay_switch.web.languages import is_language_in_address, set_order_language
 from ekpay_switch.web.pages import Pages, Refresh
 from ekpay_switch.web.qr_codes import qr_svg
 from ekpay_switch.web.site import NO_SITE, Site
-from ekpay_switch.web.wording import Language
 
 ROUTE = "checkout"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -121,25 +121,6 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
 
     app.add_route(f"{PATH}/{{rest:path}}", nowhere, methods=METHODS)
     app.add_route(PATH, nowhere, methods=METHODS)
-
-
-@dataclass(frozen=True, slots=True)
-class PageAddresses:
-    """Addresses below one page, which keep its language for browsers that keep no cookie.
-
-    Bangla is kept where the address named it, since the order or the browser may ask for another language.
-    """
-
-    base: str
-    language: Language
-    is_named: bool = False
-
-    def __call__(self, below: str = "", **query: object) -> str:
-        """The address of what stands below the page, with a query."""
-        is_kept = self.is_named or self.language is not Language.BANGLA
-        language = {PARAMETER: self.language.value} if is_kept else {}
-        query_text = urlencode({**query, **language})
-        return f"{self.base}{below}?{query_text}" if query_text else f"{self.base}{below}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,10 +317,7 @@ async def _choose(visit: Visit) -> Response:
 
 
 async def _choice_in_other_words(visit: Visit, fields: Mapping[str, str]) -> Response:
-    """The form as it was filled in, in the language that the address names; nothing is chosen by it.
-
-    It is the answer to the form itself: what was typed never stands in an address.
-    """
+    """The form as it was filled in, as the answer to it, so that nothing typed stands in an address."""
     if situation_of(visit.payment) is not Situation.CHOOSE and not _may_choose(visit):
         return visit.redirect(visit.at())
     typed = fields.get("filter", "")[:_TYPED_MAX]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, taka_text
 from ekpay_switch.flows.receipts.receipt import Name, Purchase, Receipt, ReceiptStatus
@@ -130,7 +130,7 @@ def _cart_lines(cart: Cart | None) -> tuple[ReceiptLine, ...]:
     """The goods as the merchant sent them, then what else makes up the price."""
     if cart is None:
         return ()
-    delivery = cart.delivery or Delivery()
+    delivery = cart.delivery or CartDelivery()
     return (
         *(_named_line(cart_line_text(line), line.amount) for line in cart.lines),
         *_amount_lines((DISCOUNT, cart.discount), (DELIVERY, delivery.charge)),

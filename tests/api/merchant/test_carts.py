@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.money import Money
 from tests.api.merchant.merchant_api_setup import Stall, refusal
 from tests.api.merchant.test_orders import FAILURE
@@ -49,7 +49,7 @@ async def test_a_cart_stands_with_the_order_as_it_was_sent() -> None:
             CartLine("উপহার", "1", Money(0)),
         ),
         Money(500),
-        Delivery(Money(1_000), "ডাক বিভাগ", "২ থেকে ৩ দিনের মধ্যে", "বাড়ি ১২, মিরপুর রোড, ঢাকা"),
+        CartDelivery(Money(1_000), "ডাক বিভাগ", "২ থেকে ৩ দিনের মধ্যে", "বাড়ি ১২, মিরপুর রোড, ঢাকা"),
     )
     assert new.text.cart.amount == new.amount
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.payments.receipts import PostgresReceipts
 from tests.persistence.books import CUSTOMERS
@@ -16,7 +16,7 @@ ADDRESS = "বাড়ি ১২, মিরপুর রোড"
 CART = Cart(
     (CartLine("নকশী কাঁথা", "2", Money(100_000)), CartLine("মধু", "0.5", Money(4_000))),
     Money(5_000),
-    Delivery(Money(6_000), "ডাক বিভাগ", "২ থেকে ৩ দিন", ADDRESS),
+    CartDelivery(Money(6_000), "ডাক বিভাগ", "২ থেকে ৩ দিন", ADDRESS),
 )
 
 

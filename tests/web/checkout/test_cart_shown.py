@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.merchants.cart import Cart, CartLine, Delivery
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.receipts.receipt import receipt_of
@@ -19,7 +19,7 @@ from tests.web.receipts.receipt_setup import KEYS, Stage
 CART = Cart(
     (CartLine("নকশী কাঁথা <b>", "2", Money(90_000)), CartLine("Honey, call 01712345678", "0.5", Money(10_000))),
     Money(6_000),
-    Delivery(Money(6_000), "ডাক বিভাগ", "২ থেকে ৪ দিন", "বাড়ি ১২, মিরপুর, ফোন 01812345678"),
+    CartDelivery(Money(6_000), "ডাক বিভাগ", "২ থেকে ৪ দিন", "বাড়ি ১২, মিরপুর, ফোন 01812345678"),
 )
 SHARES = (
     Share("SELLER-1", PayeeKind.SELLER, Money(80_000)),
