@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from connectors.manifest_parts import Example, Operation, Refunds, Reply, Role
+from connectors.payer_page import TOLD_NOTHING, PayerPage
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.ports.connectors import ConnectorProfile, RefundRules
 from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
@@ -59,9 +60,9 @@ class Manifest(Section):
     protocol is known: `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect.
     What it sends unasked is answered with the JSON text `callback_answer`. `ekpay_gateway` is the
     `pi_gateway` that ekPay's merchants read of it, where one is recorded. `brand` is the tile that payers
-    see, derived from id and name where it is missing. `secrets` are settings by what each holds;
-    `family_settings` and what `secrets` must hold are read by the family alone. All operations share the
-    codes of `replies`.
+    see, derived from id and name where it is missing. `payer_page` is what the provider's page is told of
+    payee and language. `secrets` are settings by what each holds; `family_settings` and what `secrets` must
+    hold are read by the family alone. All operations share the codes of `replies`.
     """
 
     id: Name
@@ -85,6 +86,7 @@ class Manifest(Section):
     registers_return: bool = False
     ekpay_gateway: Annotated[str, Field(max_length=64)] = ""
     brand: BrandEntry | None = None
+    payer_page: PayerPage = TOLD_NOTHING
     refunds: Refunds | None = None
     safety: Safety
     timing: TimingEntry

@@ -10,6 +10,7 @@ from connectors.families.bank_redirect.replies import is_name, is_ours
 from connectors.families.bank_redirect.spg import Spg
 from connectors.manifest import Manifest
 from connectors.order_checks import amount_fault
+from connectors.payer_page import require_members
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
@@ -64,6 +65,7 @@ class BankRedirect:
             raise ManifestError(f"{manifest.id}: dialect is one of {', '.join(DIALECTS)}")
         if manifest.executes or manifest.refunds is not None:
             raise ManifestError(f"{manifest.id}: nothing is executed and nothing refunded in this family")
+        require_members(manifest.id, manifest.payer_page)
         self._profile = manifest.profile(context.environ, context.divisor)
         self._dialect = dialect(manifest, context)
 

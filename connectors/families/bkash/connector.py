@@ -30,6 +30,7 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Means, Reason
 from connectors.order_checks import amount_fault
 from connectors.pages import PageRules
+from connectors.payer_page import require_members
 from connectors.reply_amounts import money_of
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -69,6 +70,7 @@ class Bkash:
 
     def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, BkashSettings, _OPERATIONS)
+        require_members(manifest.id, manifest.payer_page)
         self._profile = manifest.profile(context.environ, context.divisor)
         self._client = BkashClient(manifest, context)
         self._refunds = BkashRefunds(self._client)

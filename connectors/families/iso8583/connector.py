@@ -17,6 +17,7 @@ from connectors.families.iso8583.settings import LinkSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.order_checks import amount_fault
+from connectors.payer_page import require_members
 from ekpay_switch import telemetry
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -55,6 +56,7 @@ class HostLink:
             raise ManifestError(
                 f"{manifest.id}: executes, refunds nothing, has the secrets {', '.join(sorted(_SECRETS))}"
             )
+        require_members(manifest.id, manifest.payer_page)
         self._settings = settings_of(manifest, LinkSettings, _OPERATIONS)
         address = context.environ.get(self._settings.host_setting, self._settings.host_default)
         self._profile = replace(manifest.profile(context.environ, context.divisor), host=address)

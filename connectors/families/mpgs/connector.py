@@ -17,6 +17,7 @@ from connectors.families.mpgs.settings import MpgsSecrets, MpgsSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.order_checks import amount_fault
+from connectors.payer_page import put_members, require_members
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
@@ -37,12 +38,15 @@ from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
+# The gateway's own members about the page (connectors.md 11.1).
+_PAYEE, _LANGUAGE = frozenset({"interaction.merchant.name"}), frozenset({"interaction.locale"})
+
 
 class Mpgs:
     """A connector of this family; implements the port `Connector`.
 
     Raises:
-        ManifestError: the manifest is incomplete, or has `executes`.
+        ManifestError: the manifest is incomplete, has `executes`, or tells the page what it does not take.
     """
 
     def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
@@ -51,6 +55,7 @@ class Mpgs:
             raise ManifestError(
                 f"{manifest.id}: the gateway takes the money itself, so executes must be false"
             )
+        self._page = require_members(manifest.id, manifest.payer_page, _PAYEE, _LANGUAGE)
         secrets = MpgsSecrets(manifest, context.environ)
         self._profile = manifest.profile(context.environ, context.divisor)
         self._client = MpgsClient(manifest, self._settings, secrets, context)
@@ -118,7 +123,7 @@ class Mpgs:
         }
         if order.notify_url:
             order_fields["notificationUrl"] = order.notify_url
-        return {
+        fields: dict[str, object] = {
             "apiOperation": "INITIATE_CHECKOUT",
             "interaction": {
                 "operation": "PURCHASE",
@@ -130,6 +135,8 @@ class Mpgs:
             },
             "order": order_fields,
         }
+        told = {**self._page.payee_members(order.page), **self._page.language_members(order.page)}
+        return put_members(fields, told)
 
     def _page_url(self, session: str) -> str:
         return self._profile.url + self._settings.page_path.format_map(

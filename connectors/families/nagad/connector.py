@@ -32,6 +32,7 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.order_checks import amount_fault
 from connectors.pages import PageRules
+from connectors.payer_page import put_members, require_members
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -56,6 +57,8 @@ from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, text, text_or_empty
 
 _OPERATIONS = frozenset({"initialise", "complete", "verify", "refund"})
+# The members that Nagad's page shows, and the parameter with its language (connectors.md 2.1 and 2.3).
+_PAYEE, _LANGUAGE = frozenset({"additionalMerchantInfo.serviceName"}), frozenset({"locale"})
 _ORDER_ID = re.compile(r"[A-Za-z0-9]{5,20}")
 _CHALLENGE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
 _CHALLENGE_BYTES = 20
@@ -79,6 +82,7 @@ class Nagad:
 
     def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         settings = settings_of(manifest, NagadSettings, _OPERATIONS)
+        self._page = require_members(manifest.id, manifest.payer_page, _PAYEE, _LANGUAGE)
         self._profile = manifest.profile(context.environ, context.divisor)
         self._clock = context.clock
         self._client = NagadClient(manifest, settings, context)
@@ -156,6 +160,7 @@ class Nagad:
             "initialise",
             {"merchant_id": credentials.merchant_id, "order_id": order.reference},
             {"dateTime": now, **_encrypted_members(credentials, plaintext)},
+            query=self._page.language_members(order.page),
             send_before=order.send_before,
         )
         if not has_meaning(result, Means.DONE):
@@ -175,10 +180,15 @@ class Nagad:
             "amount": format_taka(order.amount.minor),
             "challenge": initialised.challenge,
         }
+        members: dict[str, object] = {
+            **_encrypted_members(credentials, plaintext),
+            "merchantCallbackURL": order.return_url,
+        }
         result = await self._client.call(
             "complete",
             {"payment_ref_id": initialised.reference},
-            {**_encrypted_members(credentials, plaintext), "merchantCallbackURL": order.return_url},
+            # What the page is told stands beside what is sealed, and is no part of it.
+            put_members(members, self._page.payee_members(order.page)),
             send_before=order.send_before,
         )
         if isinstance(result, NotSent):

@@ -19,6 +19,7 @@ from connectors.families.sslcommerz.replies import instant, reference, word
 from connectors.families.sslcommerz.settings import AamarPaySettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from connectors.payer_page import require_members
 from connectors.reply_amounts import currency_of
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -69,12 +70,14 @@ class AamarPay:
         settings = settings_of(manifest, AamarPaySettings, _OPERATIONS)
         self.page_hosts = settings.page_hosts
         self._sent = settings.sent_fields()
+        self._page = require_members(manifest.id, manifest.payer_page, {"desc"})
         self._client = SslcommerzClient(manifest, context, _CALL_FORMAT)
 
     async def request_page(self, order: CollectOrder) -> CallResult:
         """Open a page under our reference."""
         fields = {
             **self._sent,
+            **self._page.payee_members(order.page),
             "amount": format_taka(order.amount.minor),
             "currency": order.amount.currency,
             "tran_id": order.reference,

@@ -26,6 +26,7 @@ from connectors.families.sslcommerz.replies import (
 from connectors.families.sslcommerz.settings import V4Settings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from connectors.payer_page import require_members
 from connectors.reply_amounts import currency_of
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -73,6 +74,7 @@ class V4:
         settings = settings_of(manifest, V4Settings, _OPERATIONS)
         self.page_hosts = settings.page_hosts
         self._sent = settings.sent_fields()
+        self._page = require_members(manifest.id, manifest.payer_page, {"product_name"})
         self._client = SslcommerzClient(manifest, context, _CALL_FORMAT)
         self._refunds = SslcommerzRefunds(self._client)
 
@@ -80,6 +82,7 @@ class V4:
         """Open a session under our reference."""
         fields = {
             **self._sent,
+            **self._page.payee_members(order.page),
             "total_amount": format_taka(order.amount.minor),
             "currency": order.amount.currency,
             "tran_id": order.reference,

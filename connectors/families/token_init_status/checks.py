@@ -18,7 +18,7 @@ _KNOWN: Mapping[str, AbstractSet[str]] = MappingProxyType(
     {
         "login": frozenset(),
         "init": _OF_A_CALL
-        | {"reference", "amount", "currency", "payer_reference", "return_url", "notify_url"},
+        | {"reference", "amount", "currency", "payer_reference", "return_url", "notify_url", "payee"},
         "status": _OF_A_CALL | _OF_A_PAYMENT,
         "refund": _OF_A_CALL | _OF_A_REFUND | {"amount", "currency", "reason"},
         "refund_status": _OF_A_CALL | _OF_A_REFUND,
@@ -60,7 +60,19 @@ def _faults(manifest: Manifest, dialect: Dialect) -> Iterator[str]:
     url_name = dialect.init.url_from_login
     if url_name and url_name not in dialect.login.reads.keeps:
         yield "url_from_login is nothing that the login keeps"
+    yield from _faults_of_page(manifest, dialect)
     yield from _faults_of_refunds(dialect)
+
+
+def _faults_of_page(manifest: Manifest, dialect: Dialect) -> Iterator[str]:
+    page = manifest.payer_page
+    sent = [name for name, member in dialect.init.sends.items() if member.source == "payee"]
+    if sent != ([page.payee.member] if page.payee else []):
+        yield "payer_page.payee.member must be the member that init sends from payee, where there is one"
+    if page.payee and not page.payee.unknown:
+        yield "payer_page.payee.unknown must say what is sent where no payee is known"
+    if page.language:
+        yield "payer_page.language is not sent in this family"
 
 
 def _faults_of_sends(manifest: Manifest, dialect: Dialect, operation: str, sends: Sends) -> Iterator[str]:

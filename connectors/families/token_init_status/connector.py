@@ -58,6 +58,7 @@ class TokenInitStatus:
 
     def __init__(self, manifest: Manifest, context: FamilyContext) -> None:
         self._dialect = dialect_of(manifest)
+        self._page = manifest.payer_page
         self._profile = manifest.profile(context.environ, context.divisor)
         self._client = TokenInitStatusClient(manifest, self._dialect, context)
         self._reader = Reader(self._dialect)
@@ -75,7 +76,7 @@ class TokenInitStatus:
         fault = self._order_fault(order)
         if fault:
             return Unreached(fault)
-        result = await self._client.call("init", _values(order), order.send_before)
+        result = await self._client.call("init", self._init_values(order), order.send_before)
         if not has_meaning(result, Means.DONE):
             return unsuccessful_outcome(result)
         try:
@@ -109,6 +110,9 @@ class TokenInitStatus:
     async def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
         """The hint in the query or form of a returned browser."""
         return self._callbacks.read(headers, body)
+
+    def _init_values(self, order: CollectOrder) -> Values:
+        return {**_values(order), "payee": self._page.payee_name(order.page)}
 
     def _order_fault(self, order: CollectOrder) -> str:
         """Why this order must not be sent, or empty."""

@@ -27,6 +27,7 @@ Source = Literal[
     "amount",
     "currency",
     "notify_url",
+    "payee",
     "payer_reference",
     "provider_reference",
     "provider_transaction",

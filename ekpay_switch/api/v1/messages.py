@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
 from ekpay_switch.api.strict_json import Number
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.edge_kit.return_urls import LENGTH_MAX
 
 AMOUNT_MAX = 10**12
@@ -56,6 +57,8 @@ VisibleText = Annotated[str, _text(f"^[^{_INVISIBLE}]*$"), BeforeValidator(_refu
 Reason = Annotated[str, _text(f"^[^{_INVISIBLE}]+$"), BeforeValidator(_refuse_number), CARDS_MASKED]
 Currency = Annotated[str, _text("^[A-Z]{3}$", 3), BeforeValidator(_refuse_number)]
 Url = Annotated[str, _text("^", LENGTH_MAX), BeforeValidator(_refuse_number), CARDS_REFUSED]
+Lang = Literal["bn", "en"] | None
+LANG = Field(default=None, description="The language that the payer reads, told to providers that take it.")
 
 
 class Message(BaseModel):
@@ -75,12 +78,24 @@ class PaymentMessage(Message):
     currency: Literal["BDT"]
     instrument: Name = Field(description="A connector, such as `bkash`, or one that we route: `card`.")
     return_url: Url = Field(description="Where the payer comes back to; its host is listed by your API key.")
+    lang: Lang = LANG
+
+    @property
+    def payer_language(self) -> PayerLanguage | None:
+        """The language that the payer reads, where the message names it."""
+        return None if self.lang is None else PayerLanguage(self.lang)
 
 
 class TryMessage(Message):
     """`POST /v1/payments/{id}/tries`."""
 
     instrument: Name = Field(description="A connector, or one that we route, then at the same charge.")
+    lang: Lang = LANG
+
+    @property
+    def payer_language(self) -> PayerLanguage | None:
+        """The language that the payer reads, where the message names it."""
+        return None if self.lang is None else PayerLanguage(self.lang)
 
 
 class CancelMessage(Message):

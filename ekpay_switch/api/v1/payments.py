@@ -50,6 +50,7 @@ async def create(call: RestCall, v1: RestV1) -> RestAnswer:
         amount=Money(message.amount, message.currency),
         instrument=message.instrument,
         return_url=message.return_url,
+        language=message.payer_language,
     )
     return await _collect_in_time(order, v1)
 
@@ -134,8 +135,8 @@ async def start_new_try(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments/{id}/tries`: 201 with the payment and a new page, 202 where the answer is late."""
     payment_id = payment_id_of_path(call)
     require_json(call.request)
-    instrument = read_message(TryMessage, call.body).instrument
-    work = try_again(call.client, payment_id, instrument, v1.world)
+    message = read_message(TryMessage, call.body)
+    work = try_again(call.client, payment_id, message.instrument, v1.world, message.payer_language)
     try:
         answer = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from ekpay_switch.domain.collections.payer_page import NOTHING_KNOWN, PageContent
 from ekpay_switch.domain.money import Money, percent_half_up
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 
@@ -24,7 +25,8 @@ class CollectOrder:
     of the monotonic clock, in seconds: not a byte may leave after it. `consent` comes from the payer's
     agreement and is shown at the execute, empty where there is none. `executes_begun` counts the executes
     that may have arrived; `epoch` grows with each holder of the try. `is_held` says that the provider has
-    answered before that it holds the payer's money for its risk.
+    answered before that it holds the payer's money for its risk. `page` is what the provider's page is told;
+    only a create call needs it, and none is ever repeated.
     """
 
     payment_id: UUID
@@ -40,6 +42,7 @@ class CollectOrder:
     executes_begun: int = 0
     epoch: int = 0
     is_held: bool = False
+    page: PageContent = NOTHING_KNOWN
 
 
 @dataclass(frozen=True, slots=True)

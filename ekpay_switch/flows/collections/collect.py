@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.collections.new_tries import NewCollection
+from ekpay_switch.domain.collections.payer_page import PageContent, PayerLanguage
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
@@ -53,7 +54,7 @@ class ClientCollectOrder:
 
     `reference` is its idempotency key in our name space, `fingerprint` covers what a repeat must equal.
     `amount` is what the biller is to be paid. `instrument` is a routable one, or the id of a connector. The
-    return URL was checked against the client's hosts.
+    return URL was checked against the client's hosts. `language` is the payer's, where the client names it.
     """
 
     client: Client
@@ -64,6 +65,7 @@ class ClientCollectOrder:
     amount: Money
     instrument: str
     return_url: str
+    language: PayerLanguage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ async def collect(order: ClientCollectOrder, world: World) -> CollectionAnswer |
     opened = await world.collections.open(new)
     if not isinstance(opened, CollectionOpened):
         return _answer_not_opened(order, opened)
-    await open_page(opened.locked_try, terms.routed, new.first, world)
+    page = _page_content(new.biller_id, order.language, world)
+    await open_page(opened.locked_try, terms.routed, new.first, page, world)
     return CollectionAnswer(await _current_view(order.client.partner_id, opened.locked_try.payment_id, world))
 
 
@@ -117,9 +120,12 @@ def _answer_not_opened(
 
 
 async def try_again(
-    client: Client, payment_id: UUID, instrument: str, world: World
+    client: Client, payment_id: UUID, instrument: str, world: World, language: PayerLanguage | None = None
 ) -> PaymentView | NoNewTry | CollectRefusal:
-    """Another try of a payment that waits for money: the same or another instrument, always a new page."""
+    """Another try of a payment that waits for money: the same or another instrument, always a new page.
+
+    `language` is the payer's, where the client names it.
+    """
     if not active_connectors(instrument, world):
         return CollectRefusal.UNKNOWN_INSTRUMENT
     view = await world.collections.view(client.partner_id, payment_id)
@@ -133,7 +139,7 @@ async def try_again(
     opened = await world.collections.open_try(client.partner_id, payment_id, new, page_expiry_seconds)
     if isinstance(opened, NoNewTry):
         return opened
-    await open_page(opened, routed, new, world)
+    await open_page(opened, routed, new, _page_content(view.biller_id, language, world), world)
     return await _current_view(client.partner_id, payment_id, world)
 
 
@@ -241,6 +247,14 @@ def _new_collection(order: ClientCollectOrder, terms: CollectionTerms) -> NewCol
         return_url=order.return_url,
         first=new_try(terms.routed),
     )
+
+
+def _page_content(biller_id: str, language: PayerLanguage | None, world: World) -> PageContent:
+    """What the provider's page is told of a bill: the biller's names, and the payer's language."""
+    biller = world.billers.by_id(biller_id)
+    if biller is None:
+        return PageContent(language=language)
+    return PageContent(biller.profile.name_en, biller.profile.name_bn, language)
 
 
 def shown_bill(quote: Quote) -> dict[str, object]:

@@ -15,6 +15,7 @@ from ekpay_switch.domain.collections.funding import (
     TryFinding,
 )
 from ekpay_switch.domain.collections.new_tries import NewTry
+from ekpay_switch.domain.collections.payer_page import PageContent
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.routing.decision import Decision
@@ -55,14 +56,16 @@ def seconds_until_page_expiry(older: ConnectorProfile) -> float:
     return 0.0 if older.executes else older.page_life_seconds
 
 
-async def open_page(locked_try: LockedTry, routed: RoutedConnector, new: NewTry, world: World) -> None:
+async def open_page(
+    locked_try: LockedTry, routed: RoutedConnector, new: NewTry, page: PageContent, world: World
+) -> None:
     """Ask for a page; where that fails and the switch chose the connector, ask the next one.
 
-    `locked_try` is the try that was begun as `new`. Each further one is a try of its own at the same price,
-    durable with its decision before its connector is asked, and numbered on from the first where that has a
-    number.
+    `locked_try` is the try that was begun as `new`; every connector is told the same `page`. Each further one
+    is a try of its own at the same price, durable with its decision before its connector is asked, and
+    numbered on from the first where that has a number.
     """
-    failure = await _create_page(locked_try, routed.connector, world)
+    failure = await _create_page(locked_try, routed.connector, page, world)
     for _ in range(MORE_CONNECTORS_MAX):
         if failure is None or not may_try_another_connector(failure) or not routed.is_ours_to_change:
             return
@@ -74,10 +77,12 @@ async def open_page(locked_try: LockedTry, routed: RoutedConnector, new: NewTry,
         if isinstance(opened, NoNewTry):
             return
         locked_try, routed = opened, following
-        failure = await _create_page(locked_try, routed.connector, world)
+        failure = await _create_page(locked_try, routed.connector, page, world)
 
 
-async def _create_page(locked_try: LockedTry, connector: Connector, world: World) -> NothingCollected | None:
+async def _create_page(
+    locked_try: LockedTry, connector: Connector, page: PageContent, world: World
+) -> NothingCollected | None:
     """Ask for a page and record the answer; the failure, where no page was opened and the try was ours."""
     profile = connector.profile
     send_before = world.clock.monotonic() + profile.timing.send_seconds
@@ -86,6 +91,7 @@ async def _create_page(locked_try: LockedTry, connector: Connector, world: World
         return_url=f"{world.public_url}{RETURN_PATH}/{locked_try.order.reference}",
         notify_url=f"{world.public_url}{CALLBACK_PATH}/{profile.id}",
         send_before=send_before,
+        page=page,
     )
     outcome = await connector.create(order)
     log_answer(locked_try, "page_asked_for", outcome)

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import INSTRUMENT_REFUSALS, WAITS_FOR_MONEY, TryState
+from ekpay_switch.domain.collections.payer_page import PageContent, PayerLanguage
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
@@ -53,12 +54,13 @@ class ChosenPage:
 class Choice:
     """A payer's choice: the instrument, the number of the try, and the total that was shown.
 
-    `total` is None where the caller accepts any price.
+    `total` is None where the caller accepts any price. `language` is that of the page with the button.
     """
 
     instrument: str
     nth: int
     total: Money | None = None
+    language: PayerLanguage | None = None
 
 
 async def choose_instrument(
@@ -95,7 +97,8 @@ async def choose_instrument(
     )
     if isinstance(opened, NoNewTry):
         return ChoiceRefusal.MOVED_ON
-    await open_page(opened, routed, new, world)
+    page = PageContent(payment.merchant_en, payment.merchant_bn, choice.language)
+    await open_page(opened, routed, new, page, world)
     return await _opened_page(payment, world)
 
 

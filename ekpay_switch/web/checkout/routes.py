@@ -6,7 +6,7 @@ goes on when its browser disconnects.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -308,6 +309,7 @@ async def _choose(visit: Visit) -> Response:
     choice = choice_of(fields)
     if choice is None:
         return await _nothing_chosen(visit)
+    choice = replace(choice, language=PayerLanguage(visit.at.language))
     work = choose_instrument(visit.payment, choice, visit.checkout.world)
     try:
         answer = await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)

@@ -55,11 +55,19 @@ class PageView:
 class Browser:
     """One browser with a cookie jar; use it as an asynchronous context manager."""
 
-    def __init__(self, connections: aiohttp.BaseConnector | None = None, *, hurries: bool = False) -> None:
+    def __init__(
+        self,
+        connections: aiohttp.BaseConnector | None = None,
+        *,
+        hurries: bool = False,
+        accepts_language: str = "",
+    ) -> None:
         """Browsers may share connections, which none of them closes; never a cookie jar.
 
-        With `hurries`, a delayed redirect of a page is followed at once.
+        With `hurries`, a delayed redirect of a page is followed at once. `accepts_language` is the
+        Accept-Language of every request; empty, none is sent.
         """
+        self._headers = {"Accept-Language": accepts_language} if accepts_language else {}
         self._connections = connections
         self._hurries = hurries
 
@@ -71,6 +79,7 @@ class Browser:
             connector_owner=self._connections is None,
             cookie_jar=aiohttp.CookieJar(unsafe=True),
             timeout=_TIMEOUT,
+            headers=self._headers,
         )
         return self
 

@@ -1,7 +1,8 @@
 """Bangla and English: texts in both, amounts and digits of either, and which one a browser reads.
 
-The language of a page is that of its address (`lang`), else of a cookie that the shop or the switch has set
-on this host, else the browser's own (Accept-Language), else Bangla.
+The language of a page is that of its address (`lang`), else the one that the merchant has sent for its payer,
+else of a cookie that the shop or the switch has set on this host, else the browser's own (Accept-Language),
+else Bangla.
 """
 
 import re
@@ -45,9 +46,15 @@ class Text(NamedTuple):
         return self.english if language is Language.ENGLISH else self.bangla
 
 
-def language_of(visit: PageVisit) -> Language:
-    """Return the language to answer a browser in; a name that is none of ours is passed over."""
-    named = [visit.query.get(PARAMETER), *(visit.cookies.get(name) for name in _COOKIES)]
+def language_of(visit: PageVisit, sent: str = "") -> Language:
+    """Return the language to answer a browser in; a name that is none of ours is passed over.
+
+    `sent` is what the merchant has sent with the order, in any case and with a country or without; empty
+    where it has sent none.
+    """
+    # The switch writes the payment that a choice was made at after a point.
+    cookies = [visit.cookies.get(name, "").partition(".")[0] for name in _COOKIES]
+    named = [visit.query.get(PARAMETER), re.split("[_-]", sent.lower())[0], *cookies]
     for name in (*named, *_accepted(visit.accept_language)):
         if name in set(Language):
             return Language(name)

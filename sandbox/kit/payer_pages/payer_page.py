@@ -94,8 +94,12 @@ class PaymentDue(NamedTuple):
     consequence: Consequence = Consequence.PAY
 
     def rows(self, language: Language) -> tuple[tuple[str, str], ...]:
-        """Each name with its value; the sum and the payee stand above them."""
-        rows = ((wording.PURPOSE, self.purpose), (wording.INVOICE, self.invoice))
+        """Each name with its value; the sum and the payee stand above them.
+
+        An invoice number that the purpose ends with is not said twice.
+        """
+        invoice = "" if self.purpose.endswith(self.invoice) else self.invoice
+        rows = ((wording.PURPOSE, self.purpose), (wording.INVOICE, invoice))
         return tuple((name.of(language), value) for name, value in rows if value)
 
     def sum_text(self, language: Language) -> str:
@@ -169,9 +173,12 @@ class PayerPage:
     """The fields of the page's own address, which the link to the other language keeps."""
 
     @classmethod
-    def for_visit(cls, branding: Branding, visit: PageVisit) -> Self:
-        """Return the pages for the browser that has sent this request."""
-        return cls(branding, language_of(visit), visit.query)
+    def for_visit(cls, branding: Branding, visit: PageVisit, sent_language: str = "") -> Self:
+        """Return the pages for the browser that has sent this request.
+
+        `sent_language` is what the merchant has sent for its payer, empty where it has sent none.
+        """
+        return cls(branding, language_of(visit, sent_language), visit.query)
 
     def form(self, due: PaymentDue | AgreementDue, step: Step, tries: TryThese) -> str:
         """Return the page of one step: one field, and the buttons confirm and cancel."""

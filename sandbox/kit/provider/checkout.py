@@ -28,7 +28,7 @@ from sandbox.kit.payer_pages.payer_page import (
 from sandbox.kit.provider import payment_outcomes
 from sandbox.kit.provider.hooks import BrowserReturn
 from sandbox.kit.provider.numbers_to_try import numbers_to_try
-from sandbox.kit.provider.orders import MERCHANT_NAME, PURPOSE, OrderState, ProviderOrder
+from sandbox.kit.provider.orders import LANGUAGE, MERCHANT_NAME, PURPOSE, OrderState, ProviderOrder
 from sandbox.kit.provider.page_fields import (
     FIELD_COUNT,
     NUMBER_FIELDS,
@@ -73,17 +73,16 @@ class ProviderCheckout:
             return page_reply(page, status=404, headers=HEADERS)
         match self.provider.state(order):
             case OrderState.EXPIRED:
-                return page_reply(self._page(visit).message(payer_page.LAPSED), headers=HEADERS)
+                return page_reply(self._page(visit, order).message(payer_page.LAPSED), headers=HEADERS)
             case OrderState.OPENED:
                 return self._open(order, visit, path)
             case _:
-                return self._leave(visit, payment_outcomes.leave_page(self.provider, order))
+                return self._leave(order, visit, payment_outcomes.leave_page(self.provider, order))
 
     def _open(self, order: ProviderOrder, visit: PageVisit, path: str) -> Reply:
         if visit.method == "POST" and visit.form.get("do") == "cancel":
-            return self._leave(
-                visit, payment_outcomes.end_order(self.provider, order, OrderState.CANCELLED, CANCELLED)
-            )
+            parting = payment_outcomes.end_order(self.provider, order, OrderState.CANCELLED, CANCELLED)
+            return self._leave(order, visit, parting)
         session = self._sessions.get((order.page_token, visit.cookies.get(_COOKIE, "")))
         if session is None:
             return self._begin(order, visit, path)
@@ -118,7 +117,7 @@ class ProviderCheckout:
             next_field, _STEP_NUMBERS.get(next_field, 1), FIELD_COUNT, error, _typed(visit, next_field)
         )
         tries = numbers_to_try(self.provider.payers, self.provider.settings)
-        page = self._page(visit).form(self._due(order), step, tries)
+        page = self._page(visit, order).form(self._due(order), step, tries)
         return page_reply(page, headers=(*HEADERS, *more))
 
     def _due(self, order: ProviderOrder) -> PaymentDue:
@@ -140,9 +139,8 @@ class ProviderCheckout:
         elif next_field is PIN:
             if typed_digits(typed) != settings.pin:
                 return self._reject_entry(order, visit, next_field, WRONG_PIN)
-            return self._leave(
-                visit, payment_outcomes.confirm_order(self.provider, order, session.number or "")
-            )
+            parting = payment_outcomes.confirm_order(self.provider, order, session.number or "")
+            return self._leave(order, visit, parting)
         else:
             kind = self.provider.institution.kind
             number = typed_number(kind, typed)
@@ -156,30 +154,30 @@ class ProviderCheckout:
         left = TRIES_MAX - self._tries[order.page_token, reason]
         if left > 0:
             return self._form(order, visit, next_field, with_tries_left(_ERRORS[reason], left))
-        return self._leave(
-            visit, payment_outcomes.end_order(self.provider, order, OrderState.DECLINED, reason)
-        )
+        parting = payment_outcomes.end_order(self.provider, order, OrderState.DECLINED, reason)
+        return self._leave(order, visit, parting)
 
-    def _leave(self, visit: PageVisit, parting: PageExit) -> Reply:
+    def _leave(self, order: ProviderOrder, visit: PageVisit, parting: PageExit) -> Reply:
+        page = self._page(visit, order)
         if parting.browser_return is None:
-            return page_reply(self._page(visit).message(payer_page.APPROVED), headers=HEADERS)
-        reply = self._send_back(visit, parting.browser_return)
+            return page_reply(page.message(payer_page.APPROVED), headers=HEADERS)
+        reply = _send_back(page, parting.browser_return)
         if parting.waits_for is None:
             return reply
         tried = parting.waits_for.tried
         return reply._replace(waits_for=partial(_wait_for_first_try, tried))
 
-    def _send_back(self, visit: PageVisit, browser_return: BrowserReturn) -> Reply:
-        if browser_return.is_post:
-            return page_reply(
-                self._page(visit).auto_post(browser_return.url, browser_return.fields),
-                headers=AUTO_POST_HEADERS,
-            )
-        return redirect(with_query(browser_return.url, **browser_return.fields), headers=HEADERS)
-
-    def _page(self, visit: PageVisit) -> PayerPage:
+    def _page(self, visit: PageVisit, order: ProviderOrder | None = None) -> PayerPage:
         institution = self.provider.institution
-        return PayerPage.for_visit(Branding(institution.name, institution.colour), visit)
+        sent_language = "" if order is None else order.facts.get(LANGUAGE, "")
+        return PayerPage.for_visit(Branding(institution.name, institution.colour), visit, sent_language)
+
+
+def _send_back(page: PayerPage, browser_return: BrowserReturn) -> Reply:
+    if browser_return.is_post:
+        html = page.auto_post(browser_return.url, browser_return.fields)
+        return page_reply(html, headers=AUTO_POST_HEADERS)
+    return redirect(with_query(browser_return.url, **browser_return.fields), headers=HEADERS)
 
 
 async def _wait_for_first_try(tried: asyncio.Event) -> None:

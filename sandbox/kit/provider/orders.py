@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-MERCHANT_NAME, PURPOSE = "merchant_name", "purpose"
-"""The facts of an order that its payer's page shows, where a family's calls bring them."""
+MERCHANT_NAME, PURPOSE, LANGUAGE = "merchant_name", "purpose", "language"
+"""The facts of an order that its payer's page shows or is in, where a family's calls bring them."""
 
 
 class OrderState(StrEnum):

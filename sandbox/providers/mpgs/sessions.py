@@ -9,7 +9,7 @@ from sandbox.kit.institution.pages import is_web_address
 from sandbox.kit.institution.replies import Reply
 from sandbox.kit.institution.requests import json_object
 from sandbox.kit.provider.hooks import random_text
-from sandbox.kit.provider.orders import MERCHANT_NAME, PURPOSE, NewOrder, ProviderOrder
+from sandbox.kit.provider.orders import LANGUAGE, MERCHANT_NAME, PURPOSE, NewOrder, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.mpgs.replies import invalid
 
@@ -19,7 +19,8 @@ MERCHANT = "merchant"
 _VERSION = re.compile(r"[1-9][0-9]{0,2}")
 _LAST_OLD_VERSION = 62
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_TEXT_MAX = 127
+_TEXT_MAX, _NAME_MAX = 127, 40
+_LOCALE = re.compile(r"[a-z]{2}([_-][A-Z]{2})?", re.ASCII)
 _SECONDS_MAX = 86_400
 _ADDRESSES = {"returnUrl": "return_url", "cancelUrl": "cancel_url"}
 
@@ -55,7 +56,8 @@ def read_session(provider: Provider, request: Request) -> NewOrder | Reply:
         "notification_url": str(order.get("notificationUrl", "")),
         "success_indicator": random_text(16, "0123456789abcdef"),
         MERCHANT: request.values["merchant"],
-        MERCHANT_NAME: str(_part(interaction, "merchant")["name"])[:_TEXT_MAX],
+        MERCHANT_NAME: str(_part(interaction, "merchant")["name"]),
+        LANGUAGE: str(interaction.get("locale", "")),
         PURPOSE: str(order.get("description", "")),
     }
     seconds = interaction.get("timeout")
@@ -85,12 +87,14 @@ def _wrong_call(request: Request, form: dict[str, Any]) -> Reply | None:
 
 def _wrong_interaction(interaction: dict[str, Any]) -> Reply | None:
     operation, seconds = interaction.get("operation"), interaction.get("timeout", 1)
-    name = _part(interaction, "merchant").get("name")
+    name, locale = _part(interaction, "merchant").get("name"), interaction.get("locale")
     retries = {"redirectMerchantUrl", "retryAttemptCount"} & interaction.keys()
     is_wrong = {
         ("operation", "MISSING"): operation is None,
         ("operation", "UNSUPPORTED"): operation != "PURCHASE",
         ("merchant.name", "MISSING"): not isinstance(name, str) or not name,
+        ("merchant.name", "INVALID"): isinstance(name, str) and len(name) > _NAME_MAX,
+        ("locale", "INVALID"): locale is not None and not _is_locale(locale),
         # Either both or none (connectors.md 11.1).
         ("retryAttemptCount", "MISSING"): len(retries) == 1,
         ("timeout", "INVALID"): not _is_seconds(seconds),
@@ -100,6 +104,10 @@ def _wrong_interaction(interaction: dict[str, Any]) -> Reply | None:
         is_wrong[address, "INVALID"] = value is not None and not is_web_address(value)
     wrong_field = next((field for field, is_so in is_wrong.items() if is_so), None)
     return None if wrong_field is None else invalid(f"interaction.{wrong_field[0]}", wrong_field[1])
+
+
+def _is_locale(value: object) -> bool:
+    return isinstance(value, str) and _LOCALE.fullmatch(value) is not None
 
 
 def _is_seconds(value: object) -> bool:

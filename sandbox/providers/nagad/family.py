@@ -27,7 +27,7 @@ from sandbox.kit.provider.family import InstitutionCall, ProviderFamily
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
 from sandbox.kit.provider.institution import ProviderInstitution
 from sandbox.kit.provider.magic_numbers import PayerKindRow, ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
+from sandbox.kit.provider.orders import LANGUAGE, PURPOSE, NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.kit.provider.refunds import NewRefund
 from sandbox.kit.provider.settings import ProviderSettings
@@ -58,6 +58,7 @@ _ORDER_ID = re.compile(r"[A-Za-z0-9]{5,20}")
 _MOMENT = re.compile(r"[0-9]{14}")
 # What Nagad gives has 40 characters; public clients send from 20 to 45.
 _CHALLENGE_LENGTH, _CHALLENGE_LENGTH_MAX = 40, 64
+_SERVICE_NAME_LENGTH_MAX, _LOCALE_LENGTH_MAX = 25, 8
 _RETURN_WORDS = {
     ReportedOutcome.PAID: ("Success", "00_0000_000"),
     ReportedOutcome.DECLINED: ("Failed", "99_0000_001"),
@@ -165,7 +166,9 @@ class NagadFamily(ProviderFamily):
             raise MalformedRequestError("datetime must be yyyyMMddHHmmss")
         _challenge_of(sealed)
         payer = form.get("accountNumber")
-        new = NewOrder(order_id, 0, payer=payer if isinstance(payer, str) else "")
+        # The locale of the page is no field of the form but of the address.
+        facts = {LANGUAGE: request.query.get("locale", "")[:_LOCALE_LENGTH_MAX]}
+        new = NewOrder(order_id, 0, payer=payer if isinstance(payer, str) else "", facts=facts)
         wrong = provider.payers.behaviour(new.payer).facts.get(ENCRYPTION_DEFECT, "")
         return provider.create(new, partial(self._initialised_reply, provider, wrong))
 
@@ -185,7 +188,12 @@ class NagadFamily(ProviderFamily):
         is_right = is_same and is_web_address(callback_url) and _continues_order(order, sealed)
         if not amount_paisa or not is_right:
             return error_reply("InvalidPurchaseInformation", "amount, order, challenge or callback")
-        facts = {"callback_url": str(callback_url), "info": _info(form), PRICED: "yes"}
+        facts = {
+            "callback_url": str(callback_url),
+            "info": _info(form),
+            PURPOSE: _service_name(form),
+            PRICED: "yes",
+        }
         return provider.prepare(order, partial(_completion_reply, provider, amount_paisa, facts))
 
     def verify(self, provider: Provider, request: Request) -> Reply:
@@ -281,6 +289,13 @@ def _continues_order(order: ProviderOrder, sealed: Form) -> bool:
 def _info(form: Form) -> str:
     info = form.get("additionalMerchantInfo")
     return orjson.dumps(info).decode() if isinstance(info, dict) else ""
+
+
+def _service_name(form: Form) -> str:
+    """Return the name of the service, which the page shows; empty where there is none."""
+    info = form.get("additionalMerchantInfo")
+    name = info.get("serviceName") if isinstance(info, dict) else None
+    return name[:_SERVICE_NAME_LENGTH_MAX] if isinstance(name, str) else ""
 
 
 def _order_of_query(provider: Provider, query: Mapping[str, str]) -> ProviderOrder | None:

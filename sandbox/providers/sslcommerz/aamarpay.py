@@ -22,7 +22,7 @@ from sandbox.kit.provider.dialect_family import Dialect
 from sandbox.kit.provider.family import InstitutionCall, InstitutionPage
 from sandbox.kit.provider.hooks import BrowserReturn, OpenProvider, OutcomeMessage, random_text
 from sandbox.kit.provider.magic_numbers import ReportedOutcome
-from sandbox.kit.provider.orders import NewOrder, OrderState, ProviderOrder
+from sandbox.kit.provider.orders import PURPOSE, NewOrder, OrderState, ProviderOrder
 from sandbox.kit.provider.provider import Provider
 from sandbox.providers.sslcommerz.institutions import (
     AMOUNT_MAX_PAISA,
@@ -35,7 +35,7 @@ from sandbox.providers.sslcommerz.institutions import (
 )
 
 # The manual has 32; public clients send a UUID, and the store takes it.
-_NAME_LENGTH_MAX = 36
+_NAME_LENGTH_MAX, _TEXT_LENGTH_MAX = 36, 255
 _CUSTOMER = ("cus_name", "cus_email", "cus_phone")
 _OPTIONS = ("opt_a", "opt_b", "opt_c", "opt_d")
 _URLS = ("success_url", "fail_url", "cancel_url")
@@ -145,6 +145,7 @@ def _create(provider: Provider, request: Request, to_reply: Callable[[ProviderOr
     if wrong or amount_paisa is None:
         return json_reply({"result": "false", "reason": wrong}, code="false")
     facts = {name: _text(form, name) for name in (*_URLS, *_CUSTOMER, *_OPTIONS)}
+    facts[PURPOSE] = _text(form, "desc")[:_TEXT_LENGTH_MAX]
     new = NewOrder(_text(form, "tran_id"), amount_paisa, payer=_text(form, "cus_phone"), facts=facts)
     return provider.create(new, partial(_opened_reply, to_reply))
 

@@ -64,6 +64,14 @@ async def test_a_payment_is_made_as_the_contract_shows_it(till: Till, shop: Shop
     assert till.page().order.return_url == f"https://pay.example/pay/return/{till.page().order.reference}"
 
 
+async def test_the_payers_language_goes_on_to_the_provider_with_each_try(till: Till, shop: Shop) -> None:
+    assert (await shop.create(an_order(lang="fr"))).status == 422
+    made = await shop.made(an_order(lang="en"))
+    await shop.post(f"{PAYMENTS}/{made['id']}/tries", b'{"instrument":"bkash","lang":"bn"}')
+    await shop.post(f"{PAYMENTS}/{made['id']}/tries", b'{"instrument":"bkash"}')
+    assert [order.page.language for order in till.small.connector.orders] == ["en", "bn", None]
+
+
 async def test_a_paid_payment_says_so_and_looking_it_up_asks_nobody(till: Till, shop: Shop) -> None:
     paid = await shop.paid()
     before = list(till.small.steps.taken)

@@ -8,6 +8,7 @@ import pytest
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound
 from ekpay_switch.domain.collections.connector_calls import CreateOutcome
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
+from ekpay_switch.domain.collections.payer_page import PageContent, PayerLanguage
 from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
@@ -56,6 +57,23 @@ async def test_an_order_opens_a_page_for_the_payer() -> None:
     assert (view.next_look_at - view.created_at).total_seconds() == 180
     assert (view.pay_until - view.created_at).total_seconds() == 900
     assert (view.bill["number"], view.bill["amount"], view.bill["due_on"]) == (BILL_NO, TOTAL - 5_000, None)
+
+
+async def test_the_providers_page_is_told_the_biller_and_the_payers_language() -> None:
+    payer = Payer()
+    order = replace(a_collect_order(), language=PayerLanguage.ENGLISH)
+    answer = await collect(order, payer.small.world)
+    assert isinstance(answer, CollectionAnswer)
+    biller = payer.small.world.billers.by_ekpay_id(order.ekpay_biller_id)
+    assert biller is not None
+    names = biller.profile.name_en, biller.profile.name_bn
+    assert all(names)
+    assert payer.page().order.page == PageContent(*names, PayerLanguage.ENGLISH)
+    payment_id = answer.view.payment_id
+    await try_again(CLIENT, payment_id, "bkash", payer.small.world, PayerLanguage.BANGLA)
+    again, first = payer.small.connector.orders[-1], payer.small.connector.orders[0]
+    assert again.page == PageContent(*names, PayerLanguage.BANGLA)
+    assert again.reference != first.reference
 
 
 async def test_a_reference_is_as_long_as_the_provider_takes() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ekpay_switch.domain.collections.funding import LockedTry, TryEnd, TryFinding, TryState
+from ekpay_switch.domain.collections.payer_page import PageContent, PayerLanguage
 from ekpay_switch.domain.merchants.merchant import MerchantCode, code_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
@@ -15,10 +16,12 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import DatedWindow
 from ekpay_switch.flows.merchants.checkout import (
+    Choice,
     ChoiceRefusal,
     ChosenPage,
     another_try_from,
     cancel_by_payer,
+    choose_instrument,
     inquire_now,
     may_cancel,
     next_try,
@@ -38,6 +41,17 @@ async def test_a_choice_opens_a_page_at_the_price_of_its_instrument() -> None:
     assert shopper.page().order.amount == Money(WALLET_TOTAL)
     payment = await shopper.now()
     assert (payment.state, payment.sums.total) == (State.COLLECTING, Money(WALLET_TOTAL))
+
+
+async def test_every_connector_that_is_asked_is_told_the_shop_and_the_language_of_the_button() -> None:
+    shopper = Shopper()
+    for name in ("ebl", "city_bank"):
+        shopper.refuses(name, Unreached("nobody there"))
+    choice = Choice("card", 1, Money(PRICE + 1_500 + 575), PayerLanguage.ENGLISH)
+    await choose_instrument(await shopper.now(), choice, shopper.world)
+    asked = [order for far in shopper.far.values() for order in far.orders]
+    assert {order.connector_id for order in asked} == {"ebl", "city_bank"}
+    assert {order.page for order in asked} == {PageContent("ekShop", "একশপ", PayerLanguage.ENGLISH)}
 
 
 async def test_the_try_is_durable_before_anybody_is_asked() -> None:

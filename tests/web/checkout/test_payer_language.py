@@ -72,6 +72,30 @@ async def test_a_browser_without_cookies_keeps_bangla_by_its_links_where_the_ord
     assert all("lang=bn" in link for link in ours)
 
 
+@pytest.mark.parametrize(
+    ("order", "chosen", "told"),
+    [("en", "", "en"), ("en", "bn", "bn"), ("", "en", "en"), ("", "", "bn")],
+)
+async def test_the_provider_is_told_the_language_of_the_page_with_the_button(
+    order: str, chosen: str, told: str
+) -> None:
+    reader = Reader(order)
+    if chosen:
+        await reader.seen(f"{HOME}?lang={chosen}")
+    await reader.browser.choose("bkash")
+    page = reader.counter.shopper.page("bkash").order.page
+    assert (page.language, page.payee_en, page.payee_bn) == (told, "ekShop", "একশপ")
+
+
+async def test_who_chose_a_language_at_our_page_finds_it_again_after_the_provider() -> None:
+    reader = Reader("en", "en")
+    await reader.browser.choose("bkash")
+    reader.counter.shopper.page("bkash").is_agreed = True
+    await reader.seen(f"{HOME}?lang=bn")
+    back = await reader.browser.come_back("bkash")
+    assert (await reader.browser.follow(back)).headers["content-language"] == "bn"
+
+
 async def test_the_language_outlasts_the_way_to_the_provider_and_back() -> None:
     reader = Reader("en")
     await reader.browser.choose("bkash")

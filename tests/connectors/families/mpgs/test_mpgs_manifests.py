@@ -91,6 +91,10 @@ def test_without_secrets_every_bank_is_there_all_the_same() -> None:
         ("/transaction/{refund_id}", "/transaction/{transaction_id}", "path of refund needs"),
         ("/transaction/{refund_id}", "/transaction/1", "path of refund needs"),
         ("executes = false", "executes = true", "executes must be false"),
+        ('"interaction.merchant.name"', '"order.id"', "payee.member is order.id"),
+        ('"interaction.locale"', '"order.amount"', "language.member is order.amount"),
+        ("length_max = 40", "length_max = 9", "length_max"),
+        ('alphabet = "any"', 'alphabet = "bangla"', "alphabet"),
     ],
 )
 def test_what_the_family_misses_is_named(tmp_path: Path, old: str, new: str, names: str) -> None:

@@ -17,6 +17,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     PageCreated,
     judge_collected,
 )
+from ekpay_switch.domain.collections.payer_page import PageContent, PayerLanguage
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import Connector, FindsMovements
@@ -83,6 +84,20 @@ async def test_a_page_is_opened_with_the_fields_that_the_gateway_wants(ebl: Mani
             }
         ]
         assert stage.peer.heard[0].headers["authorization"] == AUTHORIZATION
+
+
+async def test_the_page_is_told_payee_and_language_and_a_repeat_the_same(ebl: Manifest) -> None:
+    page = PageContent("Rahima Store", "রহিমা স্টোর", PayerLanguage.BANGLA)
+    async with mpgs_stage(ebl) as stage:
+        for _ in range(2):
+            await stage.ebl.create(an_order(page=page))
+        first, again = (heard.body for heard in stage.peer.heard)
+        told, untold = stage.bodies(CREATE)[0], an_order()
+    assert first == again
+    assert told["interaction"]["merchant"] == {"name": "রহিমা স্টোর"}
+    assert told["interaction"]["locale"] == "bn"
+    assert told["interaction"]["returnUrl"] == untold.return_url
+    assert told["order"]["id"] == untold.reference
 
 
 async def test_without_an_address_for_notices_none_is_told(ebl: Manifest) -> None:

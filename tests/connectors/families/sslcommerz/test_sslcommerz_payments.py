@@ -16,6 +16,7 @@ from ekpay_switch.domain.collections.connector_calls import (
     PageCreated,
     judge_collected,
 )
+from ekpay_switch.domain.collections.payer_page import PageContent, PayerLanguage
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports.connectors import Connector, FindsMovements
@@ -94,6 +95,16 @@ async def test_a_session_is_opened_with_the_fields_that_sslcommerz_wants(manifes
         "cus_country": "Bangladesh",
         "cus_phone": "01700000000",
     }
+
+
+async def test_the_page_is_told_the_payee_in_latin_and_a_repeat_the_same(manifest: Manifest) -> None:
+    wire = Played(manifest, {"create": said(SESSION)})
+    page = PageContent("Rahima Store & Sons", "রহিমা স্টোর", PayerLanguage.BANGLA)
+    for _ in range(2):
+        await played(manifest, wire).create(an_order(page=page))
+    first, again = (asked.body for asked in wire.asked)
+    assert first == again
+    assert dict(parse_qsl(first.decode()))["product_name"] == "Rahima Store and Sons"
 
 
 async def test_what_we_know_of_the_payer_stays_with_us(manifest: Manifest) -> None:

@@ -247,6 +247,15 @@ FAULTS = {
         'sends.store = { login = "store_id" }\nsends.username =',
         "values of its own answer",
     ),
+    "a payee under another name": ("upay", 'member = "merchant_name"', 'member = "shop"', "sends from payee"),
+    "a payee that is not sent": ("upay", '{ from = "payee" }', '{ literal = "x" }', "sends from payee"),
+    "a payee who may be nobody": ("upay", ', unknown = "ekPay"', "", "where no payee is known"),
+    "a language that is not sent": (
+        "upay",
+        "[payer_page]",
+        '[payer_page]\nlanguage = { member = "lang", bn = "bn", en = "en" }',
+        "is not sent in this family",
+    ),
     "a field map of fewer calls": (
         "shurjopay",
         'verification", role = "inquire" }',

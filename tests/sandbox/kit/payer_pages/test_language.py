@@ -28,6 +28,7 @@ def visit(lang: str = "", cookies: dict[str, str] | None = None, accepts: str = 
         (visit(accepts=",;q=x,*"), "bn"),
         (visit(cookies={"ekpay-language": "bn"}, accepts="en"), "bn"),
         (visit(cookies={"ekpay-language": "en", "lang": "bn"}), "en"),
+        (visit(cookies={"ekpay-language": "en.CCCCCCCC"}, accepts="bn"), "en"),
         (visit(cookies={"lang": "xx"}, accepts="en"), "en"),
         (visit("en", cookies={"ekpay-language": "bn"}, accepts="bn"), "en"),
         (visit("<script>", accepts="en"), "en"),
@@ -37,6 +38,22 @@ def test_the_address_goes_before_a_cookie_and_a_cookie_before_the_browser(
     asked: PageVisit, language: str
 ) -> None:
     assert language_of(asked) == language
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "language"),
+    [
+        (visit(cookies={"ekpay-language": "bn"}, accepts="bn"), "EN", "en"),
+        (visit(accepts="en"), "bn_BD", "bn"),
+        (visit("bn", accepts="bn"), "en-GB", "bn"),
+        (visit(accepts="en"), "fr", "en"),
+        (visit(accepts="en"), "", "en"),
+    ],
+)
+def test_what_the_merchant_sent_goes_before_the_browser_and_after_the_address(
+    asked: PageVisit, sent: str, language: str
+) -> None:
+    assert language_of(asked, sent) == language
 
 
 def test_the_languages_of_a_browser_are_read_from_its_header() -> None:

@@ -134,3 +134,10 @@ def test_every_kind_of_payer_has_numbers_to_try_that_are_its_own() -> None:
         tries = numbers_to_try(payers, ProviderSettings())
         assert [one.number for one in tries.numbers if payers.magic(one.number) is None] == []
         assert len({one.number for one in tries.numbers}) == len(tries.numbers) == 8
+
+
+@pytest.mark.parametrize("purpose", ["", "Rahima Store", "ekPay INV-7"])
+def test_the_invoice_number_is_said_once(purpose: str) -> None:
+    page = a_form(Language.ENGLISH, NUMBER, PaymentDue("Shop", "INV-7", 2_959_95, purpose))
+    assert page.count("INV-7") == 1
+    assert purpose in page
