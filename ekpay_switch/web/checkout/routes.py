@@ -58,8 +58,7 @@ ANSWER_SECONDS = 20.0
 PROVIDER_REFRESH_SECONDS = 1
 RETRY_SECONDS = 10
 # The button that sends the form to be shown in the other language.
-LANGUAGE_BUTTON = "language"
-_TYPED_MAX = 40
+LANGUAGE_BUTTON, _TYPED_MAX = "language", 40
 _REFERENCE_LENGTHS = range(20, 65)
 
 
