@@ -1,5 +1,7 @@
 """How the hosted checkout is put together, for the composition root."""
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI
 
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
@@ -9,6 +11,7 @@ from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys
+from ekpay_switch.web.brand_marks import BrandMark
 from ekpay_switch.web.checkout import routes
 from ekpay_switch.web.checkout.routes import Checkout
 from ekpay_switch.web.site import Site
@@ -27,6 +30,7 @@ def mount_checkout(
     tasks: BackgroundTasks,
     *,
     site: Site,
+    marks: Mapping[str, BrandMark],
 ) -> None:
     """Add the pages of the hosted checkout, and the files that all our pages refer to."""
     checkout = Checkout(
@@ -38,5 +42,6 @@ def mount_checkout(
         receipt_path=ReceiptKeys(keys).path,
         tasks=tasks,
         site=site,
+        marks=marks,
     )
     routes.mount(app, checkout)

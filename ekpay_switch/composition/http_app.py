@@ -55,6 +55,7 @@ from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
+from ekpay_switch.web.brand_marks import read_marks
 from ekpay_switch.web.kit import routes as kit_routes
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts import routes as receipt_routes
@@ -100,7 +101,8 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             _mount_collecting(app, switch, tasks)
             site = read_site(settings.config)
-            mount_checkout(app, switch.world, switch.keys, _login_watch(switch, "checkout"), tasks, site=site)
+            watch, marks = _login_watch(switch, "checkout"), read_marks(settings.config)
+            mount_checkout(app, switch.world, switch.keys, watch, tasks, site=site, marks=marks)
             receipt_routes.mount(app, _receipts(switch, site))
             mount_public_pages(app, switch)
             kit_routes.mount(app, Pages(settings.public_url, site), is_rehearsal=settings.rehearsal)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.ledger.posting_rules import Sums
+from ekpay_switch.domain.merchants.cart import Cart
 from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, PayeeKind, Share, plain_http_hosts
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -87,7 +88,8 @@ class OrderText:
     None is a field that was missing or null. `order` has the fields of ekpay-merchant-api.md 1.2 that come
     back in a status or an IPN, under their wire names: cust_id, cust_name, cust_mobo_no, cust_email,
     cust_mail_addr, trnx_amt, trnx_currency, ord_id, ord_det, req_timestamp; and `lang`, the language of its
-    payer, where the merchant named it.
+    payer, where the merchant named it, and `payer_mobile`, cust_mobo_no in ASCII digits, where it
+    came in Bangla ones. `cart` is what is bought, None where the merchant did not say.
     """
 
     trnx_id: str
@@ -98,6 +100,7 @@ class OrderText:
     ipn_channel: str
     ipn_email: str
     ipn_uri: str
+    cart: Cart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ class MerchantPayment:
     `sums` are those of the try that funded it, or of its newest one; without a try nothing is charged.
     `refunded` is what has been given back or is on its way, without what is held for a dispute. `tries` are
     all of them, the oldest first.
+    `payee_names` are those of the shares by payee code.
     `is_told` says that the merchant accepted the IPN about its end, or that there is none to send;
     `ipn_tries` counts the sends. `read_at` is the database's now.
     """
@@ -192,6 +196,7 @@ class MerchantPayment:
     funding: Funding | None = None
     is_told: bool = False
     ipn_tries: int = 0
+    payee_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

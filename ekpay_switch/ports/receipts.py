@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import Sums
+from ekpay_switch.domain.merchants.cart import Cart
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 
@@ -19,6 +20,8 @@ class PaidOrder:
     """The merchant of a payment, and its order as written.
 
     `customer` and `mobile` are the merchant's data about its customer; only their masked forms are shown.
+    `cart` is without the delivery address, which no receipt shows. `shares` are those of a split,
+    each with its payee's name, empty for the merchant itself; without a split there are none.
     """
 
     merchant_en: str
@@ -29,6 +32,8 @@ class PaidOrder:
     details: str
     customer: str
     mobile: str
+    cart: Cart | None = None
+    shares: tuple[tuple[str, Money], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

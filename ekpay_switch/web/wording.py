@@ -105,8 +105,8 @@ class Wording:
         """The bare figure of an amount, where taka is said beside it."""
         return self.amount(money).partition(" ")[0]
 
-    def number(self, number: int) -> str:
-        """A whole number in the digits of this language."""
+    def number(self, number: int | str) -> str:
+        """A number in the digits of this language."""
         return in_bangla(number) if self.language is Language.BANGLA else str(number)
 
     def moment(self, instant: datetime, now: datetime) -> str:

@@ -1,10 +1,12 @@
 """Every page of the checkout that a payment can bring about, each over a small world of its own."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
+from ekpay_switch.domain.merchants.merchant import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State as PaymentState
@@ -96,6 +98,24 @@ async def choose_of_many(stand: Stand) -> None:
         stand.shopper.adds(name, "account" if name.endswith("Bank") else "wallet")
     stand.shopper.small.routing.chosen = {"bkash": 90, "nagad": 40, "rocket": 20}
     stand.shopper.small.routing.breakers["tap"] = Breaker(BreakerState.OPEN, NOON, "away")
+
+
+@state
+async def choose_with_a_cart(stand: Stand) -> None:
+    """All that a merchant can say of an order, with a name that takes two lines."""
+    payments = stand.shopper.payments
+    assert payments.text is not None
+    goods = (
+        CartLine("নকশী কাঁথা", "1", Money(60_000)),
+        CartLine("Handloom saree with red borders, twelve cubits long", "0.5", Money(40_000)),
+    )
+    delivery = CartDelivery(Money(6_000), "পদ্মা কুরিয়ার", "within 2 to 3 days", "মিরপুর রোড, ঢাকা")
+    payments.text = replace(payments.text, cart=Cart(goods, Money(6_000), delivery))
+    split = (
+        Share("nakshi-jamalpur", PayeeKind.SELLER, Money(90_000)),
+        Share("", None, Money(10_000)),
+    )
+    stand.put(shares=split, payee_names={"nakshi-jamalpur": "নকশী ঘর"})
 
 
 @state

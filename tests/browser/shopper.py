@@ -49,9 +49,9 @@ class Shopper:
             self.read_english()
 
     def read_english(self) -> None:
-        """Switch the checkout's language, by its own link."""
+        """Switch the checkout's language, by its own switch."""
         if self.page.locator("html").get_attribute("lang") != "en":
-            self.page.locator('header a[hreflang="en"]').click()
+            self.page.locator('header [lang="en"]').click()
             expect(self.page.locator("html")).to_have_attribute("lang", "en")
 
     def choose(self, instrument: str) -> None:

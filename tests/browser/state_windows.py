@@ -40,9 +40,10 @@ def shown_state(
     width: int = NARROW,
     change: Change = unchanged,
     before: str = "",
+    has_script: bool = True,
 ) -> Iterator[Page]:
     """A page in one state; `change` may alter what is answered, and the script `before` runs first."""
-    context = chromium.new_context(viewport={"width": width, "height": 740})
+    context = chromium.new_context(viewport={"width": width, "height": 740}, java_script_enabled=has_script)
     shown = asyncio.run_coroutine_threadsafe(state(language), loop).result(WAIT_SECONDS)
 
     def answer(route: Route) -> None:

@@ -70,6 +70,42 @@ def test_the_sum_follows_the_choice_without_script_and_the_filter_finds_by_name(
         assert page.locator(".ekpay-filter [role=status]").inner_text()
 
 
+def test_an_open_order_has_no_barrier_and_its_amounts_stand_on_one_line(
+    chromium: Browser, loop: asyncio.AbstractEventLoop
+) -> None:
+    with shown_state(chromium, loop, STATES["choose_with_a_cart"], "bn") as page:
+        page.locator(".ekpay-order > summary").click()
+        assert barriers(page) == []
+        assert overflow_pixels(page) == 0
+        amounts = page.locator(".ekpay-lines--order li > :last-child")
+        assert amounts.count() == 6
+        heights = amounts.evaluate_all("all => all.map(one => one.getClientRects().length)")
+        assert set(heights) == {1}
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_changed_language_keeps_the_form_and_enter_sends_the_choice(
+    chromium: Browser, loop: asyncio.AbstractEventLoop, *, has_script: bool
+) -> None:
+    state = STATES["choose_of_many"]
+    with shown_state(chromium, loop, state, "bn", has_script=has_script) as page:
+        page.locator("details.ekpay-more > summary").click()
+        chosen = page.locator('input[value="pubali_bank"]')
+        chosen.check()
+        if has_script:
+            page.locator("#filter").fill("pub")
+        page.locator('header button[name="language"]').click()
+        page.wait_for_selector('html[lang="en"]')
+        assert chosen.is_checked()
+        assert chosen.is_visible()
+        if has_script:
+            assert page.locator("#filter").input_value() == "pub"
+            assert page.locator(".ekpay-more .ekpay-tile:visible").count() == 1
+        assert "pub" not in page.url
+        chosen.press("Enter")
+        page.wait_for_url("**/go?lang=en")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_barrier_on_the_way_from_the_shop_to_the_receipt(
     street: Street, window: OpenWindow, language: str

@@ -6,15 +6,24 @@ number in text is masked, one in a name or an address is refused (docs/adr/0084)
 """
 
 import re
+import unicodedata
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.flows.merchants.open_merchant_payment import LINES_MAX
 
 TEXT_LENGTH_MAX = 2_000
@@ -22,6 +31,11 @@ TEXT_LENGTH_MAX = 2_000
 _URI_LENGTH_MAX = 4_000
 # What survives being pasted into a query as it is, as all clients do with it (1.3).
 _TRNX_ID = r"^[A-Za-z0-9._~:/@=-]+$"
+_QUANTITY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?", re.ASCII)
+# Pages show so much of a foreign text and no more (`web.display_text`).
+_SHOWN_LENGTH_MAX = 200
+# Control characters, invisible formats, surrogates, line and paragraph ends; Bangla needs two of them.
+_NOT_SHOWN, _JOINERS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"}), "\u200c\u200d"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -55,6 +69,31 @@ def _day(value: object) -> date | None:
     return date.fromisoformat(text)
 
 
+def _one_line(text: str) -> str:
+    """The text as it is; one that would be shown otherwise than it was sent is refused."""
+    if any(unicodedata.category(letter) in _NOT_SHOWN and letter not in _JOINERS for letter in text):
+        raise PydanticCustomError("malformed", "a control character")
+    if not text.strip():
+        raise PydanticCustomError("malformed", "empty")
+    return text
+
+
+def _line_or_empty(value: object) -> str:
+    text = _text_or_empty(value)
+    return _one_line(text) if text else ""
+
+
+def _quantity(value: object) -> str:
+    text = _require_text(value)
+    if not _QUANTITY.fullmatch(text) or not text.strip("0."):
+        raise PydanticCustomError("malformed", "no quantity")
+    return text
+
+
+def _taka_or_nothing(value: object) -> Money:
+    return ZERO if value is None else _taka(value)
+
+
 def _length(least: int, most: int = TEXT_LENGTH_MAX) -> StringConstraints:
     return StringConstraints(min_length=least, max_length=most)
 
@@ -71,6 +110,27 @@ TextOrEmpty = Annotated[str, BeforeValidator(_text_or_empty), _length(0), CARDS_
 OwnName = Annotated[Annotated[str, _length(0), CARDS_REFUSED] | None, BeforeValidator(_text_or_none)]
 Uri = Annotated[str, BeforeValidator(_require_text), _length(0, _URI_LENGTH_MAX), CARDS_REFUSED]
 Taka = Annotated[Money, BeforeValidator(_taka), WithJsonSchema(_TAKA_SCHEMA)]
+CartTaka = Annotated[Money, BeforeValidator(_taka), WithJsonSchema(_TAKA_SCHEMA | {"minimum": 0})]
+TakaOrNothing = Annotated[
+    Money, BeforeValidator(_taka_or_nothing), WithJsonSchema(_TAKA_SCHEMA | {"minimum": 0})
+]
+ShownText = Annotated[
+    str,
+    BeforeValidator(_require_text),
+    _length(1, _SHOWN_LENGTH_MAX),
+    AfterValidator(_one_line),
+    CARDS_MASKED,
+]
+ShownTextOrEmpty = Annotated[
+    str, BeforeValidator(_line_or_empty), _length(0, _SHOWN_LENGTH_MAX), CARDS_MASKED
+]
+Quantity = Annotated[
+    str,
+    BeforeValidator(_quantity),
+    WithJsonSchema(
+        {"type": ["string", "number"], "pattern": f"^{_QUANTITY.pattern}$", "exclusiveMinimum": 0}
+    ),
+]
 Day = Annotated[date | None, BeforeValidator(_day)]
 TrnxId = Annotated[
     str,
@@ -143,6 +203,31 @@ class SplitPart(_Part):
     amount: Taka
 
 
+class CartLinePart(_Part):
+    """One good of `checkout_cart`, ours; `amount` is that of the whole quantity."""
+
+    name: ShownText
+    quantity: Quantity = "1"
+    amount: CartTaka
+
+
+class DeliveryPart(_Part):
+    """How the goods of `checkout_cart` come to the payer, ours."""
+
+    charge: TakaOrNothing = ZERO
+    carrier: ShownTextOrEmpty = ""
+    expected: ShownTextOrEmpty = ""
+    address: ShownTextOrEmpty = ""
+
+
+class CartPart(_Part):
+    """`checkout_cart`, ours: what the payer reads; lines and delivery less discount are `trnx_amt`."""
+
+    lines: Annotated[list[CartLinePart], Field(min_length=1, max_length=LINES_MAX)]
+    discount: TakaOrNothing = ZERO
+    delivery: DeliveryPart | None = None
+
+
 class OrderMessage(_Part):
     """`merchant-api`."""
 
@@ -153,6 +238,7 @@ class OrderMessage(_Part):
     ipn_info: IpnPart
     lang: Literal["bn", "en"] | None = None
     settlement_split: Annotated[list[SplitPart], Field(min_length=1, max_length=LINES_MAX)] | None = None
+    checkout_cart: CartPart | None = None
 
 
 class StatusMessage(_Part):

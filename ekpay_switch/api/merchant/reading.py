@@ -10,10 +10,12 @@ import phonenumbers
 from pydantic import BaseModel, ValidationError
 
 from ekpay_switch.api.card_texts import CARD_NUMBER
-from ekpay_switch.api.merchant.messages import OrderMessage
+from ekpay_switch.api.merchant.messages import CartPart, OrderMessage
 from ekpay_switch.api.merchant.refusals import MerchantApiError, ResponseCode
 from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
+from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import listed_url_fault
 from ekpay_switch.flows.merchants.open_merchant_payment import MerchantOrder, SplitLine
@@ -82,8 +84,11 @@ def read_order(members: Members, merchant: Merchant, may_be_notified: MayBeNotif
 
 
 def is_mobile_number(text: str) -> bool:
-    """Whether this is a mobile number of Bangladesh of a range in use: `01…`, `8801…` or `+8801…`."""
-    match = _MOBILE.fullmatch(text)
+    """Whether this is a mobile number of Bangladesh of a range in use: `01…`, `8801…` or `+8801…`.
+
+    Its digits may be Bangla ones.
+    """
+    match = _MOBILE.fullmatch(fold_bangla_digits(text))
     if match is None:
         return False
     number = phonenumbers.parse(match[1], "BD")
@@ -153,6 +158,19 @@ def _require_addresses(message: OrderMessage, merchant: Merchant, may_be_notifie
             raise MerchantApiError(ResponseCode.NO_VALID_URL, fault="ipn_info.ipn_uri")
 
 
+def _folded_mobile(sent: str) -> dict[str, str]:
+    """The mobile number in ASCII digits where it came in others; what came is stored beside it and echoed."""
+    folded = fold_bangla_digits(sent)
+    return {} if folded == sent else {"payer_mobile": folded}
+
+
+def _cart(part: CartPart) -> Cart:
+    lines = tuple(CartLine(line.name, line.quantity, line.amount) for line in part.lines)
+    sent = part.delivery
+    delivery = None if sent is None else CartDelivery(sent.charge, sent.carrier, sent.expected, sent.address)
+    return Cart(lines, part.discount, delivery)
+
+
 def _text(message: OrderMessage) -> OrderText:
     customer, transaction, ipn = message.cust_info, message.trns_info, message.ipn_info
     return OrderText(
@@ -169,7 +187,9 @@ def _text(message: OrderMessage) -> OrderText:
             "ord_det": transaction.ord_det,
             "req_timestamp": message.req_timestamp,
             **({} if message.lang is None else {"lang": message.lang}),
+            **_folded_mobile(customer.cust_mobo_no),
         },
+        cart=None if message.checkout_cart is None else _cart(message.checkout_cart),
         s_uri=message.feed_uri.s_uri,
         f_uri=message.feed_uri.f_uri,
         c_uri=message.feed_uri.c_uri,

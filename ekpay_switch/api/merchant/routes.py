@@ -134,6 +134,8 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
             raise MerchantApiError(ResponseCode.MALFORMED, fault="trns_info.trnx_amt")
         case OrderRefusal.SPLIT_DOES_NOT_ADD_UP | OrderRefusal.UNKNOWN_PAYEE:
             raise MerchantApiError(ResponseCode.MALFORMED, fault="settlement_split")
+        case OrderRefusal.CART_DOES_NOT_ADD_UP:
+            raise MerchantApiError(ResponseCode.MALFORMED, fault="checkout_cart")
         case _:
             assert_never(outcome)
 

@@ -15,12 +15,14 @@ _LINEAR_BELOW, _FLARE = 0.04045, 0.05
 class Brand:
     """A tile: `colour` as `#rrggbb` in small letters, and up to three letters.
 
-    `place` is where payers see it, from 1, while nothing is known of what they choose.
+    `place` is where payers see it, from 1, while nothing is known of what they choose. `mark` is the address
+    of the licensed mark that takes its place, empty where there is none.
     """
 
     colour: str
     initials: str
     place: int = LAST_PLACE
+    mark: str = ""
 
     @property
     def ink(self) -> str:

@@ -56,6 +56,7 @@ class OrderRefusal(StrEnum):
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     SPLIT_DOES_NOT_ADD_UP = "split_does_not_add_up"
     UNKNOWN_PAYEE = "unknown_payee"
+    CART_DOES_NOT_ADD_UP = "cart_does_not_add_up"
     OTHER_CONTENT = "other_content"  # the trnx_id was used before with another order
     TOKEN_ENDED = "token_ended"  # noqa: S105 - the same order came before, and its token has expired
 
@@ -73,8 +74,9 @@ async def open_merchant_payment(
     merchant: Merchant, order: MerchantOrder, world: World
 ) -> OpenedOrder | OrderRefusal:
     """Record the payment with its shares, durable on return; a repeated order finds the stored payment."""
-    if not 0 < order.amount.minor <= AMOUNT_MAX.minor:
-        return OrderRefusal.AMOUNT_OUT_OF_RANGE
+    refusal = _sum_refusal(order)
+    if refusal is not None:
+        return refusal
     now = world.clock.now()
     shares = await _shares(merchant, order, world)
     if isinstance(shares, OrderRefusal):
@@ -91,6 +93,14 @@ async def open_merchant_payment(
             return _opened_order(payment, now, is_repeat=is_repeat)
         case _:
             assert_never(opened)
+
+
+def _sum_refusal(order: MerchantOrder) -> OrderRefusal | None:
+    """Why the amount cannot be, as far as the order alone says it; None where it can."""
+    if not 0 < order.amount.minor <= AMOUNT_MAX.minor:
+        return OrderRefusal.AMOUNT_OUT_OF_RANGE
+    cart = order.text.cart
+    return None if cart is None or cart.amount == order.amount else OrderRefusal.CART_DOES_NOT_ADD_UP
 
 
 def _opened_order(payment: MerchantPayment, now: datetime, *, is_repeat: bool) -> OpenedOrder | OrderRefusal:

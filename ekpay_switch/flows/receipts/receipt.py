@@ -11,9 +11,11 @@ from uuid import UUID
 
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.ledger.posting_rules import Sums
+from ekpay_switch.domain.merchants.cart import Cart
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
+from ekpay_switch.flows.merchants.masked_carts import mask_cart
 from ekpay_switch.ports.billers import Billers
 from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.ports.receipts import PaidOrder, PaidPayment, Receipts
@@ -44,7 +46,8 @@ class Purchase:
     """What was paid for; empty where unknown. Whatever names a payer is masked.
 
     `order_id` and `details` are the merchant's; `bill_number` and `account` the biller's, as are `proof` (its
-    receipt or challan number) and the later `final_proof`.
+    receipt or challan number) and the later `final_proof`. `cart` is the merchant's, as are the
+    `shares` of a split, each with its payee's name, empty for the merchant itself.
     """
 
     order_id: str = ""
@@ -55,6 +58,8 @@ class Purchase:
     account: str = ""
     proof: str = ""
     final_proof: str = ""
+    cart: Cart | None = None
+    shares: tuple[tuple[str, Money], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,8 @@ def _purchase_by_order(order: PaidOrder) -> Purchase:
         details=mask_personal_text(order.details),
         customer=mask_name(order.customer),
         mobile=mask_account(order.mobile),
+        cart=None if order.cart is None else mask_cart(order.cart, keeps_address=False),
+        shares=order.shares,
     )
 
 

@@ -1,4 +1,4 @@
-"""The customer of a merchant's order at rest: name, mobile number, mail and postal address, sealed.
+"""The customer of a merchant's order at rest: name, mobile number, mail, postal and delivery address, sealed.
 
 Nothing looks for them in SQL. They stand in the order's JSON as one sealed text, bound to their payment; an
 order from before, or one that was written unsealed, is read as it stands (docs/adr/0084).
@@ -13,7 +13,8 @@ import orjson
 
 from ekpay_switch.security.sealed_fields import Sealer
 
-MEMBERS = ("cust_name", "cust_mobo_no", "cust_email", "cust_mail_addr")
+DELIVERY_ADDRESS = "delivery_address"
+MEMBERS = ("cust_name", "cust_mobo_no", "cust_email", "cust_mail_addr", "payer_mobile", DELIVERY_ADDRESS)
 _SEALED = "sealed"
 
 OrderMembers = Mapping[str, str | None]

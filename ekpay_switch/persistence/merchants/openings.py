@@ -11,7 +11,8 @@ from ekpay_switch.domain.money import ZERO
 from ekpay_switch.persistence.collections.openings import LOCK_BILL, NEW_COLLECTION, READ_STANDING
 from ekpay_switch.persistence.group_commit.batch import bill_lock
 from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, open_window
-from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
+from ekpay_switch.persistence.merchants.carts import cart_of, stored_cart
+from ekpay_switch.persistence.merchants.customer_seal import DELIVERY_ADDRESS, CustomerSeal
 from ekpay_switch.persistence.payment_rows import Row, as_json
 from ekpay_switch.persistence.short_transactions import Connection
 from ekpay_switch.ports.merchants import NewMerchantPayment, OrderText
@@ -38,6 +39,7 @@ SELECT $1, s.seq, s.payee, s.kind, s.account, s.amount
 FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY
   AS s (payee, kind, account, amount, seq)
 """
+NEW_CART = "INSERT INTO merchant_carts (payment_id, cart) VALUES ($1, $2)"
 # By these the merchant finds its records again.
 _EXACT_MEMBERS = frozenset({"cust_id", "ord_id"})
 
@@ -80,6 +82,8 @@ async def _write(
     )  # fmt: skip
     await connection.execute(NEW_COLLECTION, payment_id, "{}", new.return_url, until)
     await _write_order(connection, new, customers)
+    if new.text.cart is not None:
+        await connection.execute(NEW_CART, payment_id, as_json(stored_cart(new.text.cart)))
     columns = zip(
         *(
             (
@@ -115,10 +119,12 @@ async def _write_order(connection: Connection, new: NewMerchantPayment, customer
 
 def _text_as_json(new: NewMerchantPayment, customers: CustomerSeal) -> dict[str, object]:
     """The order's text as it is stored; `text_of` reads it back."""
-    text = new.text
+    text, cart = new.text, new.text.cart
+    address = cart.delivery.address if cart is not None and cart.delivery is not None else ""
+    order = {**text.order, **({DELIVERY_ADDRESS: address} if address else {})}
     return {
         "trnx_id": text.trnx_id,
-        "order": customers.seal(new.payment_id, text.order),
+        "order": customers.seal(new.payment_id, order),
         "s_uri": text.s_uri,
         "f_uri": text.f_uri,
         "c_uri": text.c_uri,
@@ -128,10 +134,17 @@ def _text_as_json(new: NewMerchantPayment, customers: CustomerSeal) -> dict[str,
     }
 
 
-def text_of(payment_id: UUID, document: Mapping[str, Any], customers: CustomerSeal) -> OrderText:
-    """The stored text of an order; card numbers in rows from before they were masked are masked here."""
+def text_of(
+    payment_id: UUID,
+    document: Mapping[str, Any],
+    cart: Mapping[str, Any] | None,
+    customers: CustomerSeal,
+) -> OrderText:
+    """The stored text of an order and its cart; card numbers in rows of before are masked here."""
+    opened = customers.open(payment_id, document["order"])
+    address = opened.pop(DELIVERY_ADDRESS, None) or ""
     masked = {
         name: value if value is None or name in _EXACT_MEMBERS else mask_card_numbers(value)
-        for name, value in customers.open(payment_id, document["order"]).items()
+        for name, value in opened.items()
     }
-    return OrderText(**{**document, "order": masked})
+    return OrderText(**{**document, "order": masked, "cart": cart_of(cart, address)})

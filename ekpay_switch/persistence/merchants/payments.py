@@ -35,12 +35,13 @@ from ekpay_switch.ports.merchants import (
 _WANTS_IPN = "(o.ipn_channel IN ('1', '3') AND o.ipn_uri <> '')"
 # Only the newest IPN counts: an earlier one does not say how the payment stands now.
 _PAYMENTS = f"""
-SELECT o.payment_id, o.partner_id, o.text, o.ekpay_trnx_id, o.checkout_reference, o.token_expires_at,
+SELECT o.payment_id, o.partner_id, o.text, c.cart, o.ekpay_trnx_id, o.checkout_reference, o.token_expires_at,
   p.lane, p.fingerprint, p.currency, p.amount, p.charge, p.fee, p.vat, p.rounding, p.state, p.refusal,
   p.steps, p.created_at, p.updated_at, now() AS read_at, m.mer_reg_id, m.name_bn, r.name,
   coalesce(ipn.tries, 0) AS ipn_tries, NOT {_WANTS_IPN} OR coalesce(ipn.is_taken, false) AS is_told
 FROM merchant_orders AS o
 JOIN payments AS p ON p.id = o.payment_id
+LEFT JOIN merchant_carts AS c ON c.payment_id = o.payment_id
 JOIN merchants AS m ON m.partner_id = o.partner_id
 JOIN partners AS r ON r.id = o.partner_id
 LEFT JOIN LATERAL (
@@ -80,8 +81,10 @@ FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
 WHERE t.payment_id = ANY(:ids) ORDER BY a.opened_at, a.id
 """).bindparams(bindparam("ids", type_=_UUIDS))
 _SHARES = text("""
-SELECT payment_id, payee, kind, amount FROM merchant_shares WHERE payment_id = ANY(:ids)
-ORDER BY payment_id, seq
+SELECT s.payment_id, s.payee, s.kind, s.amount, y.name FROM merchant_shares AS s
+JOIN merchant_orders AS o ON o.payment_id = s.payment_id
+LEFT JOIN merchant_payees AS y ON y.partner_id = o.partner_id AND y.code = s.payee
+WHERE s.payment_id = ANY(:ids) ORDER BY s.payment_id, s.seq
 """).bindparams(bindparam("ids", type_=_UUIDS))
 
 
@@ -168,7 +171,7 @@ def _payment(
         mer_reg_id=row.mer_reg_id,
         merchant_en=row.name,
         merchant_bn=row.name_bn,
-        text=text_of(row.payment_id, row.text, customers),
+        text=text_of(row.payment_id, row.text, row.cart, customers),
         amount=sums.amount,
         sums=sums,
         fingerprint=bytes(row.fingerprint),
@@ -190,6 +193,7 @@ def _payment(
         funding=None if funding is None else _funding(funding),
         is_told=row.is_told,
         ipn_tries=row.ipn_tries,
+        payee_names={share.payee: share.name for share in shares if share.name},
     )
 
 

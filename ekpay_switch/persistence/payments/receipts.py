@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, and_, exists, func, not_, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.collections.funding import TryEnd
@@ -13,11 +14,18 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT
 from ekpay_switch.domain.refunds.refund import FREED, NOT_SHOWN, RefundKind, RefundState
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
+from ekpay_switch.persistence.merchants.carts import cart_of
 from ekpay_switch.persistence.merchants.customer_seal import CustomerSeal
 from ekpay_switch.persistence.payment_rows import LEG
 from ekpay_switch.persistence.schema.books import attempts, history, partners, payments
 from ekpay_switch.persistence.schema.collections import collections, refunds, tries
-from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants
+from ekpay_switch.persistence.schema.merchants import (
+    merchant_carts,
+    merchant_orders,
+    merchant_payees,
+    merchant_shares,
+    merchants,
+)
 from ekpay_switch.ports.receipts import PaidOrder, PaidPayment
 
 # A refund that waits for approval is not owed yet.
@@ -41,6 +49,7 @@ class PostgresReceipts:
                 payments, collections.c.bill, attempts.c.reference.label("our_reference"),
                 tries.c.connector_id, tries.c.provider_transaction, tries.c.collected_at,
                 merchant_orders.c.text.label("order"), merchant_orders.c.ekpay_trnx_id,
+                merchant_carts.c.cart, _shares().label("shares"),
                 merchants.c.name_bn, partners.c.name,
                 was_completed.label("was_completed"),
                 _given_back(refunds.c.state == RefundState.DONE).label("refunded"),
@@ -52,6 +61,7 @@ class PostgresReceipts:
             .join(tries, tries.c.attempt_id == attempts.c.id)
             .join(partners, partners.c.id == payments.c.partner_id)
             .outerjoin(merchant_orders, merchant_orders.c.payment_id == payments.c.id)
+            .outerjoin(merchant_carts, merchant_carts.c.payment_id == payments.c.id)
             .outerjoin(merchants, merchants.c.partner_id == merchant_orders.c.partner_id)
             .where(payments.c.id == payment_id)
         )  # fmt: skip
@@ -95,6 +105,23 @@ def _given_back(is_counted: ColumnElement[bool]) -> ScalarSelect[Any]:
     )
 
 
+def _shares() -> ScalarSelect[Any]:
+    """The shares of a payment, each as its payee's name and paisa; the merchant's own has no name."""
+    share, payee = merchant_shares.c, merchant_payees.c
+    named = func.jsonb_build_array(func.coalesce(payee.name, share.payee), share.amount)
+    return (
+        select(func.jsonb_agg(aggregate_order_by(named, share.seq)))
+        .select_from(merchant_shares)
+        .outerjoin(
+            merchant_payees,
+            and_(payee.partner_id == payments.c.partner_id, payee.code == share.payee),
+        )
+        .where(share.payment_id == payments.c.id)
+        .correlate(payments)
+        .scalar_subquery()
+    )
+
+
 def _paid(row: RowMapping, customers: CustomerSeal) -> PaidPayment:
     return PaidPayment(
         payment_id=row["id"],
@@ -117,6 +144,8 @@ def _paid(row: RowMapping, customers: CustomerSeal) -> PaidPayment:
 def _order(row: RowMapping, customers: CustomerSeal) -> PaidOrder:
     text: Mapping[str, Any] = row["order"]
     fields = customers.open(row["id"], text["order"])
+    shares = row["shares"] or []
+    is_split = any(name for name, _ in shares)
     return PaidOrder(
         merchant_en=row["name"],
         merchant_bn=row["name_bn"],
@@ -125,5 +154,7 @@ def _order(row: RowMapping, customers: CustomerSeal) -> PaidOrder:
         order_id=fields.get("ord_id") or "",
         details=fields.get("ord_det") or "",
         customer=fields.get("cust_name") or "",
-        mobile=fields.get("cust_mobo_no") or "",
+        mobile=fields.get("payer_mobile") or fields.get("cust_mobo_no") or "",
+        cart=cart_of(row["cart"], address=""),
+        shares=tuple((name, Money(paisa, row["currency"])) for name, paisa in shares) if is_split else (),
     )

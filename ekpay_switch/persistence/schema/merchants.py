@@ -1,4 +1,4 @@
-"""The tables of merchants: agreements, payees, orders and shares.
+"""The tables of merchants: agreements, payees, orders with their carts, and shares.
 
 A merchant has a row in `partners` and one here; its payment has rows in `payments` and `collections` and one
 here (docs/adr/0044).
@@ -116,6 +116,16 @@ Index(
     merchant_orders.c.created_at,
 )
 
+# What the payer of an order reads of it, where the merchant sent it; amounts in whole paisa. The delivery
+# address is no part of it: it is sealed with the customer in `merchant_orders.text`.
+merchant_carts = Table(
+    "merchant_carts",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("merchant_orders.payment_id"), primary_key=True),
+    Column("cart", JSONB, nullable=False),
+    info=APPEND_ONLY,
+)
+
 # The shares of a payment in the merchant's order, and how much of each was refunded.
 merchant_shares = Table(
     "merchant_shares",
@@ -161,4 +171,24 @@ _SUMS_TRIGGER = """
 CREATE TRIGGER merchant_shares_sum AFTER INSERT ON merchant_shares
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_merchant_shares()
 """
-MERCHANT_TRIGGERS = {"merchant_shares_sum": (_SUMS, _SUMS_TRIGGER)}
+# What a payer reads adds up to what a payer pays, before charges.
+_CART = """
+CREATE FUNCTION check_merchant_carts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM added AS a JOIN payments AS p ON p.id = a.payment_id
+    WHERE p.amount IS DISTINCT FROM (
+      SELECT sum((l ->> 'amount')::bigint) FROM jsonb_array_elements(a.cart -> 'lines') AS l)
+      + coalesce((a.cart -> 'delivery' ->> 'charge')::bigint, 0) - (a.cart ->> 'discount')::bigint) THEN
+    RAISE EXCEPTION 'a cart that is not the amount' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_CART_TRIGGER = """
+CREATE TRIGGER merchant_carts_sum AFTER INSERT ON merchant_carts
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_merchant_carts()
+"""
+MERCHANT_TRIGGERS = {
+    "merchant_shares_sum": (_SUMS, _SUMS_TRIGGER),
+    "merchant_carts_sum": (_CART, _CART_TRIGGER),
+}

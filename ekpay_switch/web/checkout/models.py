@@ -1,13 +1,14 @@
 """What each page of the checkout shows, as values for the templates."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.brands import derived_brand
 from ekpay_switch.flows.merchants.checkout import another_try_from, may_cancel, open_try_of
+from ekpay_switch.flows.merchants.masked_carts import mask_cart
 from ekpay_switch.flows.merchants.offers import Offer
 from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
@@ -22,10 +23,11 @@ from ekpay_switch.web.checkout.situations import (
     is_shop_notified,
     last_refusal,
     leaves_by_itself,
+    payee_home,
     situation_of,
     way_back,
 )
-from ekpay_switch.web.checkout.tiles import Popularity, arrange_offers
+from ekpay_switch.web.checkout.tiles import NO_MARKS, Popularity, arrange_offers
 from ekpay_switch.web.pages import Refresh
 
 # Often enough to be current, and seldom enough that a screen reader gets to the end of the page.
@@ -63,12 +65,16 @@ class Page:
 
 
 def choice_values(
-    payment: MerchantPayment, offers: Sequence[Offer], popularity: Popularity, world: World
+    payment: MerchantPayment,
+    offers: Sequence[Offer],
+    popularity: Popularity,
+    world: World,
+    marks: Mapping[str, str] = NO_MARKS,
 ) -> dict[str, object]:
     """What the choice of an instrument shows; its form asks for the try after all that stand."""
     refused = last_refusal(payment)
     return {
-        "choices": arrange_offers(offers, popularity),
+        "choices": arrange_offers(offers, popularity, marks),
         "due": payer_sum(payment, offers),
         "nth": len(payment.tries) + 1,
         "refused": None if refused is None else _refused_try(refused, world),
@@ -164,6 +170,9 @@ def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, s
         "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier,
         "receipt": receipt,
+        "receipt_url": f"{world.public_url}{receipt}" if receipt else "",
+        # As the way back: whom a payee may take for paid is not sent there before the payee knows.
+        "home": payee_home(payment) if back is not None else "",
         "is_returned": situation in RETURNED,
         "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
     }
@@ -175,17 +184,27 @@ def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, s
 _END_TEMPLATES = {Situation.PAID: "paid"}
 
 
-def order_values(payment: MerchantPayment) -> dict[str, object]:
+def order_values(payment: MerchantPayment, marks: Mapping[str, str] = NO_MARKS) -> dict[str, object]:
     """What every page of the payment shows of its order, to whoever has its address (docs/adr/0084)."""
-    order = payment.text.order
+    order, cart = payment.text.order, payment.text.cart
     return {
         "payment": payment,
-        "brand": derived_brand(payment.mer_reg_id, payment.merchant_en),
+        "cart": None if cart is None else mask_cart(cart, keeps_address=True),
+        "shares": share_names(payment),
+        "brand": replace(
+            derived_brand(payment.mer_reg_id, payment.merchant_en), mark=marks.get(payment.partner_id, "")
+        ),
         "details": mask_personal_text(order.get("ord_det") or ""),
         "order_number": order.get("ord_id") or "",
         "charges": Money(payment.sums.charge.minor),
         "fees": payment.sums.fee + payment.sums.vat,
     }
+
+
+def share_names(payment: MerchantPayment) -> list[tuple[str, Money]]:
+    """The shares of a split, each with its payee's name, which is empty for the merchant itself."""
+    shares = payment.shares if any(share.payee for share in payment.shares) else ()
+    return [(payment.payee_names.get(share.payee, share.payee), share.amount) for share in shares]
 
 
 def earlier_pages(payment: MerchantPayment, world: World) -> list[EarlierPage]:

@@ -5,9 +5,9 @@ is a form of this very page, answered with a redirect, so that a reload repeats 
 goes on when its browser disconnects.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -35,19 +35,20 @@ from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH as 
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
-from ekpay_switch.web import static_files
+from ekpay_switch.web import brand_marks, static_files
+from ekpay_switch.web.brand_marks import BrandMark
 from ekpay_switch.web.checkout import models
 from ekpay_switch.web.checkout.evidence import allowed_sentences, evidence_of
 from ekpay_switch.web.checkout.forms import choice_of, own_form
 from ekpay_switch.web.checkout.last_instrument import last_instrument, remember_instrument
+from ekpay_switch.web.checkout.page_addresses import PageAddresses
 from ekpay_switch.web.checkout.payer_sums import payer_sum
 from ekpay_switch.web.checkout.situations import WAITING, Situation, is_over, situation_of
 from ekpay_switch.web.checkout.tiles import Popularity, places_of
-from ekpay_switch.web.languages import PARAMETER, is_language_in_address, set_order_language
+from ekpay_switch.web.languages import is_language_in_address, set_order_language
 from ekpay_switch.web.pages import Pages, Refresh
 from ekpay_switch.web.qr_codes import qr_svg
 from ekpay_switch.web.site import NO_SITE, Site
-from ekpay_switch.web.wording import Language
 
 ROUTE = "checkout"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -56,6 +57,8 @@ ANSWER_SECONDS = 20.0
 # Short enough that going back from the provider's page leads to the choice, and not here again.
 PROVIDER_REFRESH_SECONDS = 1
 RETRY_SECONDS = 10
+# The button that sends the form to be shown in the other language.
+LANGUAGE_BUTTON, _TYPED_MAX = "language", 40
 _REFERENCE_LENGTHS = range(20, 65)
 
 
@@ -64,7 +67,7 @@ class Checkout:
     """What the checkout needs; `visits` limits the calls of one page, `visitors` those of one address.
 
     `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
-    work of browsers that were closed.
+    work of browsers that were closed. `marks` are shown in the place of tiles.
     """
 
     world: World
@@ -76,6 +79,12 @@ class Checkout:
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
     site: Site = NO_SITE
+    marks: Mapping[str, BrandMark] = field(default_factory=dict)
+
+    @property
+    def mark_paths(self) -> dict[str, str]:
+        """Where the marks are served, by the ids of their institutions and merchants."""
+        return {name: mark.path for name, mark in self.marks.items()}
 
 
 VisitHandler = Callable[["Visit"], Awaitable[Response]]
@@ -85,6 +94,7 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
     """Add the checkout and the files that its pages refer to."""
     pages = Pages(checkout.world.public_url, checkout.site)
     static_files.mount(app, pages.headers)
+    brand_marks.mount(app, checkout.marks, pages.headers)
 
     def add(below: str, method: str, answering: VisitHandler) -> None:
         async def endpoint(request: Request) -> Response:
@@ -114,25 +124,6 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class PageAddresses:
-    """Addresses below one page, which keep its language for browsers that keep no cookie.
-
-    Bangla is kept where the address named it, since the order or the browser may ask for another language.
-    """
-
-    base: str
-    language: Language
-    is_named: bool = False
-
-    def __call__(self, below: str = "", **query: object) -> str:
-        """The address of what stands below the page, with a query."""
-        is_kept = self.is_named or self.language is not Language.BANGLA
-        language = {PARAMETER: self.language.value} if is_kept else {}
-        query_text = urlencode({**query, **language})
-        return f"{self.base}{below}?{query_text}" if query_text else f"{self.base}{below}"
-
-
-@dataclass(frozen=True, slots=True)
 class Visit:
     """One request about a payment that stands."""
 
@@ -157,7 +148,7 @@ class Visit:
         """The page with what every page of the payment has."""
         reference = self.payment.checkout_reference
         values = {
-            "order": models.order_values(self.payment),
+            "order": models.order_values(self.payment, self.checkout.mark_paths),
             "due": payer_sum(self.payment),
             "now": self.payment.read_at,
             "at": self.at,
@@ -247,7 +238,9 @@ def _wants_another(visit: Visit) -> bool:
     return is_requested and is_open and since is not None and since <= payment.read_at
 
 
-async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chosen: str = "") -> Response:
+async def _choice_page(
+    visit: Visit, problem: str = "", status: int = 200, chosen: str = "", typed: str = ""
+) -> Response:
     payment, world = visit.payment, visit.checkout.world
     merchant = await world.merchants.by_partner(payment.partner_id)
     offered = await offers(payment, merchant, world) if merchant is not None else ()
@@ -256,8 +249,9 @@ async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chose
         places=places_of(instruments_of(merchant, world)) if merchant is not None else {},
         last_used=last_instrument(visit.request, is_https=visit.pages.is_https),
     )
-    values = models.choice_values(payment, offered, popularity, world)
-    return visit.page(models.Page("checkout/choose.html", values, status), problem=problem, chosen=chosen)
+    values = models.choice_values(payment, offered, popularity, world, visit.checkout.mark_paths)
+    page = models.Page("checkout/choose.html", values, status)
+    return visit.page(page, problem=problem, chosen=chosen, typed=typed)
 
 
 async def _go_to_provider(visit: Visit) -> Response:
@@ -309,6 +303,8 @@ async def _choose(visit: Visit) -> Response:
     fields = await _own_fields(visit)
     if fields is None:
         return await _refuse_foreign_form(visit)
+    if LANGUAGE_BUTTON in fields:
+        return await _choice_in_other_words(visit, fields)
     choice = choice_of(fields)
     if choice is None:
         return await _nothing_chosen(visit)
@@ -319,6 +315,14 @@ async def _choose(visit: Visit) -> Response:
     except StillRunningError:
         return visit.redirect(visit.at("/go"))
     return await _after_choice(visit, choice, answer)
+
+
+async def _choice_in_other_words(visit: Visit, fields: Mapping[str, str]) -> Response:
+    """The form as it was filled in, as the answer to it, so that nothing typed stands in an address."""
+    if situation_of(visit.payment) is not Situation.CHOOSE and not _may_choose(visit):
+        return visit.redirect(visit.at())
+    typed = fields.get("filter", "")[:_TYPED_MAX]
+    return await _choice_page(visit, chosen=fields.get("instrument", ""), typed=typed)
 
 
 async def _after_choice(visit: Visit, choice: Choice, answer: ChosenPage | ChoiceRefusal) -> Response:

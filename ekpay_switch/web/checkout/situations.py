@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
+from urllib.parse import urlsplit
 
 from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.merchants.merchant import MerchantCode, code_of
@@ -111,6 +112,13 @@ def way_back(payment: MerchantPayment) -> str | None:
         return None
     url = with_trans_id(uri, payment.text.trnx_id)
     return url if _ADDRESS.fullmatch(url) else None
+
+
+def payee_home(payment: MerchantPayment) -> str:
+    """The front page of the payee, where a payer may begin another payment; empty where it has none."""
+    place = urlsplit(payment.text.s_uri)
+    url = f"{place.scheme}://{place.netloc}/"
+    return url if _ADDRESS.fullmatch(url) else ""
 
 
 def is_shop_notified(payment: MerchantPayment) -> bool:

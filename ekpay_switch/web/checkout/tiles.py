@@ -4,7 +4,8 @@ Pure: from the offers, how often each instrument was chosen lately, and the one 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.brands import LAST_PLACE, Brand, derived_brand
@@ -16,6 +17,7 @@ FIRST_MAX = 6
 # The style sheet has a rule for so many sums; the choices beyond lead to a button without a sum.
 SUMS_MAX = 12
 MOST_USED = "most_used"
+NO_MARKS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,19 @@ class Choices:
         return frozenset(tile.offer.instrument for group in self.more for tile in group.open)
 
 
-def arrange_offers(offers: Sequence[Offer], popularity: Popularity) -> Choices:
+def arrange_offers(
+    offers: Sequence[Offer], popularity: Popularity, marks: Mapping[str, str] = NO_MARKS
+) -> Choices:
     """The offers as tiles: all by kind where they are few, else the most chosen first.
+
+    `marks` are where licensed marks are served, by the ids of their institutions.
 
     The order is: used last in this browser, chosen most often lately, the place in the manifest, the total,
     the name. What cannot be chosen now never takes a place among the first.
     """
     lines = _sum_lines(offers)
     ordered = sorted(offers, key=lambda offer: _rank(offer, popularity))
-    tiles = [_tile(offer, lines, popularity.last_used) for offer in ordered]
+    tiles = [_tile(offer, lines, popularity.last_used, marks) for offer in ordered]
     can_be_chosen = [tile for tile in tiles if tile.offer.why_not is None]
     if len(can_be_chosen) <= FIRST_MAX:
         return Choices(_groups(tiles), (), lines)
@@ -125,6 +131,10 @@ def places_of(instruments: Mapping[str, Sequence[Connector]]) -> dict[str, int]:
 def brand_of(profile: ConnectorProfile) -> Brand:
     """The tile of a connector, derived where its manifest has none."""
     return profile.brand or derived_brand(profile.id, profile.name_en)
+
+
+def _marked_brand(profile: ConnectorProfile, marks: Mapping[str, str]) -> Brand:
+    return replace(brand_of(profile), mark=marks.get(profile.id, ""))
 
 
 def _rank(offer: Offer, popularity: Popularity) -> tuple[bool, int, int, int, str]:
@@ -151,12 +161,12 @@ def _parts(offer: Offer) -> tuple[int, int]:
     return offer.total.minor, offer.charges.charge.minor
 
 
-def _tile(offer: Offer, lines: Sequence[SumLine], last_used: str) -> Tile:
+def _tile(offer: Offer, lines: Sequence[SumLine], last_used: str, marks: Mapping[str, str]) -> Tile:
     is_open, differ = offer.why_not is None, bool(lines) and lines[0].total != lines[-1].total
     numbers = {(line.total.minor, line.charge.minor): line.number for line in lines[:SUMS_MAX]}
     return Tile(
         offer,
-        derived_brand(offer.instrument, "") if offer.profile is None else brand_of(offer.profile),
+        derived_brand(offer.instrument, "") if offer.profile is None else _marked_brand(offer.profile, marks),
         numbers.get(_parts(offer), 0) if is_open else 0,
         shows_total=is_open and differ,
         is_cheapest=is_open and differ and offer.total == lines[0].total,

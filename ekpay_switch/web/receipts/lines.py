@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import assert_never
 
+from ekpay_switch.domain.merchants.cart import Cart, CartDelivery, CartLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, taka_text
 from ekpay_switch.flows.receipts.receipt import Name, Purchase, Receipt, ReceiptStatus
@@ -11,16 +12,22 @@ from ekpay_switch.web.display_text import displayable_text
 from ekpay_switch.web.receipts.issuer import Issuer
 
 TITLE = Text("রসিদ", "Receipt")
+DISCOUNT, DELIVERY = Text("ছাড়", "Discount"), Text("ডেলিভারি চার্জ", "Delivery charge")
+CARRIER, EXPECTED = Text("পৌঁছে দেবে", "Delivered by"), Text("কবে পাবেন", "Expected")
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """A label and its value; `is_code` where the value is one text in both languages, such as an id."""
+    """A label and its value; `is_code` where the value is one text in both languages, such as an id.
+
+    `is_named` says so of the label: it is somebody's name, or a good's.
+    """
 
     label: Text
     value: Text
     is_code: bool = False
     is_total: bool = False
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +91,12 @@ def receipt_sections(receipt: Receipt, issuer: Issuer | None = None) -> tuple[Re
     issued_by = ReceiptSection(Text("রসিদ দিয়েছে", "Issued by"), _issuer_lines(issuer)) if issuer else None
     sections = (
         ReceiptSection(Text("প্রাপক, ও কিসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
+        ReceiptSection(Text("কী কিনেছেন", "What was bought"), _cart_lines(receipt.purchase.cart)),
+        ReceiptSection(Text("কে কত পাবেন", "Who gets what"), _share_lines(receipt)),
         ReceiptSection(Text("টাকার পরিমাণ", "How much"), _amounts(receipt)),
         ReceiptSection(Text("কখন ও কীভাবে", "When and how"), _payment_lines(receipt)),
     )
-    return (*sections, issued_by) if issued_by else sections
+    return (*(section for section in sections if section.lines), *((issued_by,) if issued_by else ()))
 
 
 def _issuer_lines(issuer: Issuer) -> tuple[ReceiptLine, ...]:
@@ -115,6 +124,38 @@ def _order_lines(purchase: Purchase) -> tuple[ReceiptLine, ...]:
         (Text("ক্রেতা", "Customer"), purchase.customer),
         (Text("মোবাইল", "Mobile"), purchase.mobile),
     )
+
+
+def _cart_lines(cart: Cart | None) -> tuple[ReceiptLine, ...]:
+    """The goods as the merchant sent them, then what else makes up the price."""
+    if cart is None:
+        return ()
+    delivery = cart.delivery or CartDelivery()
+    return (
+        *(_named_line(cart_line_text(line), line.amount) for line in cart.lines),
+        *_amount_lines((DISCOUNT, cart.discount), (DELIVERY, delivery.charge)),
+        *_code_lines((CARRIER, delivery.carrier), (EXPECTED, delivery.expected)),
+    )
+
+
+def _share_lines(receipt: Receipt) -> tuple[ReceiptLine, ...]:
+    own = _name_text(receipt.payee)
+    return tuple(
+        _named_line(displayable_text(name), amount)
+        if name
+        else ReceiptLine(own, taka_text(amount.minor), is_named=own.bangla == own.english)
+        for name, amount in receipt.purchase.shares
+    )
+
+
+def _named_line(name: str, amount: Money) -> ReceiptLine:
+    return ReceiptLine(Text(name, name), taka_text(amount.minor), is_named=True)
+
+
+def cart_line_text(line: CartLine) -> str:
+    """A good, and behind it how many or how much of it, unless it is one."""
+    name = displayable_text(line.name)
+    return name if line.quantity == "1" else f"{name} \u00d7 {line.quantity}"
 
 
 def _bill_lines(purchase: Purchase) -> tuple[ReceiptLine, ...]:

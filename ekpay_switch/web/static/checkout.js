@@ -5,7 +5,7 @@
   if (filter) {
     var box = filter.parentNode, note = box.querySelector("[data-none]");
     box.hidden = false;
-    filter.addEventListener("input", function () {
+    var show = function () {
       var wanted = filter.value.trim().toLowerCase(), found = 0;
       box.parentNode.querySelectorAll("fieldset").forEach(function (group) {
         var here = 0;
@@ -18,12 +18,22 @@
         found += here;
       });
       note.textContent = found ? "" : note.dataset.none;
-    });
+    };
+    filter.addEventListener("input", show);
+    // What was typed before the language was changed.
+    if (filter.value) show();
     // Enter in the filter must not send the form.
     filter.addEventListener("keydown", function (event) {
       if (event.key === "Enter") event.preventDefault();
     });
   }
+  document.querySelectorAll("[data-share]").forEach(function (link) {
+    link.addEventListener("click", function (event) {
+      if (!navigator.share) return;
+      event.preventDefault();
+      navigator.share({ text: link.dataset.share }).catch(function () {});
+    });
+  });
   document.querySelectorAll("[data-copy]").forEach(function (button) {
     if (!navigator.clipboard) return;
     button.hidden = false;

@@ -21,6 +21,7 @@ from sandbox.callers.ekshop.wire import PaymentDocument, ShopCustomer
 from sandbox.kit.institution.book import JournalledBook
 from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.journal import JournalLine
+from sandbox.kit.payer_pages.language import Language
 
 _SEED = 0
 _CODE_OF_RETURN = {ReturnTarget.SUCCESS: "1020", ReturnTarget.FAILURE: "1021", ReturnTarget.CANCEL: "1022"}
@@ -87,6 +88,7 @@ class ShopBook(JournalledBook):
             total=order.total_paisa,
             carriage=order.carriage_paisa,
             shares=[[share.payee, share.amount_paisa] for share in order.shares],
+            language=order.language,
         )
 
     def record_token_request(self, order: ShopOrder, trnx_id: str, secret: str) -> Attempt:
@@ -149,6 +151,7 @@ class ShopBook(JournalledBook):
             carriage_paisa=line["carriage"],
             shares=tuple(Share(payee, amount) for payee, amount in line["shares"]),
             placed_at=datetime.fromisoformat(line["at"]),
+            language=Language(line.get("language", Language.BANGLA)),
         )
 
     def _read_asked(self, line: Mapping[str, Any]) -> None:

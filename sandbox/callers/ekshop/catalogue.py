@@ -32,13 +32,14 @@ class Good:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A delivery partner, with its prices within a district, to another one, and by further kilogram."""
+    """A delivery partner: its prices within a district, to another, by further kilogram; and its time."""
 
     code: str
     name: Text
     near_paisa: int
     far_paisa: int
     kilogram_paisa: int
+    expected: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +99,22 @@ GOODS: tuple[Good, ...] = (
 )
 
 # Customers get their parcels by courier; orders of an agent go to the centre by post.
-COURIER = Carrier("padma-courier", Text("পদ্মা কুরিয়ার", "Padma Courier"), 60_00, 120_00, 15_50)
-POST = Carrier("gram-dak", Text("গ্রাম ডাক", "Gram Dak"), 45_00, 85_00, 12_25)
+COURIER = Carrier(
+    "padma-courier",
+    Text("পদ্মা কুরিয়ার", "Padma Courier"),
+    60_00,
+    120_00,
+    15_50,
+    Text("২ থেকে ৩ দিনের মধ্যে", "within 2 to 3 days"),
+)
+POST = Carrier(
+    "gram-dak",
+    Text("গ্রাম ডাক", "Gram Dak"),
+    45_00,
+    85_00,
+    12_25,
+    Text("৫ থেকে ৬ দিনের মধ্যে", "within 5 to 6 days"),
+)
 CARRIERS: tuple[Carrier, ...] = (COURIER, POST)
 
 AGENTS: tuple[Agent, ...] = (

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sandbox.callers.ekshop.pricing import Share
 from sandbox.callers.ekshop.wire import CANCELLED, FAILED, SUCCESS, ShopCustomer
+from sandbox.kit.payer_pages.language import Language
 
 
 class Standing(StrEnum):
@@ -97,7 +98,8 @@ class Attempt:
 class ShopOrder:
     """An order: goods, customer and shares.
 
-    `id` is unguessable and is part of its page's address; `number` may be public.
+    `id` is unguessable and is part of its page's address; `number` may be public. `language` is the
+    customer's, kept with the order, so that each request of its payment is the same.
     """
 
     id: str
@@ -110,6 +112,7 @@ class ShopOrder:
     carriage_paisa: int
     shares: Sequence[Share]
     placed_at: datetime
+    language: Language = Language.BANGLA
     attempts: list[Attempt] = field(default_factory=list)
 
     @property

@@ -138,7 +138,7 @@ class Pages:
             answer = self._show_form(request, form, is_sheet=is_sheet)
             answer.status_code = 400
             return answer
-        order = self._shop.place(form.purchase, form.customer)
+        order = self._shop.place(form.purchase, form.customer, _wording(request).language)
         answer = await self._to_pay(order)
         answer.delete_cookie(_CART)
         return answer
@@ -201,7 +201,7 @@ class Pages:
 
     def _show(self, request: Request, template: str, **members: object) -> Response:
         language = request.query_params.get(_LANGUAGE)
-        wording = Wording(language or request.cookies.get(_LANGUAGE) or _preferred(request))
+        wording = _wording(request)
         in_cart = sum(_cart(request).values())
         text = self._templates.get_template(template).render(
             **_TEMPLATE_CONSTANTS, words=wording, in_cart=in_cart, **members
@@ -247,6 +247,12 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _goods_paisa(quantities: Mapping[str, int]) -> int:
     return sum(GOOD_OF[code].price_paisa * count for code, count in quantities.items())
+
+
+def _wording(request: Request) -> Wording:
+    """The texts of the language that this customer reads."""
+    named = request.query_params.get(_LANGUAGE) or request.cookies.get(_LANGUAGE)
+    return Wording(named or _preferred(request))
 
 
 def _preferred(request: Request) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sandbox.callers.ekshop.book import ShopBook
 from sandbox.callers.ekshop.catalogue import GOOD_OF
+from sandbox.callers.ekshop.checkout_cart import checkout_cart
 from sandbox.callers.ekshop.ipn_listener import IpnListener, ends_payment
 from sandbox.callers.ekshop.listener_conduct import Conduct, ConductTable
 from sandbox.callers.ekshop.merchant_api import MerchantApi, NoUsableAnswer, TokenIssued
@@ -14,6 +15,7 @@ from sandbox.callers.ekshop.orders import Attempt, ReturnTarget, ShopOrder
 from sandbox.callers.ekshop.pricing import Purchase
 from sandbox.callers.ekshop.wire import Merchant, PaymentRequest, ShopCustomer
 from sandbox.kit.institution.clock import DHAKA, Clock
+from sandbox.kit.payer_pages.language import Language, Text, digits
 
 JOURNAL = "ekshop.jsonl"
 
@@ -47,8 +49,10 @@ class Shop:
         self.book = ShopBook(settings.home_folder / JOURNAL, clock)
         self.listener = IpnListener(self.book, self.api, self.conducts, clock, settings.slow_seconds)
 
-    def place(self, purchase: Purchase, customer: ShopCustomer) -> ShopOrder:
-        """Record an order.
+    def place(
+        self, purchase: Purchase, customer: ShopCustomer, language: Language = Language.BANGLA
+    ) -> ShopOrder:
+        """Record an order, made in this language.
 
         Raises:
             NoSuchPurchaseError: the purchase is empty or not possible.
@@ -65,6 +69,7 @@ class Shop:
             carriage_paisa=bill.carriage_paisa,
             shares=bill.shares,
             placed_at=self.clock.now(),
+            language=language,
         )
         self.book.place(order)
         placed = self.book.order(order.id)
@@ -126,16 +131,21 @@ class Shop:
             trnx_id=attempt.trnx_id,
             number=order.number,
             amount_paisa=order.total_paisa,
-            description=order_description(order.quantities),
+            description=order_description(order.quantities, order.language),
             customer=order.customer,
             shares=order.shares,
+            language=order.language,
+            cart=checkout_cart(order),
             pages=pages,
             ipn_url=f"{self.public_url}/ipn/{attempt.secret}",
         )
 
 
-def order_description(quantities: Mapping[str, int]) -> str:
-    """A short description of the ordered goods, in English."""
-    goods = [f"{count} x {GOOD_OF[code].name.english}" for code, count in quantities.items()]
-    more = len(goods) - _DESCRIBED_MAX
-    return ", ".join(goods[:_DESCRIBED_MAX]) + (f" and {more} more" if more > 0 else "")
+def order_description(quantities: Mapping[str, int], language: Language) -> str:
+    """A short description of the ordered goods, in the customer's language."""
+    goods = [
+        f"{digits(count, language)} x {GOOD_OF[code].name.of(language)}" for code, count in quantities.items()
+    ]
+    count = len(goods) - _DESCRIBED_MAX
+    more = Text(f" ও আরও {digits(count, language)}টি", f" and {count} more").of(language)
+    return ", ".join(goods[:_DESCRIBED_MAX]) + (more if count > 0 else "")

@@ -46,7 +46,10 @@ class ShopCustomer:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """The request of a payment; `pages` are the return URLs by target."""
+    """The request of a payment; `pages` are the return URLs by target.
+
+    `language` and `cart` are the switch's own members, as `shares` are.
+    """
 
     trnx_id: str
     number: str
@@ -54,6 +57,8 @@ class PaymentRequest:
     description: str
     customer: ShopCustomer
     shares: Sequence[Share]
+    language: str
+    cart: Mapping[str, object]
     pages: Mapping[str, str]
     ipn_url: str
 
@@ -98,9 +103,11 @@ def payment_request(merchant: Merchant, request: PaymentRequest, now: datetime) 
         },
         "ipn_info": {"ipn_channel": _API_ONLY, "ipn_email": "", "ipn_uri": request.ipn_url},
         "mac_addr": SANDBOX_ADDRESS,
+        "lang": request.language,
         "settlement_split": [
             {"payee": share.payee, "amount": taka(share.amount_paisa)} for share in request.shares
         ],
+        "checkout_cart": request.cart,
     }
 
 

@@ -16,6 +16,7 @@ from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.web.brand_marks import BrandMark
 from ekpay_switch.web.checkout import routes
 from ekpay_switch.web.checkout.routes import Checkout
 from tests.fakes.world import FakeFailedLogins
@@ -94,6 +95,7 @@ class Counter:
         public_url: str = ORIGIN,
         answer_seconds: float = 20.0,
         has_receipts: bool = True,
+        marks: Mapping[str, BrandMark] | None = None,
     ) -> None:
         self.shopper = Shopper(public_url=public_url)
         clock = self.shopper.small.clock
@@ -106,6 +108,7 @@ class Counter:
             logins=LoginWatch(FakeFailedLogins(), "checkout"),
             receipt_path=_receipt_path if has_receipts else None,
             answer_seconds=answer_seconds,
+            marks=marks or {},
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         install_error_handlers(self.app, (OSError,))

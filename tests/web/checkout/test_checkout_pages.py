@@ -1,5 +1,6 @@
 """Every page of the checkout in both languages: what it says, what it offers, where it leads."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -34,16 +35,20 @@ async def test_the_first_page_says_whom_how_much_what_for_and_what_each_way_cost
     assert "refresh" not in seen.headers
 
 
-async def test_ways_to_pay_are_radios_in_groups_with_labels_and_hints(stand: Stand) -> None:
-    html = (await stand.browser.get()).html
+async def test_ways_to_pay_are_radios_in_groups_whose_labels_say_their_notes(stand: Stand) -> None:
+    seen = await stand.browser.get()
+    html = seen.html
     radios = html.all("input", type="radio", name="instrument")
     assert {one["value"] for one in radios} == {"bkash", "nagad", "card", "nexus", "agrani"}
     assert radios[0]["id"] == "instrument"
-    ids = {one["id"] for _, one in html.tags if "id" in one}
     labels = {one["for"] for one in html.all("label")}
     for radio in radios:
         assert radio["id"] in labels
-        assert radio["aria-describedby"] in ids
+        assert "aria-describedby" not in radio
+    notes = re.findall(
+        r'<label[^>]*>(?:(?!</label>).)*class="ekpay-tile__note"', seen.body.decode(), re.DOTALL
+    )
+    assert len(notes) == len(radios)
     assert len(html.all("fieldset")) == len(html.all("legend")) == 3
     assert "checked" not in str(radios)
 
@@ -53,8 +58,12 @@ async def test_a_page_is_in_its_language_and_leads_to_the_other(language: str) -
     other = "en" if language == "bn" else "bn"
     assert seen.html.all("html") == [{"lang": language, "class": "govuk-template"}]
     assert seen.headers["content-language"] == language
-    (switch,) = seen.html.all("a", hreflang=other)
-    assert (switch["href"], switch["lang"]) == (f"{HOME}?lang={other}", other)
+    (switch,) = seen.html.all("button", name="language")
+    assert (switch["formaction"], switch["lang"]) == (f"{HOME}/try?lang={other}", other)
+    stand = Stand(language)
+    stand.put(state=State.EXPIRED)
+    (link,) = (await stand.browser.get()).html.all("a", hreflang=other)
+    assert (link["href"], link["lang"]) == (f"{HOME}?lang={other}", other)
 
 
 async def test_who_is_away_is_said_with_the_reason_and_cannot_be_chosen(stand: Stand) -> None:

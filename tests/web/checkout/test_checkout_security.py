@@ -1,5 +1,6 @@
 """What a browser is told and never told: headers, texts of others, addresses (T54 to T59, T65)."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -55,6 +56,10 @@ def is_inert(seen: Seen) -> bool:
         for name in ("href", "action", "src"):
             place = attributes.get(name, "")
             ours = ("/", "#", "https://shop.example/", "https://bkash.example/", "https://nagad.example/")
+            if place.startswith(("sms:?body=", "mailto:?body=")):
+                # One text, whatever it says: nothing in it begins a second field or an address.
+                assert re.fullmatch(r"[a-z]+:\?body=[A-Za-z0-9%./_~-]*", place), place
+                continue
             assert not place or (place.startswith(ours) and not place.startswith("//")), place
     return True
 

@@ -230,7 +230,10 @@ def test_any_text_of_others_can_be_set(data: st.DataObject) -> None:
     letters = bangla | st.sampled_from("a1 -\u200c\u200d\u25cc\u0301") | st.characters(codec="utf-8")
     texts = data.draw(st.lists(st.text(letters, max_size=40), min_size=4, max_size=4))
     told = asyncio.run(told_of(Stage()))
-    lines = [{"label": _both(one), "value": _both(one), "is_code": False, "is_total": False} for one in texts]
+    lines = [
+        {"label": _both(one), "value": _both(one), "is_code": False, "is_total": False, "is_named": False}
+        for one in texts
+    ]
     groups = [{"heading": _both(one), "lines": lines} for one in texts]
     assert child.typeset({**told, "groups": groups}).startswith(b"%PDF-")
 

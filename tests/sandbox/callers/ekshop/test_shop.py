@@ -20,15 +20,15 @@ async def test_an_order_is_sent_as_the_description_says(customer: Customer, swit
     (trnx_id, sent), *_ = switch.orders.items()
     assert (status, location) == (302, f"{switch.base_url}?sToken={TOKEN}&trnsID={trnx_id}")
     assert list(sent) == [
-        "mer_info", "req_timestamp", "feed_uri", "cust_info", "trns_info", "ipn_info", "mac_addr",
-        "settlement_split",
+        "mer_info", "req_timestamp", "feed_uri", "cust_info", "trns_info", "ipn_info", "mac_addr", "lang",
+        "settlement_split", "checkout_cart",
     ]  # fmt: skip
     assert sent["mer_info"] == {"mer_reg_id": "ekshop_test", "mer_pas_key": "a-pass-key"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\+6", sent["req_timestamp"])
     assert sent["feed_uri"] == {
         f"{place}_uri": f"{customer.origin}/back/{place}?shop=ekshop" for place in ("s", "f", "c")
     }
-    assert sent["trns_info"]["ord_det"] == "1 x Embroidered quilt, 2 x Sweet curd"
+    assert sent["trns_info"]["ord_det"] == "১ x নকশী কাঁথা, ২ x মিষ্টি দই"
     parts = [paisa(share["amount"]) for share in sent["settlement_split"]]
     assert sum(part or 0 for part in parts) == paisa(sent["trns_info"]["trnx_amt"])
     assert [share["payee"] for share in sent["settlement_split"]] == [
@@ -36,6 +36,36 @@ async def test_an_order_is_sent_as_the_description_says(customer: Customer, swit
     ]  # fmt: skip
     assert sent["ipn_info"]["ipn_channel"] == "3"
     assert sent["ipn_info"]["ipn_uri"].startswith(f"{customer.origin}/ipn/")
+
+
+async def test_the_switch_is_told_the_cart_and_the_delivery_in_the_customers_language(
+    customer: Customer, switch: StubMerchantApi
+) -> None:
+    await customer.get("/?lang=en")
+    await customer.send("/orders", FORM | {"address": "Sandbox\tRoad 1\u200b", "district": "khulna"})
+    (sent,) = switch.orders.values()
+    assert sent["lang"] == "en"
+    cart = sent["checkout_cart"]
+    assert [(line["name"], line["quantity"], line["amount"]) for line in cart["lines"]] == [
+        ("Embroidered quilt", "1", "2450.75"),
+        ("Sweet curd", "2", "480.70"),
+    ]
+    delivery = cart["delivery"]
+    assert (delivery["carrier"], delivery["expected"]) == ("Padma Courier", "within 2 to 3 days")
+    assert delivery["address"] == "Sandbox Road 1, Khulna"
+    parts = [paisa(line["amount"]) or 0 for line in cart["lines"]] + [paisa(delivery["charge"]) or 0]
+    assert sum(parts) == paisa(sent["trns_info"]["trnx_amt"])
+
+
+async def test_an_agents_order_goes_to_the_centre_in_bangla_where_no_language_is_chosen(
+    customer: Customer, switch: StubMerchantApi
+) -> None:
+    await customer.send("/orders", FORM | {"agent": "udc-fulbari"})
+    (sent,) = switch.orders.values()
+    assert sent["lang"] == "bn"
+    assert sent["checkout_cart"]["lines"][0]["name"] == "নকশী কাঁথা"
+    assert sent["checkout_cart"]["delivery"]["carrier"] == "গ্রাম ডাক"
+    assert "Sandbox" not in sent["checkout_cart"]["delivery"]["address"]
 
 
 async def test_the_cart_lives_in_the_browser(customer: Customer) -> None:
@@ -153,7 +183,7 @@ async def test_numbers_are_taken_in_bangla_digits_and_sent_in_ascii(
     (told,) = switch.orders.values()
     assert told["cust_info"]["cust_mobo_no"] == "01712345678"
     assert told["cust_info"]["cust_name"] == "রহিমা খাতুন"
-    assert told["trns_info"]["ord_det"] == "1 x Embroidered quilt, 3 x Sweet curd"
+    assert told["trns_info"]["ord_det"] == "১ x নকশী কাঁথা, ৩ x মিষ্টি দই"
 
 
 async def test_the_shop_speaks_the_language_of_the_browser_until_another_is_chosen(
@@ -265,8 +295,8 @@ async def test_the_book_is_the_same_after_a_restart(opening: Opening, switch: St
 
 
 def test_long_orders_are_described_briefly_and_numbers_are_written_in_the_readers_digits() -> None:
-    assert order_description(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith(
-        "1 x Beeswax and 1 more"
-    )
+    goods = dict.fromkeys(["doi", "tea", "wax", "jar"], 1)
+    assert order_description(goods, Language.ENGLISH).endswith("1 x Beeswax and 1 more")
+    assert order_description(goods, Language.BANGLA).endswith("১ x মৌচাকের মোম ও আরও ১টি")
     assert (Wording("bn").money(1_234_50), Wording("en").money(5)) == ("১,২৩৪.৫০ টাকা", "BDT 0.05")
     assert Wording("xx").of(Text("ক", "a")) == "ক"
