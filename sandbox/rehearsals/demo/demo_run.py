@@ -279,8 +279,10 @@ async def _open(stage: Stage, billers: DemoBillers, plan: PartnerPlan, payers: i
     scenes = write_script(
         plan, payables, {biller: desk.mischief for biller, desk in billers.admin_clients.items()}
     )
-    topped_up = await fill_prefunds(stage.tool, billers.admin_clients, parties, scenes)
-    deposits = await fill_deposits(stage.tool, parties)
+    topped_up, deposits = await asyncio.gather(
+        fill_prefunds(stage.tool, billers.admin_clients, parties, scenes),
+        fill_deposits(stage.tool, parties),
+    )
     await pay_in_capital(stage.tool, parties, sum(deposits.values()))
     orders = write_payer_script(payer_plan, collected)
     return _Opening(parties, scenes, orders, providers, missing, topped_up, dead_token, deposits)

@@ -40,7 +40,7 @@ from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
 Answer = TypeVar("Answer")
 
 # No provider gets more than five calls a second, and payers come one by one.
-_EVERY_SECONDS = 0.12
+_EVERY_SECONDS = 0.1
 _AT_ONCE = 120
 _PAGES_MAX = 3
 _PAUSE_SECONDS = 0.5

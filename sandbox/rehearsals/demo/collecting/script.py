@@ -29,6 +29,9 @@ _PLAIN_BILLERS = (
     DescoAdminClient.biller,
 )  # fmt: skip
 
+# Courses begin in this order.
+_PLACES, _ODD_PLACE = {CollectionCourse.LAPSED: 0, CollectionCourse.PLAIN: 2}, 1
+
 ScriptPart = tuple[CollectionCourse, DemoProvider]
 
 
@@ -47,14 +50,15 @@ class PayerPlan:
     def parts(self) -> list[ScriptPart]:
         """Every payment's course and provider, in the order in which they begin.
 
-        Those that expire come first, as they take longest.
+        Those that expire come first, as they take longest, and the plain ones last: what waits for clocks and
+        doubts waits while others still pay.
         """
         families: defaultdict[str, list[DemoProvider]] = defaultdict(list)
         for provider in self.providers:
             families[provider.family].append(provider)
         dealt = [part for family in families.values() for part in self._family_parts(family)]
         random.Random(self.seed).shuffle(dealt)  # noqa: S311 - to be repeated, not to be unguessable
-        return sorted(dealt, key=lambda part: part[0] is not CollectionCourse.LAPSED)
+        return sorted(dealt, key=lambda part: _PLACES.get(part[0], _ODD_PLACE))
 
     def payables_needed(self, biller: str) -> int:
         """How many bills of this biller are paid."""
