@@ -21,7 +21,7 @@ import ekpay_switch
 from ekpay_switch.persistence.migrate import VERSIONS
 from reconciliation.reports.pdf import set_as_pdf
 
-for group in ("apps", "app_summaries", "audits", "billers", "connectors", "status"):
+for group in ("apps", "app_summaries", "audits", "billers", "connectors", "early_imports", "status"):
     points = entry_points(group=f"ekpay.{group}")
     assert points, group
     for point in points:

@@ -11,8 +11,10 @@ import os
 import selectors
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import resolve_name
 from typing import IO, Final
 
@@ -23,6 +25,11 @@ from ekpay_switch.cli.command_table import CORE, FINANCE, FREQUENT
 from ekpay_switch.cli.operations.plugin_commands import installed_apps
 from ekpay_switch.cli.terminal import complain
 
+EARLY_IMPORTS: Final = "ekpay.early_imports"
+"""Entry points to names of modules that a wing's commands import late, and that start no thread."""
+
+# The library of linear algebra starts a thread for each core where it is imported; no command needs them.
+_ONE_THREAD: Final = "OPENBLAS_NUM_THREADS"
 # Whoever serves imports more than all others together, and is started once.
 _NOT_IMPORTED: Final = frozenset({"serve", "worker", "command-server"})
 _CHUNK: Final = 65_536
@@ -59,7 +66,10 @@ class _Running:
 
 
 def import_commands() -> None:
-    """Import every command but those that serve; a wing that cannot be imported is complained about."""
+    """Import every command but those that serve, and what wings import late.
+
+    A wing that cannot be imported is complained about.
+    """
     for name, command in CORE.items():
         if name not in _NOT_IMPORTED:
             resolve_name(command.place)
@@ -67,6 +77,11 @@ def import_commands() -> None:
         resolve_name(place)
     for point in installed_apps():
         _import_wing(point)
+    for names in entry_points(group=EARLY_IMPORTS):
+        for name in names.load():
+            # Of an extra that is not installed.
+            with suppress(ImportError):
+                import_module(name)
 
 
 def _import_wing(point: EntryPoint) -> None:
@@ -184,6 +199,7 @@ def command_server() -> None:
     may be left out). When a command has ended, one line answers it: `id`, `code`, `stdout`, `stderr`.
     Commands run side by side, each in a process of its own.
     """
+    os.environ.setdefault(_ONE_THREAD, "1")
     import_commands()
     # What is imported stays, and is shared by all commands as long as the collector does not touch it.
     gc.collect()
