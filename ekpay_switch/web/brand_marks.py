@@ -19,6 +19,8 @@ from starlette.responses import Response
 FOLDER, SUFFIX, PATH = "brand", ".svg", "/brand"
 BYTES_MAX = 16 * 1024
 _HASH_LENGTH = 16
+# A refusal names what is wrong by so many letters.
+_SHOWN = 40
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _SVG, _XLINK = "http://www.w3.org/2000/svg ", "http://www.w3.org/1999/xlink "
 _ELEMENTS = frozenset(
@@ -103,6 +105,7 @@ def _check_picture(body: bytes) -> None:
         _check_element(name, attributes, is_root=depth == 0)
         depth += 1
 
+    parser.XmlDeclHandler = _check_declaration
     parser.StartElementHandler = start
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.ProcessingInstructionHandler = _refuse_instruction
@@ -112,14 +115,24 @@ def _check_picture(body: bytes) -> None:
 def _check_element(name: str, attributes: Mapping[str, str], *, is_root: bool) -> None:
     element = name.removeprefix(_SVG)
     if element == name or element not in _ELEMENTS:
-        raise _RefusedError(f"<{name.rpartition(' ')[2]}> is not allowed: only shapes and colours of SVG are")
+        raise _RefusedError(
+            f"<{name.rpartition(' ')[2][:_SHOWN]}> is not allowed: only shapes and colours of SVG are"
+        )
     if is_root and (element != "svg" or not attributes.get("viewBox")):
         raise _RefusedError("the outermost element must be <svg> with a viewBox")
     for attribute, value in attributes.items():
         bare_name = attribute.removeprefix(_XLINK)
         is_outside = bare_name == "href" and not _OWN_REFERENCE.fullmatch(value)
         if is_outside or bare_name.lower().startswith("on") or _REACHES_OUT.search(_URL.sub("", value)):
-            raise _RefusedError(f"{element} {bare_name}: a script, or a reference to something outside")
+            raise _RefusedError(
+                f"{element} {bare_name[:_SHOWN]}: a script, or a reference to something outside"
+            )
+
+
+def _check_declaration(_version: str, encoding: str | None, _standalone: int) -> None:
+    # Whoever read the file by another encoding would see another picture than was checked.
+    if encoding is not None and encoding.lower() != "utf-8":
+        raise _RefusedError(f"the encoding must be UTF-8, not {encoding[:_SHOWN]}")
 
 
 def _refuse_doctype(*_: object) -> None:
@@ -127,4 +140,4 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _refuse_instruction(target: str, _: str) -> None:
-    raise _RefusedError(f"<?{target}?> is not allowed")
+    raise _RefusedError(f"<?{target[:_SHOWN]}?> is not allowed")

@@ -16,6 +16,7 @@ KEPT: Final[Mapping[str, Sequence[int]]] = {
     "mt940 several": (35, 132),
     "nagad": (7, 46, 123),
     "nagad of a spreadsheet": (62, 73),
+    "serve with a mark": (19, 22, 607),
     "settle answer pacs.002": (75, 83, 168),
     "settle answer pain.002": (156,),
     "settle batch": (77,),

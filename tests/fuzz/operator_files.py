@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Generic, TypeVar
+from xml.etree import ElementTree as ET
 
 from lxml import etree
 
@@ -20,6 +21,7 @@ from ekpay_switch.domain.scrolls.bill_files import BillFile
 from ekpay_switch.flows.bills.fetch_in_bulk import BulkFetchRequest
 from ekpay_switch.persistence.merchants.staff_actions import NewMerchant
 from ekpay_switch.ports.merchants import Payee
+from ekpay_switch.web.brand_marks import FOLDER, SUFFIX, BrandMarkError, read_marks
 from reconciliation.errors import UnreadableFileError
 from reconciliation.settlement.instructions.bank_answers import AnswerKind, BankAnswer, parse_report
 from reconciliation.settlement.instructions.beftn import BatchTotals, check_batch
@@ -34,6 +36,7 @@ _NAMING: Final = (
     NamingParameter("pay_slip_no", "^[0-9]{6,14}$", "A", is_required=True),
     NamingParameter("college_code", "^[0-9]{4}$", "A", is_required=False),
 )
+_SVG: Final = "http://www.w3.org/2000/svg"
 _KNOWN: Final = TermChoices(frozenset({"bkash", "card"}), frozenset({"*", "ekshop"}))
 
 
@@ -100,6 +103,18 @@ def _bills_of(content: bytes) -> BillFile | None:
     return None
 
 
+def _mark_of(content: bytes) -> bytes | None:
+    with tempfile.TemporaryDirectory(prefix="ekpay-fuzz-") as folder:
+        path = Path(folder) / FOLDER / f"shop{SUFFIX}"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        try:
+            return read_marks(Path(folder))["shop"].body
+        except BrandMarkError as problem:
+            _check_words([str(problem)])
+            return None
+
+
 def _from_a_path(content: bytes, read: Callable[[Path], _T]) -> _T | None:
     with tempfile.NamedTemporaryFile(prefix="ekpay-fuzz-") as file:
         file.write(content)
@@ -132,6 +147,20 @@ def _message_faults(message: bytes, _content: bytes) -> Iterator[str]:
     names = [etree.QName(element).localname for element in etree.fromstring(message).iter(etree.Element)]
     if names.count("CdtTrfTxInf") != names.count("IntrBkSttlmAmt"):
         yield "a transfer without an amount"
+
+
+def _mark_faults(mark: bytes, content: bytes) -> Iterator[str]:
+    if mark != content:
+        yield "another picture than the file"
+    # Browsers may take what libxml2 refuses; expat is as lenient as they are.
+    for element in ET.fromstring(mark).iter():  # noqa: S314 - a picture that was checked
+        name = etree.QName(element.tag)
+        if name.namespace != _SVG or name.localname in {"script", "style", "image", "foreignObject"}:
+            yield f"{name.text} is served"
+        for attribute, value in element.attrib.items():
+            bare_name = etree.QName(attribute).localname
+            if bare_name.startswith("on") or (bare_name == "href" and not value.startswith("#")):
+                yield f"{name.localname} {bare_name} is served"
 
 
 def _notice_faults(notices: Sequence[Notice], _content: bytes) -> Iterator[str]:
@@ -218,6 +247,16 @@ def _bill_file() -> bytes:
     return f"BILLS,1,nu_fee,1,2026-03-01,{totals}\n{headings}\n{rows}TRAILER,{totals}\n".encode()
 
 
+def _mark() -> bytes:
+    return (
+        f'<svg xmlns="{_SVG}" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 36 36">'
+        "<title>দোকান</title>"
+        '<defs><linearGradient id="g"><stop offset="0" stop-color="#115e4b"/></linearGradient></defs>'
+        '<g id="roads"><path d="M4 4 32 32" fill="url(#g)"/><circle cx="18" cy="18" r="6"/></g>'
+        '<use xlink:href="#roads"/></svg>\n'
+    ).encode()
+
+
 def _list() -> bytes:
     return b"biller,account,period\ndesco_postpaid,12345678,\nnu_fee,,2026\n"
 
@@ -266,6 +305,7 @@ def operator_files() -> Mapping[str, OperatorFile[Any]]:
         "merchants payees import": OperatorFile(
             _payees(), lambda content: _from_a_path(content, read_payees), _payee_faults, _spoil_csv
         ),
+        "serve with a mark": OperatorFile(_mark(), _mark_of, _mark_faults, spoil_tree),
         "billers load": OperatorFile(_bill_file(), _bills_of, _bill_faults, _spoil_csv),
         "bills fetch": OperatorFile(
             _list(), lambda content: _from_a_path(content, read_list), _list_faults, _spoil_csv

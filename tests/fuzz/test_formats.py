@@ -38,6 +38,7 @@ READERS = {
     "ekpay_switch/cli/merchants/import_files.py": ("merchants import", "merchants payees import"),
     "ekpay_switch/cli/payments/bills.py": ("bills fetch",),
     "ekpay_switch/domain/scrolls/bill_file_reading.py": ("billers load",),
+    "ekpay_switch/web/brand_marks.py": ("serve with a mark",),
 }
 # What takes no file of others apart, and why.
 NO_READERS = {

@@ -66,6 +66,8 @@ def test_what_is_more_than_a_picture_is_refused_by_its_file(tmp_path: Path, insi
     ("name", "text", "why"),
     [
         ("bkash", f'<!DOCTYPE svg [<!ENTITY a "b">]><svg {NAMESPACE} viewBox="0 0 1 1">&a;</svg>', "DOCTYPE"),
+        ("bkash", f'<?xml version="1.0" encoding="UTF-7"?>{PICTURE}', "UTF-8, not UTF-7"),
+        ("bkash", f"<{'x' * 999} {NAMESPACE}/>", f"<{'x' * 40}> is not allowed"),
         ("bkash", PICTURE + " " * BYTES_MAX, "longer than"),
         ("bkash", "<svg", "no XML"),
         ("bkash", b"\x89PNG", "no XML"),

@@ -73,10 +73,13 @@ def _nest(random: Random, element: etree._Element) -> None:
     if parent is None:
         return
     tag = random.choice((element.tag, "x"))
-    place, outer = parent.index(element), etree.Element(tag)
+    place, outer = parent.index(element), etree.Element("x")
     inner = outer
     for _ in range(depth):
-        inner = etree.SubElement(inner, tag)
+        inner = etree.SubElement(inner, "x")
+    # A namespace that is no address can be given to an element, but none can be made with it.
+    for each in outer.iter():
+        each.tag = tag
     inner.append(element)
     parent.insert(place, outer)
 
