@@ -4,6 +4,7 @@ Each of them reports itself to `hit`, a function that the window puts into every
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,8 @@ ADDRESSES = (
     "https://shop.example\\@evil.example/",
     "\tjavascript:hit('tab');alert(1)",
 )
+# A message that its payer sends: the text is one value, so that no text of others names who gets it.
+_MESSAGE = re.compile(r"(?:sms|mailto):\?body=[A-Za-z0-9%._~/-]+")
 # Those that run by themselves where neither escaping nor a policy stops them.
 RUNNING = "".join(SCRIPTS[:7])
 # What a hostile page could try on the reader's eye, and never does here.
@@ -97,6 +100,8 @@ class Window:
         return said
 
     def _is_ours(self, place: str) -> bool:
+        if _MESSAGE.fullmatch(place):
+            return True
         known = ("shop.example", "bkash.example", "nagad.example", urlsplit(self.origin).netloc)
         return place.startswith(("https://", self.origin)) and urlsplit(place).netloc in known
 
