@@ -76,6 +76,17 @@ async def test_the_providers_page_is_told_the_biller_and_the_payers_language() -
     assert again.reference != first.reference
 
 
+async def test_the_page_of_a_biller_that_is_gone_is_told_no_name() -> None:
+    """A payment outlives the manifest of its biller; its payer may still try again."""
+    payer = Payer()
+    answer = await collect(a_collect_order(), payer.small.world)
+    assert isinstance(answer, CollectionAnswer)
+    payer.small.billers.known.clear()
+    await try_again(CLIENT, answer.view.payment_id, "bkash", payer.small.world, PayerLanguage.BANGLA)
+    assert len(payer.small.connector.orders) == 2
+    assert payer.small.connector.orders[-1].page == PageContent(language=PayerLanguage.BANGLA)
+
+
 async def test_a_reference_is_as_long_as_the_provider_takes() -> None:
     payer = Payer()
     payer.small.connector.profile = replace(payer.small.connector.profile, reference_length=20)
