@@ -82,14 +82,17 @@ class CommandServer:
     async def _read(self) -> None:
         answers = self._process.stdout
         assert answers is not None
-        while line := await answers.readline():
-            answer = json.loads(line)
-            waiting = self._waiting.get(answer["id"])
-            if waiting is not None and not waiting.done():
-                waiting.set_result(CommandAnswer(answer["code"], answer["stdout"], answer["stderr"]))
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(CommandServerEndedError(CommandServerEndedError.__doc__))
+        try:
+            while line := await answers.readline():
+                answer = json.loads(line)
+                waiting = self._waiting.get(answer["id"])
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(CommandAnswer(answer["code"], answer["stdout"], answer["stderr"]))
+        finally:
+            # Also where an answer cannot be read: nobody may wait for one that never comes.
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_exception(CommandServerEndedError(CommandServerEndedError.__doc__))
 
 
 def _input_of(process: asyncio.subprocess.Process) -> asyncio.StreamWriter:

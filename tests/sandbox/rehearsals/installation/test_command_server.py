@@ -52,3 +52,11 @@ async def test_an_answer_of_a_cancelled_request_is_passed_over() -> None:
     answer = await server.run(["b"], {})
     assert json.loads(answer.output) == [["b"], {}]
     await server.stop()
+
+
+async def test_an_answer_that_cannot_be_read_fails_whoever_waits() -> None:
+    server = await started("import sys; sys.stdin.readline(); print('no answer', flush=True)")
+    with pytest.raises(CommandServerEndedError):
+        await asyncio.wait_for(server.run(["a"], {}), 30)
+    with pytest.raises(json.JSONDecodeError):
+        await server.stop()
