@@ -133,6 +133,8 @@ class RunJudge:
     def judge(self, before: RunState, run_inputs: RunInputs) -> JudgedRun:
         """Judge one run, check its invariants, and write its rows beside those of earlier runs."""
         with IsolatedReader(self.rules.settings.reading, self.locations.spill) as reader:
+            if run_inputs.files:
+                reader.start()
             return self._judge(before, run_inputs, reader)
 
     def _judge(self, before: RunState, run_inputs: RunInputs, reader: FileReader) -> JudgedRun:

@@ -51,7 +51,7 @@ class _TooLongError(Exception):
 
 
 class IsolatedReader:
-    """Reads files in a process that it starts with the first of them; `close` ends it."""
+    """Reads files in a process that it starts with the first of them, or before; `close` ends it."""
 
     def __init__(self, limits: FileLimits, scratch: Path | None = None) -> None:
         """Rows lie in `scratch` until they are taken over, by default where temporary files do."""
@@ -69,6 +69,14 @@ class IsolatedReader:
         _trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def start(self) -> None:
+        """Start the process and go on: it imports while the caller prepares what files are judged by.
+
+        Raises:
+            NightError: no process can be started.
+        """
+        self._started()
 
     def close(self) -> None:
         """End the process, and remove what it left."""
@@ -106,7 +114,7 @@ class IsolatedReader:
 
     def _answer(self, request: Mapping[str, str]) -> Mapping[str, Any]:
         """The answer of a process; after an answer that says so, it ends."""
-        is_new = self._process is None
+        is_new = self._process is None or self._process.is_new
         try:
             answer = self._ask(request)
         except _BrokenError:
@@ -122,9 +130,7 @@ class IsolatedReader:
         return answer
 
     def _ask(self, request: Mapping[str, str]) -> Mapping[str, Any]:
-        if self._process is None:
-            self._process = _Process(self._limits, Path(self._folder.name))
-        line = self._process.ask(request, self._limits.clock_seconds)
+        line = self._started().ask(request, self._limits.clock_seconds)
         try:
             answer = json.loads(line)
         except ValueError as problem:
@@ -132,6 +138,11 @@ class IsolatedReader:
         if not isinstance(answer, dict):
             raise _BrokenError
         return answer
+
+    def _started(self) -> "_Process":
+        if self._process is None:
+            self._process = _Process(self._limits, Path(self._folder.name))
+        return self._process
 
     def _end_process(self) -> None:
         if self._process is not None:
@@ -179,14 +190,15 @@ def read_rows(path: Path) -> pl.DataFrame | None:
 
 
 class _Process:
-    """One running process."""
+    """One running process; `is_new` until it is asked for the first file."""
 
     def __init__(self, limits: FileLimits, folder: Path) -> None:
-        """Start it and wait until it can read.
+        """Start it.
 
         Raises:
             NightError: it cannot be started.
         """
+        self.is_new = True
         self._errors = (folder / "errors").open("w+b")
         try:
             self._running = subprocess.Popen(  # noqa: S603 - our own interpreter with our own module
@@ -200,22 +212,18 @@ class _Process:
         except OSError as problem:
             self._errors.close()
             raise NightError(f"no process to read files in: {problem}") from problem
-        try:
-            is_ready = self._line(time.monotonic() + _START_SECONDS) == b"ready\n"
-        except (_BrokenError, _TooLongError):
-            is_ready = False
-        if not is_ready:
-            words = self._last_words()
-            self.end()
-            raise NightError(f"no process to read files in: {words or 'it did not start in time'}")
 
     def ask(self, request: Mapping[str, str], seconds: float) -> bytes:
         """The line that answers a request.
 
         Raises:
+            NightError: the process does not come to read.
             _BrokenError: the process ended, or said too much.
             _TooLongError: it did not answer in time.
         """
+        if self.is_new:
+            self._await_ready()
+            self.is_new = False
         try:
             _pipe(self._running.stdin).write(json.dumps(request).encode() + b"\n")
         except OSError as problem:
@@ -229,6 +237,16 @@ class _Process:
         for pipe in (self._running.stdin, self._running.stdout, self._errors):
             with contextlib.suppress(OSError):
                 _pipe(pipe).close()
+
+    def _await_ready(self) -> None:
+        try:
+            is_ready = self._line(time.monotonic() + _START_SECONDS) == b"ready\n"
+        except (_BrokenError, _TooLongError):
+            is_ready = False
+        if not is_ready:
+            raise NightError(
+                f"no process to read files in: {self._last_words() or 'it did not start in time'}"
+            )
 
     def _line(self, deadline: float) -> bytes:
         pipe, line = _pipe(self._running.stdout), bytearray()

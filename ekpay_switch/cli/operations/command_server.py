@@ -21,9 +21,12 @@ from typing import IO, Final
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ekpay_switch.cli.billers.profiles import profiles_of as biller_profiles_of
 from ekpay_switch.cli.command_table import CORE, FINANCE, FREQUENT
+from ekpay_switch.cli.connectors.profiles import profiles_of as connector_profiles_of
 from ekpay_switch.cli.operations.plugin_commands import installed_apps
 from ekpay_switch.cli.terminal import complain
+from ekpay_switch.settings import read_settings
 
 EARLY_IMPORTS: Final = "ekpay.early_imports"
 """Entry points to names of modules that a wing's commands import late, and that start no thread."""
@@ -89,6 +92,18 @@ def _import_wing(point: EntryPoint) -> None:
         point.load()
     except Exception as problem:  # noqa: BLE001 - whatever a stranger's module does at import
         complain(f"{point.name} cannot be loaded from {point.value}: {type(problem).__name__}: {problem}")
+
+
+def read_manifests() -> None:
+    """Read every manifest once: whoever is forked finds a file of the same text already parsed.
+
+    A fault says nothing here: it is told by each command that needs the manifest.
+    """
+    # Of settings, of a wing, or of a manifest.
+    with suppress(Exception):
+        settings = read_settings()
+        biller_profiles_of(settings)
+        connector_profiles_of(settings)
 
 
 class CommandServer:
@@ -201,6 +216,7 @@ def command_server() -> None:
     """
     os.environ.setdefault(_ONE_THREAD, "1")
     import_commands()
+    read_manifests()
     # What is imported stays, and is shared by all commands as long as the collector does not touch it.
     gc.collect()
     gc.freeze()

@@ -141,7 +141,7 @@ async def play(stage: Stage, plan: PartnerPlan, payers: int, screen: Console) ->
 
 def expected_seconds(payments: int, payers: int) -> float:
     """About how long a demo takes alone on two quiet cores: most of it is waiting and starting commands."""
-    return 200.0 + payments / 50 + payers / 20
+    return 175.0 + payments / 50 + payers / 20
 
 
 def _endpoint_counts(endpoint: NotificationEndpoint) -> EndpointCounts:

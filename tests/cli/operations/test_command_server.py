@@ -2,27 +2,39 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from ekpay_switch.cli.billers import profiles as billers
+from ekpay_switch.cli.connectors import profiles as connectors
 from ekpay_switch.cli.operations import command_server
-from ekpay_switch.cli.operations.command_server import import_commands
+from ekpay_switch.cli.operations.command_server import import_commands, read_manifests
+from ekpay_switch.settings import read_settings
+from ekpay_switch.wing_kit import manifest_file
 from tests.cli.operations.word_server import LARGE
 
 EKPAY = (str(Path(sys.executable).with_name("ekpay")), "command-server")
 WORDS = (sys.executable, "-m", "tests.cli.operations.word_server")
 
 
-def served(server: Sequence[str], *lines: str) -> tuple[int, dict[int, dict[str, Any]], str]:
+def served(
+    server: Sequence[str], *lines: str, environment: Mapping[str, str] | None = None
+) -> tuple[int, dict[int, dict[str, Any]], str]:
     """Exit code, answers by their ids, and stderr of a server that was sent these lines."""
     typed = "".join(f"{line}\n" for line in lines)
     ended = subprocess.run(  # noqa: S603 - no shell, and words of this file
-        server, input=typed, capture_output=True, text=True, check=False
+        server,
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | dict(environment or {}),
     )
     answers = [json.loads(line) for line in ended.stdout.splitlines()]
     return ended.returncode, {answer["id"]: answer for answer in answers}, ended.stderr
@@ -86,8 +98,9 @@ def test_importing_all_commands_starts_no_thread() -> None:
     """A fork copies the locks of other threads as they are, and would wait for them for ever."""
     source = """
 import os, sys, threading
-from ekpay_switch.cli.operations.command_server import import_commands
+from ekpay_switch.cli.operations.command_server import import_commands, read_manifests
 import_commands()
+read_manifests()
 tasks = "/proc/self/task"
 threads = len(os.listdir(tasks)) if os.path.isdir(tasks) else threading.active_count()
 print(threads, "matplotlib.figure" in sys.modules, "polars" in sys.modules)
@@ -97,6 +110,36 @@ print(threads, "matplotlib.figure" in sys.modules, "polars" in sys.modules)
         [sys.executable, "-c", source], capture_output=True, text=True, check=True, env=environment
     )
     assert seen.stdout == "1 True False\n"
+
+
+def test_manifests_are_parsed_once_for_all_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    shutil.copytree("config", config)
+    for path in config.glob("*/*.toml"):
+        path.write_text(f"{path.read_text()}\n# {tmp_path}\n")
+    monkeypatch.setenv("EKPAY_CONFIG", str(config))
+    read_manifests()
+
+    def _refuse(text: str) -> NoReturn:
+        raise AssertionError(f"parsed again: {text[:40]}")
+
+    monkeypatch.setattr(manifest_file.tomllib, "loads", _refuse)
+    settings = read_settings()
+    assert billers.profiles_of(settings)
+    assert connectors.profiles_of(settings)
+
+
+def test_a_fault_of_a_manifest_is_told_by_the_command_that_needs_it(tmp_path: Path) -> None:
+    shutil.copytree("config", tmp_path / "config")
+    (tmp_path / "config" / "billers" / "desco_postpaid.toml").write_text("id = ")
+    here = {"EKPAY_CONFIG": str(tmp_path / "config"), "EKPAY_HOME": str(tmp_path / "home")}
+    code, answers, complaint = served(
+        EKPAY, requested(1, "billers", "show", "titas_gas"), requested(2, "--version"), environment=here
+    )
+    assert (code, complaint) == (0, "")
+    assert answers[1]["code"] != 0
+    assert "desco_postpaid.toml" in answers[1]["stderr"] + answers[1]["stdout"]
+    assert answers[2]["code"] == 0
 
 
 def test_a_wing_that_cannot_be_imported_is_complained_about(

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
 
 from reconciliation.canonical_row import complete
-from reconciliation.errors import ControlTotalError, UnreadableFileError
+from reconciliation.errors import ControlTotalError, NightError, UnreadableFileError
+from reconciliation.statement import isolated_reader
 from reconciliation.statement.formats.file_limits import USUAL_LIMITS, FileLimits
 from reconciliation.statement.isolated_reader import IsolatedReader
 from reconciliation.statement.layout import read_layouts
@@ -82,6 +84,26 @@ def test_one_process_reads_one_file_after_another(tmp_path: Path) -> None:
             processes |= set(hostile.reading_processes())
     assert len(processes) == 1
     assert not hostile.reading_processes()
+
+
+def test_a_process_may_start_before_its_first_file(
+    reader: IsolatedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Mock(wraps=subprocess.Popen)
+    monkeypatch.setattr(isolated_reader.subprocess, "Popen", start)
+    reader.start()
+    reader.start()
+    assert start.call_count == 1
+    read(reader, laid(tmp_path, WHOLE["breb_postpaid"]), "breb_postpaid")
+    assert start.call_count == 1
+
+
+def test_a_process_that_never_reads_is_no_fault_of_a_file(
+    reader: IsolatedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolated_reader, "_MODULE", "reconciliation.no_such_module")
+    with pytest.raises(NightError, match=r"no process to read files in: .*no_such_module"):
+        read(reader, laid(tmp_path, WHOLE["breb_postpaid"]), "breb_postpaid")
 
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_is_read(tmp_path: Path) -> None:
