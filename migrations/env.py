@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from ekpay_switch.persistence.schema.books import metadata
+from ekpay_switch.persistence.schema.whole_schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

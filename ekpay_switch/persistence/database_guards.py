@@ -6,8 +6,7 @@ nobody sees either, since payments go on all the same.
 
 import asyncpg
 
-from ekpay_switch.persistence.schema import TRIGGERS, append_only_tables
-from ekpay_switch.persistence.schema.books import metadata
+from ekpay_switch.persistence.schema.whole_schema import TRIGGERS, append_only_tables, metadata
 
 _MISSING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL ORDER BY name"
 _CHANGEABLE = """

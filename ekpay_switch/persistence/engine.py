@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ekpay_switch import trouble
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.settings import Settings
 
@@ -93,6 +92,8 @@ def is_passing(error: Exception) -> bool:
     """`is_away` for the edge, which counts a database that refuses to write."""
     reason = refusal_reason(error)
     if reason:
+        from ekpay_switch import trouble  # noqa: PLC0415 - metrics and logs, of which a command has no need
+
         trouble.count_database_refusal(reason)
     return is_away(error)
 

@@ -7,7 +7,7 @@ import pytest
 from ekpay_switch.cli.operations.doctor import InstallationError, check_database
 from ekpay_switch.persistence.database_guards import changeable_tables, missing_triggers
 from ekpay_switch.persistence.embedded.server import Endpoint
-from ekpay_switch.persistence.schema import TRIGGERS
+from ekpay_switch.persistence.schema.whole_schema import TRIGGERS
 from ekpay_switch.settings import Settings
 from tests.database import a_copy
 from tests.persistence.books import Books

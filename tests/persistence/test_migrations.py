@@ -13,8 +13,7 @@ from ekpay_switch.persistence.audit.run import run
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import alembic_config, migrate
-from ekpay_switch.persistence.schema import append_only_tables
-from ekpay_switch.persistence.schema.books import metadata
+from ekpay_switch.persistence.schema.whole_schema import append_only_tables, metadata
 from tests.database import a_copy, database_of
 from tests.persistence.books import Books
 

@@ -4,8 +4,7 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.payments.claims import StartedClaim
-from ekpay_switch.persistence.schema import append_only_tables
-from ekpay_switch.persistence.schema.books import metadata
+from ekpay_switch.persistence.schema.whole_schema import append_only_tables, metadata
 from tests.persistence.books import APPROVED, REFUSED, Books, recording_of
 from tests.persistence.staff_rows import persons
 

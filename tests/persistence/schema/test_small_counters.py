@@ -2,8 +2,7 @@
 
 from sqlalchemy import SmallInteger
 
-from ekpay_switch.persistence.schema import append_only_tables
-from ekpay_switch.persistence.schema.books import metadata
+from ekpay_switch.persistence.schema.whole_schema import append_only_tables, metadata
 
 ENDS = {
     "set by people or configuration": {
