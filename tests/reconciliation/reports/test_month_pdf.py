@@ -6,9 +6,11 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ekpay_switch.web.receipts.typeset import MEMORY_BYTES_MAX, compile_template, drawable
 from reconciliation.errors import ReportError
@@ -121,6 +123,19 @@ def test_it_can_be_looked_at_as_pictures(report: Report) -> None:
     told = page_content(report)
     made = compile_template(TEMPLATE, told, told["dated"], "png")
     assert all(one.startswith(b"\x89PNG") for one in (made if isinstance(made, list) else [made]))
+
+
+@pytest.mark.parametrize("count", [1, 22, 24, 25, 60])
+def test_nothing_runs_into_the_foot_of_a_page_or_off_it(report: Report, count: int) -> None:
+    """Every row is a code, a reference and two sentences, so some twenty fill a page."""
+    content = page_content(with_breaks(report, count))
+    made = compile_template(TEMPLATE, content, content["dated"], "png")
+    for page in made if isinstance(made, list) else [made]:
+        picture = Image.open(BytesIO(page)).convert("L")
+        millimetre = picture.height / 297
+        for begins, ends in ((281.5, 285.0), (291.5, 297.0)):
+            band = picture.crop((0, int(begins * millimetre), picture.width, int(ends * millimetre)))
+            assert band.getextrema() == (255, 255)
 
 
 def test_an_empty_report_can_be_set(report: Report) -> None:
