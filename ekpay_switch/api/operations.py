@@ -26,7 +26,7 @@ class Health:
 
     `count` counts what SQL counts, unless that was done a moment ago, and returns the seconds since a worker
     did its rounds; None where the database does not answer. `queue_depth` counts the steps that wait for a
-    group commit. `started_at` is when the process began to serve, UTC.
+    group commit. `started_at` is when the process began to serve, UTC; in a rehearsal no money is real.
     """
 
     why_not_ready: WhyNotReady
@@ -34,6 +34,7 @@ class Health:
     queue_depth: Callable[[], int]
     worker_silent_seconds_max: float
     started_at: datetime
+    is_rehearsal: bool
 
 
 def mount(app: FastAPI, why_not_ready: WhyNotReady) -> None:
@@ -56,6 +57,7 @@ def build_operations_app(health: Health) -> Starlette:
                 "worker_silent_seconds": round(silent_seconds, 1),
                 "queue_depth": health.queue_depth(),
                 "started_at": health.started_at.isoformat(timespec="seconds"),
+                "is_rehearsal": health.is_rehearsal,
             },
             503 if is_silent else 200,
         )

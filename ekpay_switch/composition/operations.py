@@ -121,6 +121,7 @@ async def operations_listener(switch: Switch, port: int) -> AsyncIterator[None]:
         lambda: switch.group_commit.depth,
         SILENT_SECONDS,
         switch.world.clock.now(),
+        switch.settings.rehearsal,
     )
     config = uvicorn.Config(
         build_operations_app(health),

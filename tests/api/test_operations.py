@@ -10,7 +10,7 @@ from tests.api.api_setup import Caller, Desk, request_of
 
 PROBLEM = "application/problem+json"
 STARTED = datetime(2026, 4, 5, 6, 7, 8, tzinfo=UTC)
-SINCE = {"started_at": "2026-04-05T06:07:08+00:00"}
+SINCE = {"started_at": "2026-04-05T06:07:08+00:00", "is_rehearsal": True}
 
 
 async def test_outsiders_learn_whether_it_is_alive_and_ready_and_no_more(desk: Desk) -> None:
@@ -37,7 +37,7 @@ async def test_operators_learn_what_waits_and_whether_a_worker_works(
     async def count() -> float | None:
         return silent_seconds
 
-    app = build_operations_app(Health(why_not_ready, count, lambda: 7, 60, STARTED))
+    app = build_operations_app(Health(why_not_ready, count, lambda: 7, 60, STARTED, True))
     detail = await request_of(app, "GET", "/health/detail")
     assert (detail.status, detail.plain) == (status, said)
     assert b"queue_depth 7.0" in (await request_of(app, "GET", "/metrics")).body

@@ -1,6 +1,7 @@
 """`ekpay status`: what runs, since when, what is open, what waits for a person, in twenty lines."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
     if as_json:
         show_json([asdict(line) for line in lines])
         return
-    kind = "a rehearsal" if session.settings.rehearsal else "real money"
+    kind = "a rehearsal" if _is_rehearsal(session.settings) else "real money"
     title = f"{dhaka(datetime.now(UTC))} in Dhaka, {kind}"
     screen().print(Text(title, style="bold"), soft_wrap=True)
     width = max(len(line.label) for line in lines) + 2
@@ -60,6 +61,14 @@ def _processes(settings: Settings) -> list[StatusLine]:
         _process("Switch", host, settings.operations_port, f"payments on port {settings.port}"),
         _process("Worker process", host, settings.worker_operations_port, "doubts, notices and chores"),
     ]
+
+
+def _is_rehearsal(settings: Settings) -> bool:
+    """Whether what runs here is a rehearsal; where nothing answers, what this command's environment says."""
+    for port in (settings.operations_port, settings.worker_operations_port):
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError, KeyError):
+            return _ask(settings.operations_host, port, "/health/detail")["is_rehearsal"] == str(True)
+    return settings.rehearsal
 
 
 def _process(label: str, host: str, port: int, job: str) -> StatusLine:

@@ -25,8 +25,19 @@ def test_a_switch_that_serves_says_since_when(home: Path, tmp_path: Path, ekpay:
     with running(home, log, "serve", "--port", str(port)) as process:
         wait_for(log, "serving", process)
         environment = {"EKPAY_PORT": str(port), "EKPAY_OPERATIONS_PORT": str(operations_port(log))}
+        environment |= {"EKPAY_WORKER_OPERATIONS_PORT": str(free_port())}
         done = ekpay("status", "--json", **environment)
+        told = ekpay("status", **environment, EKPAY_REHEARSAL="0")
+        unused = str(free_port())
+        alone = ekpay(
+            "status",
+            EKPAY_REHEARSAL="0",
+            EKPAY_OPERATIONS_PORT=unused,
+            EKPAY_WORKER_OPERATIONS_PORT=unused,
+        )
     switch = json.loads(done.out)[0]
     assert (switch["label"], switch["is_well"]) == ("Switch", True)
     assert switch["text"].startswith("ready since 20")
     assert switch["text"].endswith(f"payments on port {port}")
+    assert told.out.splitlines()[0].endswith("in Dhaka, a rehearsal")
+    assert alone.out.splitlines()[0].endswith("in Dhaka, real money")
