@@ -37,7 +37,7 @@ async def test_operators_learn_what_waits_and_whether_a_worker_works(
     async def count() -> float | None:
         return silent_seconds
 
-    app = build_operations_app(Health(why_not_ready, count, lambda: 7, 60, STARTED, True))
+    app = build_operations_app(Health(why_not_ready, count, lambda: 7, 60, STARTED, is_rehearsal=True))
     detail = await request_of(app, "GET", "/health/detail")
     assert (detail.status, detail.plain) == (status, said)
     assert b"queue_depth 7.0" in (await request_of(app, "GET", "/metrics")).body
