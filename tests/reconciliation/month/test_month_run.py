@@ -27,6 +27,8 @@ from reconciliation.month.sealed_key import open_key
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.small_month import CONFIG, Outcome, SmallMonth
 
+pytestmark = pytest.mark.isolated_reading
+
 SUN = date(2026, 4, 5)
 ROWS = [
     Movement(f"{number:012d}", at("2026-04-05 10:00:00"), 100_000 + number, theirs=f"T{number}")

@@ -2,6 +2,8 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from reconciliation.engine.restatement import outcome
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.nightly.night_status import NightStatus, status_of
@@ -10,6 +12,8 @@ from reconciliation.results.committed_rows import all_rows
 from tests.reconciliation.institution_files import Head, Movement, at, breb
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage
 from tests.reconciliation.statement import hostile_files as hostile
+
+pytestmark = pytest.mark.isolated_reading
 
 ROWS = [
     Movement(f"EKP{number}", at("2026-04-05 10:00:00"), 100_000 + number, theirs=f"T{number}")

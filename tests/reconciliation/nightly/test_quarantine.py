@@ -14,6 +14,8 @@ from reconciliation.results.night_folders import NightFolders
 from tests.reconciliation.institution_files import Head, Movement, at, breb
 from tests.reconciliation.nightly.stage import BREB, SUN, NightStage
 
+pytestmark = pytest.mark.isolated_reading
+
 ROW = Movement("EKP1", at("2026-04-05 10:00:00"), 100_000, theirs="T1")
 KEY = LogicalKey(BREB, SUN, 2)
 NAME = "breb_postpaid_20260405_02.txt"
