@@ -16,7 +16,6 @@ from ekpay_switch.cli.connectors import profiles as connectors
 from ekpay_switch.cli.operations import command_server
 from ekpay_switch.cli.operations.command_server import import_commands, read_manifests
 from ekpay_switch.settings import read_settings
-from ekpay_switch.wing_kit import manifest_file
 from tests.cli.operations.word_server import LARGE
 
 EKPAY = (str(Path(sys.executable).with_name("ekpay")), "command-server")
@@ -123,7 +122,7 @@ def test_manifests_are_parsed_once_for_all_commands(monkeypatch: pytest.MonkeyPa
     def _refuse(text: str) -> NoReturn:
         raise AssertionError(f"parsed again: {text[:40]}")
 
-    monkeypatch.setattr(manifest_file.tomllib, "loads", _refuse)
+    monkeypatch.setattr("ekpay_switch.wing_kit.manifest_file.tomllib.loads", _refuse)
     settings = read_settings()
     assert billers.profiles_of(settings)
     assert connectors.profiles_of(settings)

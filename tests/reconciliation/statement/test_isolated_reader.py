@@ -90,7 +90,7 @@ def test_a_process_may_start_before_its_first_file(
     reader: IsolatedReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = Mock(wraps=subprocess.Popen)
-    monkeypatch.setattr(isolated_reader.subprocess, "Popen", start)
+    monkeypatch.setattr("reconciliation.statement.isolated_reader.subprocess.Popen", start)
     reader.start()
     reader.start()
     assert start.call_count == 1
