@@ -4,9 +4,8 @@ A process that reads files imports for most of a second, which is a third of a s
 this one does, and what it refuses, is tested in `statement/test_isolated_reader.py`.
 """
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -16,21 +15,13 @@ from reconciliation.statement.formats.file_limits import FileLimits
 from reconciliation.statement.reader import ReaderInHere
 
 
-class NightReader(ReaderInHere):
+class NightReader(ReaderInHere, AbstractContextManager["NightReader"]):
     """`IsolatedReader` without its process."""
 
     def __init__(self, limits: FileLimits, scratch: Path | None = None) -> None:
         """Keep nothing: files of tests are small."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _problem: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> None:
