@@ -19,8 +19,9 @@ REVERSER = ("settle", "reverse", "take_reversals", "send", "answer_reversal", "a
 SIDES = ("before", "after")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever dies is noticed soon."""
     monkeypatch.setattr(link_owner, "LEASE_SECONDS", 0.6)
     monkeypatch.setattr(link_owner, "RENEW_SECONDS", 0.1)
     monkeypatch.setattr(host, "_SECONDS_MIN", 0.5)
@@ -37,6 +38,7 @@ def points(steps: tuple[str, ...]) -> list[str]:
 
 
 async def test_a_payment_that_nothing_befalls_is_collected(scene: Scene) -> None:
+    scene.divisor = 1.0
     process = scene.process()
     process.keep()
     held = await scene.agreed()
@@ -46,6 +48,7 @@ async def test_a_payment_that_nothing_befalls_is_collected(scene: Scene) -> None
 
 
 async def test_a_web_process_asks_over_the_workers_link(scene: Scene) -> None:
+    scene.divisor = 1.0
     worker, web = scene.process(), scene.process()
     worker.keep()
     await scene.bank.host.until(lambda: bool(scene.bank.host.purposes))
@@ -54,6 +57,7 @@ async def test_a_web_process_asks_over_the_workers_link(scene: Scene) -> None:
     assert scene.bank.host.connections == 1
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("point", points(REQUESTER))
 async def test_a_requester_dies(scene: Scene, point: str) -> None:
     worker, web = scene.process(), scene.process(point)
@@ -67,6 +71,7 @@ async def test_a_requester_dies(scene: Scene, point: str) -> None:
     assert row["outcome"] == "approved", "nothing was lost that could not be found here"
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("point", points(OWNER))
 async def test_the_owner_of_the_link_dies(scene: Scene, point: str) -> None:
     # The sign-on is sent first.
@@ -81,6 +86,7 @@ async def test_the_owner_of_the_link_dies(scene: Scene, point: str) -> None:
     await scene.assert_right(held, await scene.until_over(worker, held))
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("point", points(REVERSER))
 async def test_somebody_dies_while_taking_back(scene: Scene, point: str) -> None:
     """The answer was lost; one process both asks and keeps the link, and then the other does."""
@@ -101,6 +107,7 @@ async def test_somebody_dies_while_taking_back(scene: Scene, point: str) -> None
     assert row["outcome"] == "never_paid"
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_a_requester_that_was_stopped_hands_nothing_over_once_its_try_was_taken_over(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +133,7 @@ async def test_a_requester_that_was_stopped_hands_nothing_over_once_its_try_was_
     await scene.assert_right(held, row)
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_an_owner_that_was_stopped_writes_nothing_once_its_request_was_taken_back(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
