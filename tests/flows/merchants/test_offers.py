@@ -7,6 +7,7 @@ import pytest
 
 from ekpay_switch.domain.errors import NoFeeError
 from ekpay_switch.domain.fees import FeeRow, FeeTable
+from ekpay_switch.domain.merchants.cart import Cart, CartLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import Action, Condition, DatedWindow, Rule, WeeklyWindow, Window
@@ -93,6 +94,18 @@ async def test_the_fee_is_that_of_the_plan_of_the_merchant() -> None:
     shopper.world = replace(shopper.world, fees=FeeTable("test", (free, FIVE_TAKA)))
     found = await offered(shopper)
     assert (found["bkash"].charges.fee, found["card"].charges.fee) == (Money(0), Money(500))
+
+
+async def test_the_fee_of_a_cart_of_bills_is_the_sum_of_the_fees_of_its_bills() -> None:
+    shopper = Shopper()
+    bills = (("desco_postpaid", 60_000), ("titas_gone", 40_000), ("", 5_000))
+    lines = tuple(CartLine(biller or "a pen", "1", Money(minor), biller) for biller, minor in bills)
+    shopper.payments.put = {"text": replace((await shopper.now()).text, cart=Cart(lines))}
+    electricity = replace(FIVE_TAKA, payee="electricity", fixed=1_000)
+    by_name = replace(FIVE_TAKA, payee="titas_gone", fixed=200)
+    shopper.world = replace(shopper.world, fees=FeeTable("test", (electricity, by_name, FIVE_TAKA)))
+    wallet = (await offered(shopper))["bkash"].charges
+    assert (wallet.fee, wallet.vat) == (Money(1_200), Money(180))
 
 
 async def test_a_missing_price_is_never_taken_for_free() -> None:

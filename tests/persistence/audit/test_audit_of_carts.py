@@ -1,0 +1,135 @@
+"""The audit finds every way in which the money of a cart could be made to look right."""
+
+import pytest
+
+from ekpay_switch.domain.outcome import Declined
+from ekpay_switch.persistence.audit.carts import bill_fault, cart_refund_fault, funding_fault
+from tests.fakes.billers import LOSES_ANSWER, Deed
+from tests.persistence.books import Books
+from tests.persistence.carts.cart_setup import open_portal
+
+TABLES = ("bill_carts", "cart_bills", "cart_fundings", "cart_bill_ends", "cart_refunds", "cart_work")
+FREE = "; ".join(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in TABLES)
+TAMPERINGS = {
+    "a bill's amount": (
+        "UPDATE cart_bills SET amount = amount + 1 WHERE seq = 1",
+        "its bills are 315001 paisa, 315000 were credited and 315000 moved to the prefund",
+    ),
+    "a funding that goes": ("DELETE FROM cart_fundings", "there is no such funded cart"),
+    "a funding by another payment": (
+        "UPDATE cart_fundings SET payment_id = (SELECT id FROM payments WHERE reference LIKE 'cart:%:1')",
+        "it was funded by a payment that is not its own",
+    ),
+    "an end that goes": (
+        "DELETE FROM cart_bill_ends WHERE ending = 'given_back'",
+        "for a bill that did not end so",
+    ),
+    "an end without its entry": (
+        "UPDATE cart_bill_ends SET entry_id = '00000000-0000-0000-0000-000000000001' WHERE seq = 2",
+        "a bill of 105000 paisa ended so, and 0 moved out",
+    ),
+    "a reference that names no payment": (
+        "UPDATE cart_bills SET reference = 'another' WHERE seq = 3",
+        "it ended as paid, and its payment is not there",
+    ),
+    "another biller": ("UPDATE cart_bills SET biller_id = 'dpdc' WHERE seq = 1", "to another biller"),
+    "an open bill that nobody looks after": (
+        "DELETE FROM cart_bill_ends WHERE ending = 'paid'",
+        "it is open and nobody looks after it",
+    ),
+    "a refund that goes": ("DELETE FROM cart_refunds", "no refund of it is planned"),
+    "a refund of a bill that was paid": (
+        "UPDATE cart_refunds SET seqs = '{1,2}'",
+        "it refunds a bill that was not given back",
+    ),
+    "another amount of a refund": ("UPDATE cart_refunds SET amount = amount + 1", "paisa were planned and"),
+}
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS)
+async def test_a_row_that_was_changed_is_found(books: Books, tampering: str) -> None:
+    statement, why = TAMPERINGS[tampering]
+    async with open_portal(books) as portal:
+        portal.billers["titas"].deeds.append(Deed(Declined("refused", "328")))
+        cart, _ = await portal.paid()
+        await portal.worked(cart)
+        await portal.worked(cart)
+        assert await books.audit() is None
+        await books.tell(FREE)
+        await books.tell(statement)
+        finding = await books.audit()
+        assert finding is not None
+        assert why in str(finding)
+
+
+async def test_money_of_open_bills_that_is_not_there_is_found(books: Books) -> None:
+    async with open_portal(books) as portal:
+        portal.billers["titas"].deeds.append(LOSES_ANSWER)
+        cart, _ = await portal.paid()
+        await portal.worked(cart)
+        assert await books.audit() is None
+        await books.tell(FREE)
+        # As if the bill had never been claimed: it waits for money that is in flight.
+        await books.tell("UPDATE cart_bills SET reference = 'another' WHERE seq = 2")
+        finding = await books.audit()
+        assert finding is not None
+        assert "open bills of carts wait for 105000 paisa, and 0 are there" in str(finding)
+
+
+BILL = {
+    "amount": 5,
+    "taken": 5,
+    "wanted": "titas",
+    "biller_id": "titas",
+    "state": "completed",
+    "ending": "paid",
+    "is_watched": False,
+    "is_planned": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None),
+        ({"taken": 6}, "of another amount"),
+        (
+            {"ending": "given_back", "is_planned": True},
+            "it ended as given_back, and its payment is completed",
+        ),
+        ({"state": "refunded"}, "it ended as paid, and its payment is refunded"),
+        ({"state": "refunded", "ending": "given_back", "is_planned": True}, None),
+        ({"state": "declined", "ending": "given_back", "is_watched": True}, None),
+        ({"state": "declined", "ending": "given_back"}, "no refund of it is planned"),
+        ({"state": "in_review"}, None),
+        ({"state": "delivering", "ending": None, "is_watched": True}, None),
+        ({"state": None, "ending": None, "is_watched": True, "taken": None, "biller_id": None}, None),
+        ({"ending": None}, "nobody looks after it"),
+    ],
+)
+def test_a_bill_ends_as_its_payment_did(changes: dict[str, object], why: str | None) -> None:
+    found = bill_fault({**BILL, **changes})
+    assert found is None if why is None else why in str(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None),
+        ({"recorded": None, "is_of_cart": None}, None),
+        ({"are_back": None}, "a bill that was not given back"),
+        ({"is_of_cart": False}, "for another payment"),
+        ({"recorded": 6}, "5 paisa were planned and 6 recorded"),
+    ],
+)
+def test_a_refund_is_recorded_as_it_was_planned(changes: dict[str, object], why: str | None) -> None:
+    row = {"amount": 5, "recorded": 5, "is_of_cart": True, "are_back": True}
+    found = cart_refund_fault({**row, **changes})
+    assert found is None if why is None else why in str(found)
+
+
+def test_a_cart_that_moved_nothing_is_found() -> None:
+    row = {"is_funded": True, "partner_id": "portal", "is_of_cart": True, "moved": None, "credited": 5}
+    assert funding_fault({**row, "of_bills": 5}) == (
+        "its bills are 5 paisa, 5 were credited and 0 moved to the prefund"
+    )
