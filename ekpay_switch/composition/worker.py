@@ -11,6 +11,7 @@ from ekpay_switch.composition.portal import open_portal
 from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
 from ekpay_switch.config_files.retention import Retention, read_retention
+from ekpay_switch.config_files.sla import read_promises
 from ekpay_switch.jobs.carts import run_carts
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
@@ -23,6 +24,7 @@ from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.carts.store import drop_old_carts
 from ekpay_switch.persistence.collections.unclaimed_callbacks import drop_unclaimed_callbacks
 from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.health.store import PostgresHealth
 from ekpay_switch.persistence.housekeeping import drop_old_quotes
 from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import deposit_alarms
@@ -64,7 +66,7 @@ async def run_worker(
         )
         retention = read_retention(settings.config / "retention.toml")
         office = treasury_office(switch.world, switch.challans, settings.config)
-        carts = await open_portal(switch)
+        carts, promises = await open_portal(switch), read_promises(settings.config)
         connector_ids = [connector.profile.id for connector in switch.world.connectors.all()]
         await asyncio.gather(
             run_resolver(switch.world, pace, stop),
@@ -88,7 +90,10 @@ async def run_worker(
                 stop,
             ),
             run_housekeeping(
-                (AlarmUpkeep(switch.engine, divisor).sweep,),
+                (
+                    AlarmUpkeep(switch.engine, divisor).sweep,
+                    partial(PostgresHealth(switch.engine).reckon, promises.answer_seconds),
+                ),
                 max(ALARM_SWEEP_SECONDS / divisor, POLL_SECONDS_MIN),
                 stop,
             ),

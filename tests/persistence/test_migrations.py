@@ -214,6 +214,7 @@ async def test_the_application_may_add_to_the_books_and_never_change_them(books:
     expected["quotes"] |= {"DELETE"}
     expected["bill_carts"] |= {"DELETE"}
     expected["cart_bills"] |= {"DELETE"}
+    expected["institution_health"] |= {"DELETE"}
     expected["business_days"] = {"SELECT", "INSERT", "DELETE"}
     expected["held_bills"] |= {"DELETE"}
     expected["failed_logins"] |= {"DELETE"}

@@ -20,6 +20,7 @@ from ekpay_switch.persistence.schema import (  # noqa: F401 - each registers its
     decisions,
     disputes,
     far_sides,
+    health,
     host_links,
     ledger_lines,
     limits,

@@ -1,0 +1,1 @@
+"""How institutions do, reckoned from attempts."""
