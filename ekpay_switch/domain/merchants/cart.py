@@ -10,11 +10,15 @@ from ekpay_switch.domain.money import ZERO, Money, total
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
-    """One good: `quantity` as it was spelled, whole or with up to three decimals; `amount` of all of it."""
+    """One good: `quantity` as it was spelled, whole or with up to three decimals; `amount` of all of it.
+
+    `biller_id` is empty but where the line is a bill of a cart of the portal: our fee is then the bill's.
+    """
 
     name: str
     quantity: str
     amount: Money
+    biller_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

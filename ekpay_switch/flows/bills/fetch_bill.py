@@ -22,7 +22,7 @@ from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.parties.mobile_numbers import national_number
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.bills.fetch_once import fetch_once
-from ekpay_switch.ports.billers import BillerProfile, Parameter
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Parameter
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.card_numbers import mask_card_numbers
 from ekpay_switch.security.identifiers import unguessable_in_order
@@ -57,6 +57,14 @@ async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal | Param
     if isinstance(quote, Quote):
         await world.payments.save_quote(quote)
     return quote
+
+
+def fields_by_wire_name(biller: BillerAdapter, parameters: Mapping[str, str]) -> dict[str, str] | None:
+    """The parameters as a fetch takes them; None where one is not a parameter of this biller."""
+    wire_names = {parameter.name: parameter.wire_name for parameter in biller.profile.parameters}
+    if not parameters.keys() <= wire_names.keys():
+        return None
+    return {wire_names[name]: text for name, text in parameters.items()}
 
 
 async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote | Refusal | ParameterFault:

@@ -16,10 +16,9 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.domain.routing.rules import RouteRequest
-from ekpay_switch.flows.bills.fetch_bill import FetchOrder, ParameterFault, quote_for
+from ekpay_switch.flows.bills.fetch_bill import FetchOrder, ParameterFault, fields_by_wire_name, quote_for
 from ekpay_switch.flows.collections.open_page import new_try, open_page, seconds_until_page_expiry
 from ekpay_switch.flows.routing.route import RoutedConnector, active_connectors, is_excluded_by_amount, route
-from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
     BillTaken,
@@ -206,7 +205,7 @@ async def _quote_bill(order: ClientCollectOrder, instrument: str, world: World) 
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
         return CollectRefusal.UNKNOWN_BILLER
-    fields = _by_wire_name(biller, order.parameters)
+    fields = fields_by_wire_name(biller, order.parameters)
     if fields is None:
         return CollectRefusal.MALFORMED_PARAMETERS
     fetch = FetchOrder(order.client.partner_id, order.reference, order.ekpay_biller_id, fields)
@@ -219,14 +218,6 @@ def _refusal_of(refusal: Refusal | ParameterFault) -> CollectRefusal:
         return CollectRefusal.MALFORMED_PARAMETERS
     missing = refusal is Refusal.NO_SUCH_BILL
     return CollectRefusal.BILL_NOT_FOUND if missing else CollectRefusal.BILLER_UNAVAILABLE
-
-
-def _by_wire_name(biller: BillerAdapter, parameters: Mapping[str, str]) -> dict[str, str] | None:
-    """The parameters as a fetch takes them; None where one is not a parameter of this biller."""
-    wire_names = {parameter.name: parameter.wire_name for parameter in biller.profile.parameters}
-    if not parameters.keys() <= wire_names.keys():
-        return None
-    return {wire_names[name]: text for name, text in parameters.items()}
 
 
 def _new_collection(order: ClientCollectOrder, terms: CollectionTerms) -> NewCollection:

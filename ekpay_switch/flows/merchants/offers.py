@@ -13,7 +13,7 @@ from enum import StrEnum
 from ekpay_switch.domain.business_day import business_date, in_dhaka
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants.merchant import MERCHANT, payee_of
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, Exclusion, decide
 from ekpay_switch.domain.routing.rules import MINUTES_A_DAY, PPM, Moment, RouteRequest, WeeklyWindow, Window
@@ -107,10 +107,8 @@ def route_request(
         NoFeeError: the fee table has no row.
     """
     payee, now = payee_of(payment.partner_id), world.clock.now()
-    names = frozenset({merchant.fee_plan, MERCHANT, payee})
     # The connectors of one instrument are of one kind, so the fee is the same for all of them.
-    kind = connectors[0].profile.instrument
-    fee = world.fees.price(names, kind, payment.amount, business_date(now))
+    fee = _fee_of(payment, merchant, connectors[0].profile.instrument, world)
     return RouteRequest(
         instrument=instrument,
         billed=payment.amount,
@@ -120,6 +118,26 @@ def route_request(
         partner_id=payment.partner_id,
         at=now,
     )
+
+
+def _fee_of(payment: MerchantPayment, merchant: Merchant, kind: str, world: World) -> Charges:
+    """Our fee and its VAT by the merchant's plan; of a cart of bills, those of each bill together."""
+    on = business_date(world.clock.now())
+    cart = payment.text.cart
+    bills = () if cart is None else tuple(line for line in cart.lines if line.biller_id)
+    if not bills:
+        names = frozenset({merchant.fee_plan, MERCHANT, payee_of(payment.partner_id)})
+        fee = world.fees.price(names, kind, payment.amount, on)
+        return Charges(Money(0, payment.amount.currency), fee.fee, fee.vat)
+    fees = [world.fees.price(_payee_names(line.biller_id, world), kind, line.amount, on) for line in bills]
+    return Charges(
+        Money(0, payment.amount.currency), total(fee.fee for fee in fees), total(fee.vat for fee in fees)
+    )
+
+
+def _payee_names(biller_id: str, world: World) -> frozenset[str]:
+    biller = world.billers.by_id(biller_id)
+    return frozenset({biller_id}) if biller is None else frozenset({biller_id, biller.profile.category})
 
 
 def unavailable_reason(decision: Decision, connectors: Sequence[Connector]) -> UnavailableReason:

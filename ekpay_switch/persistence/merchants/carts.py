@@ -14,14 +14,22 @@ def stored_cart(cart: Cart) -> dict[str, object]:
     """The cart as JSON, without the address; `cart_of` reads it back."""
     delivery = cart.delivery
     return {
-        "lines": [
-            {"name": line.name, "quantity": line.quantity, "amount": line.amount.minor} for line in cart.lines
-        ],
+        "lines": [_stored_line(line) for line in cart.lines],
         "discount": cart.discount.minor,
         "delivery": None
         if delivery is None
         else {"charge": delivery.charge.minor, "carrier": delivery.carrier, "expected": delivery.expected},
     }
+
+
+def _stored_line(line: CartLine) -> dict[str, object]:
+    biller = {"biller": line.biller_id} if line.biller_id else {}
+    return {"name": line.name, "quantity": line.quantity, "amount": line.amount.minor, **biller}
+
+
+def _line_of(stored: Mapping[str, Any]) -> CartLine:
+    amount = Money(stored["amount"])
+    return CartLine(stored["name"], stored["quantity"], amount, stored.get("biller", ""))
 
 
 def cart_of(stored: Mapping[str, Any] | None, address: str) -> Cart | None:
@@ -30,7 +38,7 @@ def cart_of(stored: Mapping[str, Any] | None, address: str) -> Cart | None:
         return None
     sent = stored["delivery"]
     return Cart(
-        tuple(CartLine(line["name"], line["quantity"], Money(line["amount"])) for line in stored["lines"]),
+        tuple(_line_of(line) for line in stored["lines"]),
         Money(stored["discount"]),
         None
         if sent is None

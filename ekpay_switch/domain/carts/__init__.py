@@ -1,0 +1,1 @@
+"""Carts of bills: bills of any billers that a citizen pays by one payment."""

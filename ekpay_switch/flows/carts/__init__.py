@@ -1,0 +1,1 @@
+"""Filling a cart of bills, ordering it, and paying its bills."""

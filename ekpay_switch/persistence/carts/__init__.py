@@ -1,0 +1,1 @@
+"""Carts of bills in PostgreSQL."""
