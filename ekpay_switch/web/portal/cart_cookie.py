@@ -21,7 +21,12 @@ _REFERENCE = re.compile(rf"[A-Z0-9]{{{UNGUESSABLE_LENGTH}}}", re.ASCII)
 def cart_reference(request: Request, *, is_https: bool) -> str:
     """The reference of this browser's cart; empty where it has none."""
     reference = request.cookies.get(_cookie_name(is_https=is_https), "")
-    return reference if _REFERENCE.fullmatch(reference) else ""
+    return reference if is_reference(reference) else ""
+
+
+def is_reference(text: str) -> bool:
+    """Whether a cart can have this reference."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def new_reference() -> str:
@@ -39,13 +44,6 @@ def remember_cart(answer: Response, reference: str, *, is_https: bool) -> None:
         secure=is_https,
         httponly=True,
         samesite="lax",
-    )
-
-
-def forget_cart(answer: Response, *, is_https: bool) -> None:
-    """Let this browser begin a new cart with its next bill."""
-    answer.delete_cookie(
-        _cookie_name(is_https=is_https), path="/", secure=is_https, httponly=True, samesite="lax"
     )
 
 

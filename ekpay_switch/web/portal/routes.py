@@ -13,8 +13,11 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.edge_kit.login_watch import address_of
+from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
+from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.home_page import show_home
+from ekpay_switch.web.portal.result_page import show_result
 from ekpay_switch.web.portal.visits import Portal, PortalVisit, visit_of
 from ekpay_switch.web.wording import Language, read_texts
 
@@ -40,6 +43,13 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add("/bills/{biller_id}", ["GET"], show_form)
     add("/bills/{biller_id}", ["POST"], send_form)
     add("/bills/{rest:path}", METHODS, _show_nowhere)
+    add(CART_PATH, ["GET"], show_cart)
+    add(f"{CART_PATH}/pay", ["POST"], begin_payment)
+    add(f"{CART_PATH}/remove", ["POST"], drop_bill)
+    # Where a form was answered with a page of its own, a reload of that address comes by GET.
+    add(f"{CART_PATH}/pay", ["GET"], show_cart)
+    add(f"{CART_PATH}/{{reference}}", ["GET"], show_result)
+    add(f"{CART_PATH}/{{rest:path}}", METHODS, _show_nowhere)
 
 
 def category_names() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """One request for a page of the portal, and what its pages have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,7 +29,8 @@ RETRY_SECONDS = 10
 class Portal:
     """What the portal needs; `visitors` limits the pages of one address, `senders` the forms that it sends.
 
-    Each sent form may ask a biller. `tasks` keeps the work of browsers that were closed.
+    Each sent form may ask a biller. `receipt_path` says where the receipt of a payment is, None where there
+    are no receipts. `tasks` keeps the work of browsers that were closed.
     """
 
     office: CartPorts
@@ -39,6 +41,7 @@ class Portal:
     senders: RateLimit
     logins: LoginWatch
     is_rehearsal: bool = False
+    receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
 
