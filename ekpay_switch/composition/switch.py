@@ -68,6 +68,7 @@ class Switch:
     keys: KeyRing
     challans: PostgresChallans
     positions: PositionKeeper
+    transactions: ShortTransactions
 
 
 WrapWorld = Callable[[World], World]
@@ -127,8 +128,8 @@ async def open_switch(
         await store_configured_terms(engine, settings.config, clock.now())
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
-        challans = PostgresChallans(transactions)
-        yield Switch(settings, wrap(world), payments, group_commit, engine, keys, challans, positions)
+        stores = (engine, keys, PostgresChallans(transactions), positions, transactions)
+        yield Switch(settings, wrap(world), payments, group_commit, *stores)
 
 
 @asynccontextmanager

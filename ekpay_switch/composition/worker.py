@@ -7,9 +7,11 @@ from functools import partial
 from ekpay_switch import telemetry
 from ekpay_switch.composition.challans import treasury_office
 from ekpay_switch.composition.operations import operations_listener
+from ekpay_switch.composition.portal import open_portal
 from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
 from ekpay_switch.config_files.retention import Retention, read_retention
+from ekpay_switch.jobs.carts import run_carts
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
 from ekpay_switch.jobs.host_links import keep_host_links
@@ -18,6 +20,7 @@ from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
+from ekpay_switch.persistence.carts.store import drop_old_carts
 from ekpay_switch.persistence.collections.unclaimed_callbacks import drop_unclaimed_callbacks
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.housekeeping import drop_old_quotes
@@ -61,11 +64,13 @@ async def run_worker(
         )
         retention = read_retention(settings.config / "retention.toml")
         office = treasury_office(switch.world, switch.challans, settings.config)
+        carts = await open_portal(switch)
         connector_ids = [connector.profile.id for connector in switch.world.connectors.all()]
         await asyncio.gather(
             run_resolver(switch.world, pace, stop),
             run_collector(switch.world, pace, stop),
             run_challans(office, pace, stop),
+            run_carts(carts, pace, stop),
             _deliver_notifications(switch, stop),
             run_housekeeping(
                 (
@@ -76,6 +81,7 @@ async def run_worker(
                     partial(drop_old_outcomes, switch.engine),
                     partial(drop_unclaimed_callbacks, switch.engine, connector_ids),
                     partial(_drop_old_sends, switch, retention),
+                    partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
                     DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).warn,
                 ),
                 HOUSEKEEPING_SECONDS,

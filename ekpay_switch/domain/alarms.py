@@ -52,6 +52,7 @@ class Alarm(StrEnum):
     DECISION_WAITS = "decision_waits"
     TRANSFER_WAITS = "transfer_waits"
     MERCHANT_OWES = "merchant_owes"
+    CART_STUCK = "cart_stuck"
     BREAKS_OPEN = "breaks_open"
     PAYOUT_CONTRADICTED = "payout_contradicted"
     PAYOUT_WAITS = "payout_waits"
@@ -244,6 +245,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.TRANSFER_WAITS: "a top-up, a deposit or the reversal of one waits for a second person",
         Alarm.MERCHANT_OWES: "a merchant owes us more than its sales have set off; it has to pay, or finance "
         "writes it off",
+        Alarm.CART_STUCK: "a cart of bills was paid long ago, and a bill of it is neither paid nor refunded; "
+        "see its payments, and refund by hand what no biller has",
         Alarm.BREAKS_OPEN: "breaks of an institution are open or proposed after a night; finance "
         "resolves each by two persons, and the alarm ends with the last of them",
         Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "

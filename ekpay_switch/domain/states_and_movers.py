@@ -260,4 +260,7 @@ MOVED_STATES: tuple[MovedState, ...] = (
     ),
     _person("staff", "recovered", "somebody of finance finds out why", Alarm.STAFF_RECOVERED),
     _person("merchant", "in debt", "sales set it off, or the merchant pays", Alarm.MERCHANT_OWES),
+    _switch("bill of a cart", "open", "is paid from the prefund of the portal", Alarm.CART_STUCK),
+    _final("bill of a cart", "paid"),
+    _switch("bill of a cart", "given_back", "the payment of its cart is refunded", Alarm.CART_STUCK),
 )

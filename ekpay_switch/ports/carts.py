@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from ekpay_switch.domain.carts.bill_cart import BillEnd, CartBill, CartRefund, PaidUp, StoredBill, StoredCart
+from ekpay_switch.domain.carts.bill_cart import BillEnd, BillInCart, CartBill, CartRefund, PaidUp, StoredCart
 from ekpay_switch.ports.world import World
 
 
@@ -61,7 +61,7 @@ class Carts(Protocol):
         """Move what its payment credited to the prefund, once, if it is completed; what became of it."""
         ...
 
-    async def end_bill(self, cart: StoredCart, stored: StoredBill) -> BillEnd | None:
+    async def end_bill(self, cart: StoredCart, stored: BillInCart) -> BillEnd | None:
         """Record how a bill of a funded cart ended, by its payment under lock; None while it is open.
 
         What was not paid moves back out of the prefund, once.

@@ -212,6 +212,8 @@ async def test_the_application_may_add_to_the_books_and_never_change_them(books:
     expected = {name: {"SELECT", "INSERT", "UPDATE"} for name in set(metadata.tables) - append_only}
     expected |= {name: {"SELECT", "INSERT"} for name in append_only}
     expected["quotes"] |= {"DELETE"}
+    expected["bill_carts"] |= {"DELETE"}
+    expected["cart_bills"] |= {"DELETE"}
     expected["business_days"] = {"SELECT", "INSERT", "DELETE"}
     expected["held_bills"] |= {"DELETE"}
     expected["failed_logins"] |= {"DELETE"}

@@ -14,9 +14,10 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
-from ekpay_switch.domain.merchants.merchant import Share, payee_of, share_account
+from ekpay_switch.domain.merchants.merchant import Share, share_account
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.domain.refusals import Refusal
 
 PORTAL = "portal"
@@ -48,7 +49,7 @@ class CartRefusal(StrEnum):
 class PaidUp(StrEnum):
     """What became of the payment of an ordered cart."""
 
-    WAITS = "waits"  # the payer may still pay
+    WAITS = "waits"  # the payer may still pay, or the money is on its way
     FUNDED = "funded"  # the money stands in the portal's prefund
     NEVER_PAID = "never_paid"  # it was cancelled, refused or has expired: no bill is paid
     IN_REVIEW = "in_review"  # two persons decide
@@ -78,7 +79,7 @@ class CartBill:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredBill:
+class BillInCart:
     """A bill in its cart; `reference` is that of its payment from the prefund, made before any money moves.
 
     The fields from `payment_id` on are those of that payment, None or empty while there is none; `receipts`
@@ -99,13 +100,13 @@ class StoredBill:
 class CartRefund:
     """A refund of the payment of a cart, for bills that were given back, by their numbers in the cart.
 
-    `reference` is its idempotency key. `is_requested` says that the refund is recorded.
+    `reference` is its idempotency key; `state` is the refund's, None until it is recorded.
     """
 
     reference: str
     seqs: tuple[int, ...]
     amount: Money
-    is_requested: bool = False
+    state: RefundState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,15 @@ class CartPayment:
 class StoredCart:
     """A cart with its bills in order; `reference` is unguessable, and whoever has it may see and pay it.
 
-    An ordered cart never changes; it has its `payment` once that is recorded. `read_at` is the database's now.
+    An ordered cart never changes, and has its `payment` once that is recorded.
+    `read_at` is the database's now.
     """
 
     cart_id: UUID
     reference: str
     created_at: datetime
     read_at: datetime
-    bills: tuple[StoredBill, ...] = ()
+    bills: tuple[BillInCart, ...] = ()
     is_ordered: bool = False
     is_funded: bool = False
     payment: CartPayment | None = None
@@ -142,7 +144,7 @@ class StoredCart:
         return total(stored.bill.amount for stored in self.bills)
 
     @property
-    def open_bills(self) -> tuple[StoredBill, ...]:
+    def open_bills(self) -> tuple[BillInCart, ...]:
         """The bills that have not ended yet."""
         return tuple(stored for stored in self.bills if stored.end is None)
 
@@ -157,15 +159,16 @@ def paid_up(payment: CartPayment | None) -> PaidUp:
 
     A payment that was refunded as a whole pays no bill either.
     """
-    match None if payment is None else payment.state:
+    state = None if payment is None else payment.state
+    match state:
         case None | State.CREATED | State.COLLECTING | State.FUNDED | State.DELIVERING | State.COMPLETED:
             return PaidUp.WAITS
         case State.DECLINED | State.EXPIRED | State.REFUNDING | State.REFUNDED:
             return PaidUp.NEVER_PAID
         case State.IN_REVIEW:
             return PaidUp.IN_REVIEW
-        case _ as unknown:
-            assert_never(unknown)
+        case _:
+            assert_never(state)
 
 
 def portal_prefunds() -> tuple[str, ...]:
@@ -176,11 +179,6 @@ def portal_prefunds() -> tuple[str, ...]:
 def portal_payable() -> str:
     """The account that the payment of a cart is credited to."""
     return share_account(PORTAL, Share("", None, Money(0)))
-
-
-def portal_payee() -> str:
-    """What stands in the place of a biller's id in the payment of a cart."""
-    return payee_of(PORTAL)
 
 
 def bill_reference(cart_id: UUID, seq: int) -> str:
@@ -202,11 +200,11 @@ def bill_end_of(state: State | None) -> BillEnd | None:
             return None
         case State.REFUNDING | State.IN_REVIEW:
             return None
-        case _ as unknown:
-            assert_never(unknown)
+        case _:
+            assert_never(state)
 
 
-def without_refund(bills: Sequence[StoredBill], refunds: Sequence[CartRefund]) -> tuple[StoredBill, ...]:
+def without_refund(bills: Sequence[BillInCart], refunds: Sequence[CartRefund]) -> tuple[BillInCart, ...]:
     """The bills that were given back and that no refund is planned for."""
     planned = {seq for refund in refunds for seq in refund.seqs}
     return tuple(stored for stored in bills if stored.end is BillEnd.GIVEN_BACK and stored.seq not in planned)

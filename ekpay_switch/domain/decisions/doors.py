@@ -87,6 +87,11 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay billers approve-deposit DEPOSIT",
             "ekpay billers reject-deposit DEPOSIT",
         ),
+        Alarm.CART_STUCK: (
+            "ekpay decide show PAYMENT",
+            "ekpay refunds ask PAYMENT",
+            *_CLOSE,
+        ),
         Alarm.BREAKS_OPEN: (
             "ekpay reconcile breaks",
             "ekpay reconcile resolve BREAK",

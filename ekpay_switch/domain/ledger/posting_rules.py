@@ -3,13 +3,13 @@
 T = amount + rounding + charge + fee + VAT; T is what the payer or the partner gives.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger.entries import Entry, Posting, decrease, increase
 from ekpay_switch.domain.merchants.shares import Stake
-from ekpay_switch.domain.money import ZERO, Money
+from ekpay_switch.domain.money import ZERO, Money, total
 
 IN_FLIGHT = "in_flight"
 WRITE_OFF = "write_off"
@@ -363,3 +363,16 @@ def set_aside_for_challan_entry(partner_id: str, prefund: str, amount: Money) ->
     """
     postings = (decrease(f"payable:merchant:{partner_id}", amount.minor), increase(prefund, amount.minor))
     return Entry.of("set_aside_for_challan", postings, amount.currency)
+
+
+def cart_funded_entry(payable: str, amounts: Mapping[str, Money]) -> Entry:
+    """A cart of bills was paid: what the portal was credited moves to its prefunds, `amounts` by account.
+
+    The amount of a bill that its biller was not paid goes back by the reversal of such an entry for it alone.
+    """
+    whole = total(amounts.values())
+    postings = (
+        decrease(payable, whole.minor),
+        *(increase(prefund, amount.minor) for prefund, amount in sorted(amounts.items())),
+    )
+    return Entry.of("cart_funded", postings, whole.currency)

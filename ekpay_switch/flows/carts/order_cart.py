@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.carts.bill_cart import PORTAL, CartRefusal, StoredBill, StoredCart
+from ekpay_switch.domain.carts.bill_cart import PORTAL, BillInCart, CartRefusal, StoredCart
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.domain.merchants.cart import Cart, CartLine
 from ekpay_switch.domain.refusals import Refusal
@@ -71,7 +71,7 @@ def merchant_order(cart: StoredCart, language: PayerLanguage, office: CartPorts)
     return MerchantOrder(text=text, amount=cart.amount, fingerprint=fingerprint)
 
 
-def _cart_line(stored: StoredBill, language: PayerLanguage, office: CartPorts) -> CartLine:
+def _cart_line(stored: BillInCart, language: PayerLanguage, office: CartPorts) -> CartLine:
     biller = office.world.billers.by_id(stored.bill.biller_id)
     names = ("", "") if biller is None else (biller.profile.name_bn, biller.profile.name_en)
     name = names[language is PayerLanguage.ENGLISH] or stored.bill.biller_id
@@ -96,7 +96,7 @@ async def _renew_quotes(cart: StoredCart, office: CartPorts) -> CartRefusal | No
     return refusals[0] if refusals else None
 
 
-async def _renew_quote(cart: StoredCart, stored: StoredBill, office: CartPorts) -> CartRefusal | None:
+async def _renew_quote(cart: StoredCart, stored: BillInCart, office: CartPorts) -> CartRefusal | None:
     biller = office.world.billers.by_id(stored.bill.biller_id)
     quote = Refusal.UNKNOWN_BILLER if biller is None else await _quote_again(biller, stored, office)
     if isinstance(quote, Quote) and not quote.bill.is_paid and quote.sums.total.minor > 0:
@@ -109,6 +109,6 @@ async def _renew_quote(cart: StoredCart, stored: StoredBill, office: CartPorts) 
     return CartRefusal.BILL_GONE
 
 
-async def _quote_again(biller: BillerAdapter, stored: StoredBill, office: CartPorts) -> Quote | Refusal:
+async def _quote_again(biller: BillerAdapter, stored: BillInCart, office: CartPorts) -> Quote | Refusal:
     quote = await quote_bill(biller, stored.bill.fields, office)
     return quote if isinstance(quote, Quote | Refusal) else Refusal.MALFORMED

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.carts.bill_cart import PORTAL, PaidUp, StoredBill, StoredCart
+from ekpay_switch.domain.carts.bill_cart import PORTAL, BillInCart, PaidUp, StoredCart
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.carts.fill_cart import quote_bill
@@ -36,7 +36,7 @@ async def pay_cart(cart: StoredCart, office: CartPorts) -> None:
     await _give_back(cart, office)
 
 
-async def _pay_bill(cart: StoredCart, stored: StoredBill, office: CartPorts) -> None:
+async def _pay_bill(cart: StoredCart, stored: BillInCart, office: CartPorts) -> None:
     """Claim the payment of a bill and deliver it; a bill that can no longer be quoted burns its reference.
 
     Only a stored, refused payment lets its money move back, since it cannot be claimed later.
@@ -67,7 +67,7 @@ async def _pay_bill(cart: StoredCart, stored: StoredBill, office: CartPorts) -> 
 
 
 async def _quote_id(
-    cart: StoredCart, stored: StoredBill, biller: BillerAdapter, office: CartPorts
+    cart: StoredCart, stored: BillInCart, biller: BillerAdapter, office: CartPorts
 ) -> str | None:
     """The quote that the bill is paid by now, `NO_QUOTE` where it never will be, None to try again later."""
     if stored.bill.is_quoted(cart.read_at):
@@ -105,7 +105,8 @@ async def _give_back(cart: StoredCart, office: CartPorts) -> None:
             requested_by=f"api:{PORTAL}",
             needs_approval=False,
         )
-        answer = await world.refunds.request(new, rules.parts_max, rules.days_max)
+        # What comes too late for the connector is refunded by hand.
+        answer = await world.refunds.request(new, rules.parts_max, BY_HAND.days_max)
         if isinstance(answer, RefundRefusal):
             # The money stays owed to the portal's payers until people have refunded it otherwise.
             telemetry.log_warning("cart_refund_refused", reference=refund.reference, reason=answer)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.disputes.dispute import AGAINST_US, UNANSWERED
 from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, UNDO_WANTED
 from ekpay_switch.persistence.alarms.rows import TODAY
@@ -231,6 +232,13 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
         Alarm.DATABASE_RESTORED: Watch(
             "SELECT 'restore ' || r.id AS subject, NULL::uuid AS payment_id, NULL::bigint AS amount,"
             f" r.found_at AS since FROM restores AS r WHERE {IS_OPEN}"
+        ),
+        Alarm.CART_STUCK: Watch(
+            "SELECT 'cart ' || c.id AS subject, o.payment_id, NULL::bigint AS amount, c.ordered_at AS since"
+            " FROM cart_work AS w JOIN bill_carts AS c ON c.id = w.cart_id"
+            f" JOIN merchant_orders AS o ON o.partner_id = '{PORTAL}'"
+            " AND o.trnx_id = replace(c.id::text, '-', '') WHERE w.next_action_at IS NOT NULL",
+            is_closable=True,
         ),
         Alarm.MERCHANT_OWES: Watch(
             "SELECT 'merchant ' || m.partner_id AS subject, NULL::uuid AS payment_id, -m.owed AS amount,"

@@ -23,6 +23,7 @@ from ekpay_switch.domain.ledger.entries import (
     kind_of,
 )
 from ekpay_switch.persistence.audit.access import ACCESS_CHECKS
+from ekpay_switch.persistence.audit.carts import CART_CHECKS
 from ekpay_switch.persistence.audit.challans import CHALLAN_CHECKS
 from ekpay_switch.persistence.audit.connector_requests import (
     DECISIONS,
@@ -122,6 +123,7 @@ Row = Any
 _ROW_CHECKS = (
     *LIMIT_CHECKS,
     *CHALLAN_CHECKS,
+    *CART_CHECKS,
     *TRANSFER_CHECKS,
     *DECISION_CHECKS,
     *ACCESS_CHECKS,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.ledger.posting_rules import Sums, owed_by_merchant_entry
 from ekpay_switch.domain.merchants.merchant import ChargesOnRefund, is_merchant
@@ -37,6 +38,11 @@ SELECT owed + debt_limit AS room, refund_limit FROM merchants WHERE partner_id =
 OWE = "UPDATE merchants SET owed = owed + $2 WHERE partner_id = $1 RETURNING charges_on_refund"
 # The row exists if the agreement at this moment returns charges; that holds for all refunds of the payment.
 RETURNS_CHARGES = "INSERT INTO merchant_sums (payment_id) VALUES ($1)"
+# A payment of the portal is of the cart whose id stands in the place of its bill.
+WAKE_CART = """
+INSERT INTO cart_work (cart_id, next_action_at) SELECT id, now() FROM bill_carts WHERE id = $1::text::uuid
+ON CONFLICT (cart_id) DO UPDATE SET next_action_at = excluded.next_action_at
+"""
 WRITE_SHARES = """
 UPDATE merchant_shares AS s SET refunded = n.refunded FROM (
   SELECT m.seq, u.refunded FROM (
@@ -90,10 +96,15 @@ async def move_owed(connection: Connection, partner_id: str, minor: int) -> Char
 
 
 async def owe_merchant(connection: Connection, payment: Row) -> None:
-    """Add the payment's amount to what the merchant is owed; the caller writes the entry."""
+    """Add the payment's amount to what the merchant is owed; the caller writes the entry.
+
+    Where the merchant is the portal, its worker looks at the cart that was paid from now on.
+    """
     agreement = await move_owed(connection, payment["partner_id"], payment["amount"])
     if agreement is ChargesOnRefund.RETURNED:
         await connection.execute(RETURNS_CHARGES, payment["id"])
+    if payment["partner_id"] == PORTAL:
+        await connection.execute(WAKE_CART, payment["bill_key"])
 
 
 async def read_split(connection: Connection, payment: Row) -> Split | None:

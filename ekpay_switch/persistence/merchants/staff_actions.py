@@ -128,7 +128,7 @@ class MerchantStaffActions:
             ClashError: some exist with other content, or with only one of their two ids.
         """
         async with self._engine.begin() as connection:
-            await _lock_adding(connection)
+            await lock_adding(connection)
             fresh = await _find_new(connection, news)
             keys = [await _add(connection, new, by, approved_by) for new in fresh]
             keep(keys)
@@ -188,7 +188,7 @@ async def add_within(
         MerchantExistsError: an id of it is taken; the transaction is over.
     """
     try:
-        await _lock_adding(connection)
+        await lock_adding(connection)
         return await _add(connection, new, by, approved_by)
     except IntegrityError as problem:
         raise MerchantExistsError from problem
@@ -272,7 +272,7 @@ async def note_change(
     )
 
 
-async def _lock_adding(connection: AsyncConnection) -> None:
+async def lock_adding(connection: AsyncConnection) -> None:
     """The lock under which partners and merchants are added, so that each gets the emptiest lane."""
     await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
 

@@ -11,8 +11,9 @@ ENDS = {
     },
     "a code of HTTP": {"notification_deliveries.last_status", "notification_tries.status"},
     "the lines of one document": {
-        "challan_line_ends.seq", "challan_lines.seq", "merchant_shares.seq", "postings.seq",
-        "token_lines.seq",
+        "cart_bill_ends.seq", "cart_bills.seq", "cart_refunds.nth", "challan_line_ends.seq",
+        "challan_lines.seq",
+        "merchant_shares.seq", "postings.seq", "token_lines.seq",
     },
     "no payment is sent or tried after its quote": {
         "attempts.sends", "history.seq", "notifications.version", "payments.steps", "tries.executes_begun",

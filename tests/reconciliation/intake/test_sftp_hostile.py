@@ -173,6 +173,8 @@ async def test_a_port_that_says_nothing_is_left_alone(stage: Stage) -> None:
     assert told.outcome.value == "failed"
 
 
+# The server of the test is left in the middle of a read, and nobody closes its file before it is collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_server_that_needs_too_long_in_all_is_left(stage: Stage) -> None:
     for number in range(30):
         stage.put(f"bkash_20260405_01_c{number + 1}.csv")
