@@ -225,7 +225,7 @@ class Manifest(Section):
 
 
 def _parameter(entry: ParameterEntry, amount: Amount) -> Parameter:
-    shared = entry.model_dump(exclude={"choices", "hint_en", "hint_bn"})
+    shared = entry.model_dump(exclude={"choices"})
     choices = tuple((choice.value, choice.label_en, choice.label_bn) for choice in entry.choices)
     return Parameter(**shared, choices=choices, bounds=amount.bounds if entry.wire_name == "amount" else None)
 

@@ -116,7 +116,8 @@ class ParameterEntry(Section):
 
     One that `names_payer` says who pays and is no part of the bill's name. Where there are `choices`, the
     value is one of them. A member of ours that ekPay's clients do not send has a `default`. `hint_en` and
-    `hint_bn` say where a payer finds it.
+    `hint_bn` say where a payer finds it, and `on_bill` where it is printed on a paper bill: at the `top`, or
+    beside the `customer`.
     """
 
     name: Name
@@ -125,6 +126,7 @@ class ParameterEntry(Section):
     label_bn: Annotated[str, Field(min_length=1)]
     hint_en: str = ""
     hint_bn: str = ""
+    on_bill: Literal["", "top", "customer"] = ""
     pattern: str
     example: str
     group: Annotated[str, Field(pattern=r"^[A-Z]$")]

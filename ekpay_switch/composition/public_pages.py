@@ -1,4 +1,4 @@
-"""What everybody may read: the landing page, the API documents and their pages."""
+"""What everybody may read: the page for programmers, the API documents and their pages."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ VISITS_PER_SECOND, VISITS_AT_ONCE = 5, 60
 
 
 def mount_public_pages(app: FastAPI, switch: Switch) -> None:
-    """Add them; what only a rehearsal may show is given to the landing page in a rehearsal only."""
+    """Add them; what only a rehearsal may show is given to the first of them in a rehearsal only."""
     settings = switch.settings
     pages = Pages(settings.public_url)
     documents.mount(app)

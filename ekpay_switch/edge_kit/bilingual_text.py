@@ -1,7 +1,7 @@
 """What people read, in both languages: texts, amounts and times as Bangla and English write them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from ekpay_switch.domain.business_day import in_dhaka
 
@@ -56,9 +56,13 @@ def clock_text(instant: datetime) -> Text:
 
 def dhaka_text(instant: datetime) -> Text:
     """An instant on a Dhaka clock, to the minute: 25 November 2026, 17:04."""
-    local, clock = in_dhaka(instant), clock_text(instant)
-    bangla, english = _MONTHS[local.month - 1]
+    day, clock = day_text(in_dhaka(instant)), clock_text(instant)
+    return Text(f"{day.bangla}, {clock.bangla}", f"{day.english}, {clock.english}")
+
+
+def day_text(day: date) -> Text:
+    """A day: 25 November 2026."""
+    bangla, english = _MONTHS[day.month - 1]
     return Text(
-        f"{in_bangla(local.day)} {bangla} {in_bangla(local.year)}, {clock.bangla}",
-        f"{local.day} {english} {local.year}, {clock.english}",
+        f"{in_bangla(day.day)} {bangla} {in_bangla(day.year)}", f"{day.day} {english} {day.year}"
     )

@@ -1,5 +1,6 @@
 """What flows need of billers, as protocols; a wing of billers implements them, and fakes in tests do."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -17,7 +18,8 @@ from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 class Parameter:
     """One field that a payer fills in to name a bill, or, where `names_payer`, itself.
 
-    Left empty it is `default`, where there is one.
+    Left empty it is `default`, where there is one. The hints say where a payer finds it, and `on_bill` where
+    it is printed on a paper bill; empty where the manifest does not say.
     """
 
     name: str
@@ -32,6 +34,17 @@ class Parameter:
     choices: tuple[tuple[str, str, str], ...] = ()  # value, English label, Bangla label
     bounds: AmountBounds | None = None
     default: str = ""
+    hint_en: str = ""
+    hint_bn: str = ""
+    on_bill: str = ""
+
+    def admits(self, text: str) -> bool:
+        """Whether a text matches the pattern, the choices and the bounds of this field."""
+        if re.fullmatch(self.pattern, text, re.ASCII) is None:
+            return False
+        if self.choices and all(text != value for value, _, _ in self.choices):
+            return False
+        return self.bounds is None or self.bounds.admit(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ somebody's money is worse than none.
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.money import Money
-from ekpay_switch.edge_kit.bilingual_text import Text, clock_text, dhaka_text, in_bangla, taka_text
+from ekpay_switch.edge_kit.bilingual_text import Text, clock_text, day_text, dhaka_text, in_bangla, taka_text
 from ekpay_switch.web.display_text import displayable_text
 
 LOCALE = Path(__file__).parent / "locale"
@@ -108,6 +108,10 @@ class Wording:
     def number(self, number: int | str) -> str:
         """A number in the digits of this language."""
         return in_bangla(number) if self.language is Language.BANGLA else str(number)
+
+    def day(self, day: date) -> str:
+        """A day with its month in words."""
+        return self.pick(day_text(day))
 
     def moment(self, instant: datetime, now: datetime) -> str:
         """An instant on a Dhaka clock, with its day where that is not today."""

@@ -25,7 +25,7 @@ class Section(BaseModel):
 class BrandEntry(Section):
     """The tile of an institution on the pages of payers: a colour and one to three letters or digits.
 
-    `place` is where it stands on the checkout, from 1, while nothing is known of what payers choose.
+    `place` is where it stands among those that payers choose most, from 1, while nothing is known of that.
     """
 
     colour: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]

@@ -57,8 +57,8 @@ def _state(path: str, *, is_rehearsal: bool = False) -> State:
 
 
 SITE: Mapping[str, State] = {
-    "landing": _state("/"),
-    "landing_of_a_rehearsal": _state("/", is_rehearsal=True),
+    "landing": _state(landing.PATH),
+    "landing_of_a_rehearsal": _state(landing.PATH, is_rehearsal=True),
     "reference": _state(reference.PATH),
     **{f"reference_{name}": _state(f"{reference.PATH}/{name}") for name in reference.PAGES},
 }

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, Request, Route
 
 from tests.browser.checkout_states import STATES, Answered, State
 from tests.browser.kit_states import KIT
+from tests.browser.portal.portal_states import PORTAL
 from tests.browser.provider_states import PROVIDERS
 from tests.browser.receipt_states import RECEIPTS
 from tests.browser.site_states import SITE
@@ -19,7 +20,7 @@ NARROW, WIDE = 320, 1_280
 LANGUAGES = ["bn", "en"]
 THEMES = ["light", "dark"]
 WAIT_SECONDS = 30.0
-ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS, **SITE, **PROVIDERS, **KIT}
+ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS, **SITE, **PROVIDERS, **KIT, **PORTAL}
 
 # What becomes of an answer before the browser gets it.
 Change = Callable[[Request, bytes], bytes]

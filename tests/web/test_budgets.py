@@ -8,6 +8,7 @@ import pytest
 
 from ekpay_switch.web.static_files import static_files
 from tests.browser.checkout_states import STATES, State
+from tests.browser.portal.portal_states import PORTAL
 from tests.browser.receipt_states import RECEIPTS
 from tests.browser.site_states import SITE
 from tests.web.checkout.checkout_setup import Markup
@@ -17,7 +18,7 @@ BYTES_MAX = 60 * 1024
 SCRIPT_BYTES_MAX = 15 * 1024
 # A reference is one long page, served zipped; every other page keeps its budget unzipped.
 ZIPPED = {"reference_v1", "reference_merchant", "reference_syndicate"}
-PAGES: Mapping[str, State] = {**STATES, **RECEIPTS, **SITE}
+PAGES: Mapping[str, State] = {**STATES, **RECEIPTS, **SITE, **PORTAL}
 LOADING = ("src", "srcset", "poster", "data", "background")
 
 

@@ -15,6 +15,7 @@ from ekpay_switch.web.static_files import FOLDER, static_files, static_path
 from tests.web.checkout.checkout_setup import HOME, Browser, Counter
 
 STYLE = static_files()["checkout.css"].body.decode()
+PORTAL_STYLE = static_files()["portal.css"].body.decode()
 REFERENCE_STYLE = static_files()["reference.css"].body.decode()
 # sha256 of the fonts as their package has them: ekpay_switch/web/static/ORIGIN.md.
 FONTS = {
@@ -58,7 +59,7 @@ async def test_no_other_path_is_served(path: str) -> None:
 
 
 def test_the_style_leads_to_fonts_of_ours_by_their_hashed_names() -> None:
-    for style in (STYLE, REFERENCE_STYLE):
+    for style in (STYLE, PORTAL_STYLE, REFERENCE_STYLE):
         links = re.findall(r'url\("?([^")]+)"?\)', style)
         assert sorted(links) == sorted(static_path(name) for name in FONTS)
         assert style.count("local(") > style.count("url(")
@@ -81,21 +82,25 @@ def test_a_font_is_the_one_whose_origin_is_recorded(name: str) -> None:
 
 
 def test_nothing_of_another_brand_is_in_the_style() -> None:
-    for style in (STYLE, REFERENCE_STYLE):
+    for style in (STYLE, PORTAL_STYLE, REFERENCE_STYLE):
         assert not re.search(
             r"crown-|GDS Transport|govuk-logo|@import|https?:", style.replace("Crown Copyright", "")
         )
 
 
-def test_every_class_of_a_template_has_a_rule() -> None:
+@pytest.mark.parametrize("name", ["checkout", "portal"])
+def test_every_class_of_a_template_has_a_rule(name: str) -> None:
+    """In the style that its pages load: the portal and the reference have one of their own."""
+    portal = set(TEMPLATES.glob("portal/*.html"))
+    others = set(TEMPLATES.rglob("*.html")) - portal - {TEMPLATES / "reference" / "document.html"}
+    style, templates = (PORTAL_STYLE, portal) if name == "portal" else (STYLE, others)
     used: set[str] = set()
-    # A page of the reference loads a style of its own.
-    for path in set(TEMPLATES.rglob("*.html")) - {TEMPLATES / "reference" / "document.html"}:
+    for path in templates:
         source = re.sub(r"\{#.*?#\}|\{[%{].*?[%}]\}", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         used |= {name for names in re.findall(r'class="([^"]*)"', source) for name in names.split()}
     # Hooks of the components that need no rule of their own, and classes that a value completes.
     plain = {"govuk-summary-list__row", "govuk-error-summary__body", "ekpay-state--", "receipt-verdict--"}
-    assert [name for name in sorted(used - plain) if f".{name}" not in STYLE] == []
+    assert [name for name in sorted(used - plain) if f".{name}" not in style] == []
 
 
 def test_every_class_of_the_reference_has_a_rule_in_the_style_that_its_pages_load() -> None:

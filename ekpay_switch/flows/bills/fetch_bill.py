@@ -165,7 +165,7 @@ def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict
     missing: dict[str, str] = {}
     for parameter in profile.parameters:
         text = _filled_text(parameter, profile, fields)
-        if text and not _fits(parameter, text):
+        if text and not parameter.admits(text):
             return ParameterFault(parameter.wire_name, "is not as this biller's master data say")
         if text:
             groups.setdefault(parameter.group, {})[parameter.name] = _without_card_numbers(parameter, text)
@@ -210,13 +210,4 @@ def _without_card_numbers(parameter: Parameter, text: str) -> str:
     A field that takes digits alone names a bill, which has to be payable whatever its check digit.
     """
     masked = mask_card_numbers(text)
-    return masked if _fits(parameter, masked) else text
-
-
-def _fits(parameter: Parameter, text: str) -> bool:
-    """Whether a text matches the pattern, the choices and the bounds of its field."""
-    if re.fullmatch(parameter.pattern, text, re.ASCII) is None:
-        return False
-    if parameter.choices and all(text != value for value, _, _ in parameter.choices):
-        return False
-    return parameter.bounds is None or parameter.bounds.admit(text)
+    return masked if parameter.admits(masked) else text

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.brands import LAST_PLACE, Brand, derived_brand
 from ekpay_switch.flows.merchants.offers import Offer
+from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 
 KINDS = ("wallet", "card", "account")
@@ -128,12 +129,13 @@ def places_of(instruments: Mapping[str, Sequence[Connector]]) -> dict[str, int]:
     }
 
 
-def brand_of(profile: ConnectorProfile) -> Brand:
-    """The tile of a connector, derived where its manifest has none."""
+def brand_of(profile: ConnectorProfile | BillerProfile) -> Brand:
+    """The tile of a connector or a biller, derived where its manifest has none."""
     return profile.brand or derived_brand(profile.id, profile.name_en)
 
 
-def _marked_brand(profile: ConnectorProfile, marks: Mapping[str, str]) -> Brand:
+def marked_brand(profile: ConnectorProfile | BillerProfile, marks: Mapping[str, str]) -> Brand:
+    """The same, with the licensed mark that takes its place where there is one."""
     return replace(brand_of(profile), mark=marks.get(profile.id, ""))
 
 
@@ -166,7 +168,7 @@ def _tile(offer: Offer, lines: Sequence[SumLine], last_used: str, marks: Mapping
     numbers = {(line.total.minor, line.charge.minor): line.number for line in lines[:SUMS_MAX]}
     return Tile(
         offer,
-        derived_brand(offer.instrument, "") if offer.profile is None else _marked_brand(offer.profile, marks),
+        derived_brand(offer.instrument, "") if offer.profile is None else marked_brand(offer.profile, marks),
         numbers.get(_parts(offer), 0) if is_open else 0,
         shows_total=is_open and differ,
         is_cheapest=is_open and differ and offer.total == lines[0].total,

@@ -1,1 +1,1 @@
-"""`/`: what this is and where everything is."""
+"""`/programs`: what this is and where everything is."""

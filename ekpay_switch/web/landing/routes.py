@@ -1,4 +1,4 @@
-"""`/`: what this is, where programmers find the reference, and in a rehearsal what to try first."""
+"""`/programs`: what this is, where programmers find the reference, and in a rehearsal what to try first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from ekpay_switch.web.landing.notes import RehearsalNotes
 from ekpay_switch.web.pages import Pages
+
+PATH = "/programs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,11 @@ def mount(app: FastAPI, landing: LandingPage) -> None:
 
     async def show(request: Request) -> Response:
         values = {
-            "here": "/",
+            "here": PATH,
             "is_rehearsal": landing.notes is not None,
             "metrics_url": landing.metrics_url,
             "notes": RehearsalNotes() if landing.notes is None else landing.notes(),
         }
         return landing.pages.render(request, "landing/landing.html", values)
 
-    app.add_route("/", show, methods=["GET"])
+    app.add_route(PATH, show, methods=["GET"])

@@ -1,4 +1,4 @@
-"""`/` leads to everything that is public, and shows what opens something in a rehearsal only."""
+"""`/programs` leads to everything that is public, and shows what opens something in a rehearsal only."""
 
 import json
 from functools import partial
@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from ekpay_switch.web.landing.notes import FILE, RehearsalNotes, read_notes
-from ekpay_switch.web.landing.routes import LandingPage, mount
+from ekpay_switch.web.landing.routes import PATH, LandingPage, mount
 from ekpay_switch.web.pages import Pages
 from sandbox.rehearsals.demo import landing_notes
 from sandbox.rehearsals.installation.ekshop_account import ShopAccount
@@ -24,7 +24,7 @@ METRICS = "http://127.0.0.1:9180"
 async def seen(landing: LandingPage, language: str = "en") -> str:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     mount(app, landing)
-    reply = await request_of(app, "GET", "/", query=f"lang={language}".encode())
+    reply = await request_of(app, "GET", PATH, query=f"lang={language}".encode())
     assert reply.status == 200
     assert "script-src" not in reply.headers["content-security-policy"]
     return reply.body.decode()

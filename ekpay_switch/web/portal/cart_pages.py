@@ -1,0 +1,100 @@
+"""`/cart`: the bills of this browser's cart, one sum, and one button that leads to the checkout."""
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from ekpay_switch.domain.carts.bill_cart import CartRefusal, StoredCart
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.edge_kit.background_tasks import StillRunningError
+from ekpay_switch.flows.carts.fill_cart import find_cart, remove_bill
+from ekpay_switch.flows.carts.order_cart import order_cart
+from ekpay_switch.web.checkout.tiles import brand_of
+from ekpay_switch.web.portal.cart_bills import shown_bill
+from ekpay_switch.web.portal.visits import PortalVisit
+
+_STATUS_OF = {CartRefusal.UNAVAILABLE: 503, CartRefusal.CLOSED: 503}
+# What is said where a cart was not ordered; the others cannot come of a cart that has bills.
+_PROBLEMS = {
+    CartRefusal.AMOUNT_CHANGED: "amount_changed",
+    CartRefusal.BILL_GONE: "bill_gone",
+    CartRefusal.UNAVAILABLE: "unavailable",
+    CartRefusal.CLOSED: "closed",
+}
+_SEQ_DIGITS_MAX = 6
+
+
+async def show_cart(visit: PortalVisit) -> Response:
+    """The cart; one that is at the checkout already is shown as it stands there."""
+    cart = await _cart(visit)
+    if cart is not None and cart.payment is not None:
+        return visit.redirect(f"/cart/{cart.reference}")
+    return _cart_page(visit, cart)
+
+
+async def drop_bill(visit: PortalVisit) -> Response:
+    """Take a bill out of the cart; one that is gone already is gone."""
+    sent = await visit.own_fields()
+    if sent is None:
+        return visit.notice("foreign", 403, link="/cart")
+    cart, seq = await _cart(visit), sent.get("seq", "")
+    if cart is not None and seq.isascii() and seq.isdigit() and len(seq) <= _SEQ_DIGITS_MAX:
+        await remove_bill(cart, int(seq), visit.portal.office)
+    return visit.redirect("/cart")
+
+
+async def begin_payment(visit: PortalVisit) -> Response:
+    """Order the cart as it was shown, and lead to its checkout."""
+    sent = await visit.own_fields()
+    if sent is None:
+        return visit.notice("foreign", 403, link="/cart")
+    cart = await _cart(visit)
+    if cart is None or not cart.bills:
+        return visit.redirect("/cart")
+    if sent.get("total") != str(cart.amount.minor):
+        # Another tab has changed the cart: nothing is paid that was not seen.
+        return _cart_page(visit, cart, CartRefusal.AMOUNT_CHANGED)
+    portal = visit.portal
+    work = order_cart(cart, PayerLanguage(visit.words.language), portal.office)
+    try:
+        answer = await portal.tasks.run_within(work, portal.answer_seconds)
+    except StillRunningError:
+        answer = CartRefusal.UNAVAILABLE
+    if isinstance(answer, CartRefusal):
+        return _cart_page(visit, await _cart(visit), answer)
+    return visit.redirect(answer)
+
+
+async def _cart(visit: PortalVisit) -> StoredCart | None:
+    return await find_cart(visit.cart, visit.portal.office) if visit.cart else None
+
+
+def _cart_page(visit: PortalVisit, cart: StoredCart | None, problem: CartRefusal | None = None) -> Response:
+    values: dict[str, object] = {
+        "cart": cart,
+        "bills": [] if cart is None else bill_values(visit, cart),
+        "now": None if cart is None else cart.read_at,
+        "problem": _PROBLEMS.get(problem, "other") if problem is not None else "",
+    }
+    status = 200 if problem is None else _STATUS_OF.get(problem, 409)
+    if cart is None or not cart.bills:
+        return visit.page("no_bills.html", values, status)
+    return visit.form_page("cart.html", values, status)
+
+
+def bill_values(visit: PortalVisit, cart: StoredCart) -> list[Mapping[str, object]]:
+    """Each bill of the cart with its biller, which is None where its manifest is gone."""
+    billers = visit.portal.office.world.billers
+    shown = []
+    for stored in cart.bills:
+        biller = billers.by_id(stored.bill.biller_id)
+        profile = biller.profile if biller is not None else None
+        shown.append(
+            {
+                "stored": stored,
+                "profile": profile,
+                "brand": brand_of(profile) if profile is not None else None,
+                "bill": shown_bill(stored.bill, profile, cart.read_at),
+            }
+        )
+    return shown

@@ -1,0 +1,80 @@
+"""The addresses of the citizen portal: `/`, `/bills/<biller>`, `/cart` and below it (docs/adr/0118).
+
+GET changes nothing; every change is a form of this browser, answered with a redirect, so that a reload
+repeats nothing. No page needs a script.
+"""
+
+from collections.abc import Awaitable, Callable
+from itertools import chain
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.edge_kit.login_watch import address_of
+from ekpay_switch.flows.carts.order_cart import CART_PATH
+from ekpay_switch.web.portal.bill_pages import send_form, show_form
+from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
+from ekpay_switch.web.portal.home_page import show_home
+from ekpay_switch.web.portal.result_page import show_result
+from ekpay_switch.web.portal.visits import Portal, PortalVisit, visit_of
+from ekpay_switch.web.wording import Language, read_texts
+
+ROUTE = "portal"
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_CATEGORY = "category."
+
+VisitHandler = Callable[[PortalVisit], Awaitable[Response]]
+
+
+def mount(app: FastAPI, portal: Portal) -> None:
+    """Add the pages of the portal; the files that they refer to come with the checkout."""
+
+    def add(path: str, methods: list[str], answering: VisitHandler) -> None:
+        async def endpoint(request: Request) -> Response:
+            answer = await _answer_request(visit_of(request, portal), answering)
+            telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
+            return answer
+
+        app.add_route(path, endpoint, methods=methods)
+
+    add("/", ["GET"], show_home)
+    add("/bills/{biller_id}", ["GET"], show_form)
+    add("/bills/{biller_id}", ["POST"], send_form)
+    add("/bills/{rest:path}", METHODS, _show_nowhere)
+    add(CART_PATH, ["GET"], show_cart)
+    add(f"{CART_PATH}/pay", ["POST"], begin_payment)
+    add(f"{CART_PATH}/remove", ["POST"], drop_bill)
+    # Where a form was answered with a page of its own, a reload of that address comes by GET.
+    add(f"{CART_PATH}/pay", ["GET"], show_cart)
+    add(f"{CART_PATH}/{{reference}}", ["GET"], show_result)
+    add(f"{CART_PATH}/{{rest:path}}", METHODS, _show_nowhere)
+
+
+def category_names() -> dict[str, str]:
+    """What our pages call each category, in both languages together, for the search."""
+    pairs = chain.from_iterable(read_texts(language).items() for language in Language)
+    names: dict[str, str] = {}
+    for key, text in pairs:
+        if key.startswith(_CATEGORY):
+            category = key.removeprefix(_CATEGORY)
+            names[category] = f"{names.get(category, '')} {text}"
+    return names
+
+
+async def _answer_request(visit: PortalVisit, answering: VisitHandler) -> Response:
+    portal, address = visit.portal, address_of(visit.request)
+    is_form = visit.request.method == "POST"
+    if not portal.visitors.allows(address) or (is_form and not portal.senders.allows(address)):
+        return visit.notice("busy", 429, link=visit.request.url.path)
+    try:
+        return await answering(visit)
+    except Exception as error:  # noqa: BLE001 - a payer is owed a page
+        telemetry.count_error("portal_broke_off", error=error)
+        return visit.notice("away", 503, link=visit.request.url.path)
+
+
+async def _show_nowhere(visit: PortalVisit) -> Response:
+    about, status = ("unknown", 404) if visit.request.method == "GET" else ("method", 405)
+    return visit.notice(about, status)

@@ -1,0 +1,129 @@
+"""One request for a page of the portal, and what its pages have in common."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.carts import CartPorts
+from ekpay_switch.security.form_tokens import FormTokens
+from ekpay_switch.web.checkout.forms import own_form
+from ekpay_switch.web.checkout.page_addresses import PageAddresses
+from ekpay_switch.web.languages import is_language_in_address
+from ekpay_switch.web.pages import Pages, Refresh
+from ekpay_switch.web.portal.cart_cookie import cart_reference, new_reference, remember_cart
+from ekpay_switch.web.portal.catalogue import Catalogue
+from ekpay_switch.web.wording import Wording
+
+# A browser waits no longer; the work goes on.
+ANSWER_SECONDS = 20.0
+RETRY_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """What the portal needs; `visitors` limits the pages of one address, `senders` the forms that it sends.
+
+    Each sent form may ask a biller. `receipt_path` says where the receipt of a payment is, None where there
+    are no receipts. `tasks` keeps the work of browsers that were closed.
+    """
+
+    office: CartPorts
+    catalogue: Catalogue
+    pages: Pages
+    tokens: FormTokens
+    visitors: RateLimit
+    senders: RateLimit
+    logins: LoginWatch
+    is_rehearsal: bool = False
+    receipt_path: Callable[[UUID], str] | None = None
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
+    answer_seconds: float = ANSWER_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class PortalVisit:
+    """One request; `cart` is the reference in this browser's cookie, or empty."""
+
+    request: Request
+    portal: Portal
+    cart: str
+
+    @property
+    def words(self) -> Wording:
+        """The words that it is answered in."""
+        return self.portal.pages.wording(self.request)
+
+    @property
+    def at(self) -> PageAddresses:
+        """The addresses of the portal, in the language of this visit."""
+        return PageAddresses("", self.words.language, is_language_in_address(self.request))
+
+    def page(
+        self,
+        template: str,
+        values: Mapping[str, object],
+        status: int = 200,
+        refresh: Refresh | None = None,
+    ) -> Response:
+        """A page with what every page of the portal has."""
+        shared = {"at": self.at, "here": self.request.url.path, "is_rehearsal": self.portal.is_rehearsal}
+        return self.portal.pages.render(
+            self.request, f"portal/{template}", {**shared, **values}, status, refresh
+        )
+
+    def form_page(self, template: str, values: Mapping[str, object], status: int = 200) -> Response:
+        """A page with a form, whose token holds for the cart of this browser; a browser without one gets one.
+
+        That is a name and no more: a cart is begun with its first bill.
+        """
+        reference = self.cart or new_reference()
+        token = self.portal.tokens.of(token_page(reference))
+        answer = self.page(template, {**values, "csrf": token}, status)
+        if not self.cart:
+            self.remember(answer, reference)
+        return answer
+
+    def notice(self, about: str, status: int, *, link: str = "/") -> Response:
+        """A page that says why there is nothing else to see, and where to go on."""
+        refresh = None
+        if about == "away" and self.request.method == "GET":
+            refresh = Refresh(RETRY_SECONDS)
+        answer = self.page("notice.html", {"about": about, "link": self.at(link)}, status, refresh)
+        if status in {429, 503}:
+            answer.headers["Retry-After"] = str(RETRY_SECONDS)
+        return answer
+
+    def redirect(self, below: str) -> Response:
+        """Redirect to another page of the portal."""
+        return self.portal.pages.redirect(self.request, self.at(below))
+
+    def remember(self, answer: Response, reference: str) -> None:
+        """Let this browser's cart be the one of this reference."""
+        remember_cart(answer, reference, is_https=self.portal.pages.is_https)
+
+    async def own_fields(self) -> Mapping[str, str] | None:
+        """The fields of a form of ours, sent by this browser; None for any other, which is counted."""
+        world = self.portal.office.world
+        page = token_page(self.cart)
+        fields = None
+        if self.cart:
+            fields = await own_form(self.request, page, self.portal.tokens, world.public_url)
+        if fields is None:
+            await self.portal.logins.note(address_of(self.request), "wrong_form_token")
+        return fields
+
+
+def token_page(reference: str) -> str:
+    """What the token of a browser's forms is made of."""
+    return f"cart {reference}"
+
+
+def visit_of(request: Request, portal: Portal) -> PortalVisit:
+    """The visit that a request is."""
+    return PortalVisit(request, portal, cart_reference(request, is_https=portal.pages.is_https))

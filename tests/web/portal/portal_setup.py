@@ -1,0 +1,108 @@
+"""The portal over a small world, with the billers of this repository, beside the checkout that it leads to.
+
+Its carts are in memory, and tests bring about what only the worker does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+from biller_adapters.manifest import read_manifest
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.ports.carts import CartPorts, CartTerms
+from ekpay_switch.settings import Settings
+from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.portal.catalogue import catalogue_of
+from ekpay_switch.web.portal.routes import category_names, mount
+from ekpay_switch.web.portal.search_words import read_search_words
+from ekpay_switch.web.portal.visits import Portal
+from ekpay_switch.web.wording import Language, wording_of
+from tests.factories import a_bill
+from tests.fakes.billers import FakeBiller
+from tests.web.checkout.checkout_setup import ORIGIN, Browser, Counter, Seen
+from tests.web.portal.memory_carts import MemoryCarts
+
+BILL_NO = "092512345678"
+DESCO = "/bills/desco_postpaid"
+BILLS_MAX = 3
+
+
+@cache
+def real_profiles() -> tuple[BillerProfile, ...]:
+    """Every biller of config/billers that is one of its own, by id."""
+    manifests = [read_manifest(path) for path in sorted((Settings().config / "billers").glob("*.toml"))]
+    return tuple(manifest.profile() for manifest in manifests if not manifest.route_of)
+
+
+class PortalCounter(Counter):
+    """Checkout and portal in one application; `suspended` billers take no payments."""
+
+    def __init__(
+        self,
+        *,
+        calls: int = 1_000,
+        public_url: str = ORIGIN,
+        answer_seconds: float = 20.0,
+        is_rehearsal: bool = False,
+        suspended: Sequence[str] = (),
+    ) -> None:
+        super().__init__(calls=calls, public_url=public_url)
+        small = self.shopper.small
+        profiles = [
+            replace(one, status="suspended") if one.id in suspended else one for one in real_profiles()
+        ]
+        self.billers = {one.id: FakeBiller(small.clock, small.steps, one) for one in profiles}
+        small.billers.known[:] = list(self.billers.values())
+        self.carts = MemoryCarts(small.clock)
+        self.office = CartPorts(self.shopper.world, self.carts, CartTerms(BILLS_MAX, 3_600, 24))
+        self.portal = Portal(
+            office=self.office,
+            catalogue=catalogue_of(profiles, read_search_words(Settings().config), category_names()),
+            pages=Pages(public_url, self.checkout.site),
+            tokens=self.tokens,
+            visitors=RateLimit(small.clock, 1, calls),
+            senders=RateLimit(small.clock, 1, calls),
+            logins=self.checkout.logins,
+            is_rehearsal=is_rehearsal,
+            answer_seconds=answer_seconds,
+        )
+        mount(self.app, self.portal)
+
+
+class PortalStand:
+    """A payer's browser before the portal; `t` are the words of its language."""
+
+    def __init__(
+        self,
+        language: str = "en",
+        *,
+        calls: int = 1_000,
+        public_url: str = ORIGIN,
+        answer_seconds: float = 20.0,
+        is_rehearsal: bool = False,
+        suspended: Sequence[str] = (),
+    ) -> None:
+        self.counter = PortalCounter(
+            calls=calls,
+            public_url=public_url,
+            answer_seconds=answer_seconds,
+            is_rehearsal=is_rehearsal,
+            suspended=suspended,
+        )
+        self.browser = Browser(self.counter, language)
+        self.t = wording_of(Language(language))
+        self.desco.bills[BILL_NO] = a_bill(BILL_NO)
+
+    @property
+    def desco(self) -> FakeBiller:
+        return self.counter.billers["desco_postpaid"]
+
+    async def send(self, fields: dict[str, str], path: str = DESCO, page: Seen | None = None) -> Seen:
+        """Open a form, fill it in and send it."""
+        page = page or await self.browser.get(path)
+        return await self.browser.post(f"{path}?lang={self.t.language}", {**page.html.fields(), **fields})
+
+    def says(self, seen: Seen, key: str, **values: object) -> bool:
+        plain = self.t(key, **values).striptags()
+        return " ".join(plain.split()) in seen.text
