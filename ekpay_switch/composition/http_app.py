@@ -104,7 +104,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             watch, marks = _login_watch(switch, "checkout"), read_marks(settings.config)
             mount_checkout(app, switch.world, switch.keys, watch, tasks, site=site, marks=marks)
             receipt_routes.mount(app, _receipts(switch, site))
-            mount_public_pages(app, switch)
+            mount_public_pages(app, switch, site)
             kit_routes.mount(app, Pages(settings.public_url, site), is_rehearsal=settings.rehearsal)
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield

@@ -113,6 +113,11 @@ class Wording:
         """A day with its month in words."""
         return self.pick(day_text(day))
 
+    def percent(self, basis_points: int) -> str:
+        """A share of basis points as a percentage, with one decimal where there is one."""
+        whole, rest = divmod((basis_points + 5) // 10, 10)
+        return f"{self.number(f'{whole}.{rest}' if rest else whole)}%"
+
     def moment(self, instant: datetime, now: datetime) -> str:
         """An instant on a Dhaka clock, with its day where that is not today."""
         if business_date(instant) == business_date(now):

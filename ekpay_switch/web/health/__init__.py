@@ -1,0 +1,1 @@
+"""`/status`: how each institution does, for everybody."""
