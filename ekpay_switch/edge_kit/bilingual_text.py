@@ -63,6 +63,4 @@ def dhaka_text(instant: datetime) -> Text:
 def day_text(day: date) -> Text:
     """A day: 25 November 2026."""
     bangla, english = _MONTHS[day.month - 1]
-    return Text(
-        f"{in_bangla(day.day)} {bangla} {in_bangla(day.year)}", f"{day.day} {english} {day.year}"
-    )
+    return Text(f"{in_bangla(day.day)} {bangla} {in_bangla(day.year)}", f"{day.day} {english} {day.year}")
