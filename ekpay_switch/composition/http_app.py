@@ -25,6 +25,8 @@ from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
 from ekpay_switch.composition.descriptors import descriptors_watched
 from ekpay_switch.composition.operations import operations_listener, readiness_fault
+from ekpay_switch.composition.portal import open_portal
+from ekpay_switch.composition.portal_pages import mount_portal
 from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.public_pages import mount_public_pages
 from ekpay_switch.composition.switch import (
@@ -103,6 +105,8 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = same_wor
             site = read_site(settings.config)
             watch, marks = _login_watch(switch, "checkout"), read_marks(settings.config)
             mount_checkout(app, switch.world, switch.keys, watch, tasks, site=site, marks=marks)
+            office, doorman = await open_portal(switch), _login_watch(switch, "portal")
+            mount_portal(app, switch, office, doorman, tasks, site=site, marks=marks)
             receipt_routes.mount(app, _receipts(switch, site))
             mount_public_pages(app, switch, site)
             kit_routes.mount(app, Pages(settings.public_url, site), is_rehearsal=settings.rehearsal)

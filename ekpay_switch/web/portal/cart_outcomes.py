@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from ekpay_switch.domain.carts.bill_cart import (
     BillEnd,
+    BillInCart,
     CartRefund,
     PaidUp,
-    StoredBill,
     StoredCart,
     bill_end_of,
 )
@@ -76,7 +76,7 @@ def cart_outcome(cart: StoredCart, proven: Collection[Evidence]) -> CartOutcome:
             return _of_bills({bill_outcome(cart, stored) for stored in cart.bills})
 
 
-def bill_outcome(cart: StoredCart, stored: StoredBill) -> BillOutcome:
+def bill_outcome(cart: StoredCart, stored: BillInCart) -> BillOutcome:
     """How a bill of a funded cart stands."""
     end = stored.end or bill_end_of(stored.state)
     if end is BillEnd.PAID:
@@ -90,7 +90,7 @@ def bill_outcome(cart: StoredCart, stored: StoredBill) -> BillOutcome:
     return BillOutcome.BY_STAFF if state in _BY_STAFF else BillOutcome.GOES_BACK
 
 
-def refund_of(cart: StoredCart, stored: StoredBill) -> CartRefund | None:
+def refund_of(cart: StoredCart, stored: BillInCart) -> CartRefund | None:
     """The refund that a bill is part of, once it is planned."""
     return next((refund for refund in cart.refunds if stored.seq in refund.seqs), None)
 

@@ -85,7 +85,7 @@ def _cart_page(visit: PortalVisit, cart: StoredCart | None, problem: CartRefusal
 def bill_values(visit: PortalVisit, cart: StoredCart) -> list[Mapping[str, object]]:
     """Each bill of the cart with its biller, which is None where its manifest is gone."""
     billers = visit.portal.office.world.billers
-    shown = []
+    shown: list[Mapping[str, object]] = []
     for stored in cart.bills:
         biller = billers.by_id(stored.bill.biller_id)
         profile = biller.profile if biller is not None else None

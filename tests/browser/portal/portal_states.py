@@ -1,11 +1,19 @@
 """The pages of the portal in every state, each over a small world of its own."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from ekpay_switch.domain.bill import BillFound
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Approved, Declined
+from ekpay_switch.domain.payment import State as PaymentState
+from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.web import static_files
 from ekpay_switch.web.pages import Pages
 from tests.browser.checkout_states import State
+from tests.factories import a_bill
+from tests.fakes.billers import LOSES_ANSWER, Deed
 from tests.web.checkout.checkout_setup import ORIGIN, Seen
 from tests.web.portal.portal_setup import BILL_NO, DESCO, PortalStand
 
@@ -22,7 +30,10 @@ class ShownPortal:
         """What the application answers to the browser."""
         if self.sent is not None and (method, url) == ("GET", self.path):
             return self.sent
-        return await self.stand.counter.request(method, url, body, headers)
+        kept = "; ".join(f"{name}={value}" for name, value in self.stand.browser.cookies.items())
+        # The window looks at the cart that was filled before it was opened.
+        cookies = {"cookie": kept} if kept and "cookie" not in headers else {}
+        return await self.stand.counter.request(method, url, body, {**headers, **cookies})
 
 
 Play = Callable[[PortalStand], Awaitable[Seen | str]]
@@ -112,3 +123,101 @@ async def portal_no_biller(_: PortalStand) -> str:
 @state
 async def portal_foreign_form(stand: PortalStand) -> Seen:
     return await stand.browser.post(f"{DESCO}?lang={stand.t.language}", {"A-bill_no": BILL_NO})
+
+
+# ---- carts
+
+
+@state
+async def portal_cart_without_bills(_: PortalStand) -> str:
+    return "/cart"
+
+
+@state
+async def portal_cart(stand: PortalStand) -> str:
+    today = stand.scene.small.clock.now().date()
+    overdue = replace(a_bill(), late_fee=Money(5_250), total=Money(110_250), due_on=today - timedelta(days=3))
+    await stand.fill(overdue)
+    await stand.fill(replace(a_bill("250934567890", 87_350), due_on=today), biller_id="nesco_postpaid")
+    return "/cart"
+
+
+@state
+async def portal_cart_changed(stand: PortalStand) -> Seen:
+    await stand.fill()
+    page = await stand.browser.get("/cart")
+    await stand.fill(a_bill("102512345678"))
+    return await stand.press(page, "/cart/pay")
+
+
+def _result(stand: PortalStand) -> str:
+    return f"/cart/{stand.counter.carts[-1].reference}"
+
+
+async def _two_bills(stand: PortalStand) -> None:
+    await stand.fill()
+    await stand.fill(a_bill("250934567890", 87_350), biller_id="nesco_postpaid")
+
+
+@state
+async def portal_result_not_paid_yet(stand: PortalStand) -> str:
+    await _two_bills(stand)
+    await stand.order()
+    return _result(stand)
+
+
+@state
+async def portal_result_received(stand: PortalStand) -> str:
+    await _two_bills(stand)
+    await stand.pay()
+    return _result(stand)
+
+
+@state
+async def portal_result_under_way(stand: PortalStand) -> str:
+    await _two_bills(stand)
+    stand.desco.deeds.append(LOSES_ANSWER)
+    await stand.scene.worked(await stand.pay())
+    return _result(stand)
+
+
+@state
+async def portal_result_all_paid(stand: PortalStand) -> str:
+    await _two_bills(stand)
+    recharge = stand.counter.billers["desco_prepaid"]
+    # The carts in memory have one prefund.
+    recharge.profile = replace(recharge.profile, bucket="postpaid")
+    recharge.replies.append(BillFound(replace(a_bill("41234567", 50_000), bill_key="")))
+    fields = {"A-account_no": "41234567", "A-mobile": "01712345678", "A-amount": "500"}
+    await stand.send(fields, "/bills/desco_prepaid")
+    lines = (TokenLine(1, TokenKind.CREDIT, "12345678901234567890"),)
+    recharge.deeds.append(Deed(Approved({"receipt": "D-17"}, lines), posts=True))
+    await stand.scene.worked(await stand.pay())
+    return _result(stand)
+
+
+@state
+async def portal_result_some_paid(stand: PortalStand) -> str:
+    await _two_bills(stand)
+    stand.desco.deeds.append(Deed(Declined("already_paid")))
+    await stand.scene.worked(await stand.pay())
+    return _result(stand)
+
+
+@state
+async def portal_result_never_paid(stand: PortalStand) -> str:
+    await _two_bills(stand)
+    stand.scene.checkout_says(await stand.order(), PaymentState.EXPIRED)
+    return _result(stand)
+
+
+@state
+async def portal_result_in_review(stand: PortalStand) -> str:
+    await _two_bills(stand)
+    stand.scene.checkout_says(await stand.order(), PaymentState.IN_REVIEW)
+    return _result(stand)
+
+
+@state
+async def portal_no_cart(_: PortalStand) -> str:
+    return f"/cart/{'Z' * 26}"

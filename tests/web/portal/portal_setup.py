@@ -8,9 +8,11 @@ from dataclasses import replace
 from functools import cache
 
 from biller_adapters.manifest import read_manifest
+from ekpay_switch.domain.bill import Bill
+from ekpay_switch.domain.carts.bill_cart import StoredCart
+from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.ports.carts import CartPorts, CartTerms
 from ekpay_switch.settings import Settings
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.portal.catalogue import catalogue_of
@@ -20,12 +22,11 @@ from ekpay_switch.web.portal.visits import Portal
 from ekpay_switch.web.wording import Language, wording_of
 from tests.factories import a_bill
 from tests.fakes.billers import FakeBiller
+from tests.fakes.carts import CartScene
 from tests.web.checkout.checkout_setup import ORIGIN, Browser, Counter, Seen
-from tests.web.portal.memory_carts import MemoryCarts
 
 BILL_NO = "092512345678"
 DESCO = "/bills/desco_postpaid"
-BILLS_MAX = 3
 
 
 @cache
@@ -36,7 +37,10 @@ def real_profiles() -> tuple[BillerProfile, ...]:
 
 
 class PortalCounter(Counter):
-    """Checkout and portal in one application; `suspended` billers take no payments."""
+    """The portal beside a checkout in one application; `suspended` billers take no payments.
+
+    The carts are those of `scene`, with the billers of this repository.
+    """
 
     def __init__(
         self,
@@ -48,16 +52,17 @@ class PortalCounter(Counter):
         suspended: Sequence[str] = (),
     ) -> None:
         super().__init__(calls=calls, public_url=public_url)
-        small = self.shopper.small
+        self.scene = CartScene()
+        small = self.scene.small
         profiles = [
             replace(one, status="suspended") if one.id in suspended else one for one in real_profiles()
         ]
         self.billers = {one.id: FakeBiller(small.clock, small.steps, one) for one in profiles}
         small.billers.known[:] = list(self.billers.values())
-        self.carts = MemoryCarts(small.clock)
-        self.office = CartPorts(self.shopper.world, self.carts, CartTerms(BILLS_MAX, 3_600, 24))
+        self.scene.world = replace(self.scene.world, public_url=public_url)
+        self.scene.office = replace(self.scene.office, world=self.scene.world)
         self.portal = Portal(
-            office=self.office,
+            office=self.scene.office,
             catalogue=catalogue_of(profiles, read_search_words(Settings().config), category_names()),
             pages=Pages(public_url, self.checkout.site),
             tokens=self.tokens,
@@ -65,9 +70,15 @@ class PortalCounter(Counter):
             senders=RateLimit(small.clock, 1, calls),
             logins=self.checkout.logins,
             is_rehearsal=is_rehearsal,
+            receipt_path=self.checkout.receipt_path,
             answer_seconds=answer_seconds,
         )
         mount(self.app, self.portal)
+
+    @property
+    def carts(self) -> list[StoredCart]:
+        """Every cart that was begun."""
+        return [self.scene.carts.standing(cart_id) for cart_id in self.scene.carts.carts]
 
 
 class PortalStand:
@@ -98,10 +109,42 @@ class PortalStand:
     def desco(self) -> FakeBiller:
         return self.counter.billers["desco_postpaid"]
 
+    @property
+    def scene(self) -> CartScene:
+        return self.counter.scene
+
     async def send(self, fields: dict[str, str], path: str = DESCO, page: Seen | None = None) -> Seen:
         """Open a form, fill it in and send it."""
         page = page or await self.browser.get(path)
         return await self.browser.post(f"{path}?lang={self.t.language}", {**page.html.fields(), **fields})
+
+    async def fill(self, *bills: Bill, biller_id: str = "desco_postpaid") -> StoredCart:
+        """Put bills into the cart of this browser, by its forms."""
+        for bill in bills or (a_bill(),):
+            self.counter.billers[biller_id].bills[bill.bill_number] = bill
+            field = {"group": "A", "A-bill_no": bill.bill_number}
+            assert (await self.send(field, f"/bills/{biller_id}")).status == 303
+        return self.counter.carts[-1]
+
+    async def press(self, page: Seen, path: str, **fields: str) -> Seen:
+        """Send another form of a page, with its hidden fields."""
+        return await self.browser.post(f"{path}?lang={self.t.language}", {**page.html.fields(), **fields})
+
+    async def order(self) -> StoredCart:
+        """Press the button that leads to the checkout."""
+        seen = await self.press(await self.browser.get("/cart"), "/cart/pay")
+        assert seen.place.startswith("/pay/checkout/"), seen.text
+        return self.counter.carts[-1]
+
+    async def pay(self) -> StoredCart:
+        """Order the cart and pay it at the checkout; the worker has not looked yet."""
+        cart = await self.order()
+        self.scene.checkout_says(cart, State.COMPLETED)
+        return self.counter.carts[-1]
+
+    async def result(self) -> Seen:
+        """What the payer sees who comes back from the checkout."""
+        return await self.browser.get(f"/cart/{self.counter.carts[-1].reference}")
 
     def says(self, seen: Seen, key: str, **values: object) -> bool:
         plain = self.t(key, **values).striptags()

@@ -1,0 +1,62 @@
+"""How the pages of the citizen portal are put together, for the composition root."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+
+from ekpay_switch.composition.switch import Switch
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.login_watch import LoginWatch
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.carts import CartPorts
+from ekpay_switch.security.form_tokens import FormTokens
+from ekpay_switch.security.receipt_keys import ReceiptKeys
+from ekpay_switch.web.brand_marks import BrandMark
+from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.portal import routes
+from ekpay_switch.web.portal.catalogue import catalogue_of
+from ekpay_switch.web.portal.search_words import read_search_words
+from ekpay_switch.web.portal.visits import Portal
+from ekpay_switch.web.site import Site
+
+# Many payers share one address: a mobile operator's, or that of our proxy.
+VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
+# Each form may ask a biller about a bill, which nobody does faster than this from one desk for long.
+SENDERS_PER_SECOND, SENDERS_AT_ONCE = 5, 60
+
+
+def mount_portal(
+    app: FastAPI,
+    switch: Switch,
+    office: CartPorts,
+    logins: LoginWatch,
+    tasks: BackgroundTasks,
+    *,
+    site: Site,
+    marks: Mapping[str, BrandMark],
+) -> None:
+    """Add the pages of the portal; the files that they refer to come with the checkout.
+
+    Raises:
+        SearchWordsError: config/search.toml cannot be used.
+    """
+    settings, clock = switch.settings, switch.world.clock
+    catalogue = catalogue_of(
+        [biller.profile for biller in switch.world.billers.all()],
+        read_search_words(settings.config),
+        routes.category_names(),
+        {name: mark.path for name, mark in marks.items()},
+    )
+    portal = Portal(
+        office=office,
+        catalogue=catalogue,
+        pages=Pages(settings.public_url, site),
+        tokens=FormTokens(switch.keys),
+        visitors=RateLimit(clock, VISITORS_PER_SECOND, VISITORS_AT_ONCE),
+        senders=RateLimit(clock, SENDERS_PER_SECOND, SENDERS_AT_ONCE),
+        logins=logins,
+        is_rehearsal=settings.rehearsal,
+        receipt_path=ReceiptKeys(switch.keys).path,
+        tasks=tasks,
+    )
+    routes.mount(app, portal)
