@@ -174,7 +174,7 @@ class Scene:
     bank: Bank
     wire: HttpWire
     divisor: float = DIVISOR
-    """By how much a link's times are shorter; 1 where nobody dies, so that on a slow machine nobody seems to."""
+    """By how much a link's times are shorter; 1 where nobody dies, since slowness would look like death."""
     processes: list[Process] = field(default_factory=list)
 
     def process(self, ends_at: str = "", after: int = 0) -> Process:
