@@ -192,16 +192,16 @@ ekshop-day: $(CORE) ## one day of ekShop: 3,500 orders of many sellers, every sh
 check: $(DEV) $(RECONCILIATION) ## format, lint, types, imports, spelling, fast tests: under a minute
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync check-types check-style check-tests
 
-check-types:
+check-types: $(DEV) $(RECONCILIATION)
 	$(BIN)/mypy
 
-check-style:
+check-style: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 
-check-tests:
+check-tests: $(DEV) $(RECONCILIATION)
 	$(BIN)/pytest -q tests/domain tests/flows tests/architecture/test_limits.py
 
 .PHONY: bench
