@@ -135,7 +135,7 @@ test-rehearsals: $(DEV) $(RECONCILIATION) ## a small demo and two small days of 
 
 .PHONY: test-browser
 test-browser: $(DEV) ## walk through shop, checkout and providers in Chromium; needs Debian's chromium
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest -n 2 $(SIDE_BY_SIDE) tests/browser
 
 .PHONY: screenshots
 screenshots: $(DEV) ## photograph every page in every state into OUT=folder, in both languages and themes; needs chromium
