@@ -55,12 +55,25 @@ def test_the_worker_tells_its_metrics_and_a_dead_one_shows(home: Path, tmp_path:
                 shown = get(operations_port(log), "/metrics")
                 assert "ekpay_stuck_payments 0.0" in shown
                 assert "ekpay_database_up 1.0" in shown
-            assert json.loads(get(operations_port(worker_log), "/health/detail"))["status"] == "well"
+            _wait_until_well(operations_port(worker_log))
             worker.kill()
         asyncio.run(_tell(home, WORKER_GONE))
         with pytest.raises(urllib.error.HTTPError, match="503"):
             _wait_for_silence(operations_port(web_log))
         assert "ready" in get(port, "/health/ready"), "payments are taken without a worker"
+
+
+def _wait_until_well(port: int) -> None:
+    """A worker that has just started has not marked that it works yet, and answers 503."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            assert json.loads(get(port, "/health/detail"))["status"] == "well"
+        except urllib.error.HTTPError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _wait_for_silence(port: int) -> None:
