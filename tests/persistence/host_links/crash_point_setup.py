@@ -38,7 +38,9 @@ from tests.fakes.crash_points import CrashError
 from tests.fakes.world import SmallWorld
 from tests.persistence.collections.collection_setup import TAKEN, Till, a_try, page
 
-BANK, DIVISOR = "janata", 60.0
+# Times are shorter by so much, and still far above what a busy machine stalls for.
+BANK, DIVISOR = "janata", 12.0
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass
@@ -216,9 +218,18 @@ class Scene:
         await self.till.callbacks.keep(RawCallback(BANK, "N1", {}, b""), hint)
         return await self.till.leased(held)
 
+    async def until_set(self, event: asyncio.Event) -> None:
+        """Wait for something that comes soon, and fail where it never does."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await event.wait()
+
+    async def pass_lease(self) -> None:
+        """The lease of whoever kept the link has run out."""
+        await self.till.books.tell("UPDATE host_links SET lease_until = now() - interval '1 second'")
+
     async def until_over(self, process: Process, held: LockedTry) -> Any:  # noqa: ANN401 - a row
         """The clock goes on, and another process looks again and again."""
-        for _ in range(60):
+        for _ in range(300):
             row = await self.till.row(held)
             if row["state"] == "closed":
                 return row
