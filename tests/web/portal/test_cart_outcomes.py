@@ -37,7 +37,8 @@ ENDS = {State.COMPLETED: BillEnd.PAID, State.DECLINED: BillEnd.GIVEN_BACK, State
 CLAIMING_OUTCOMES = {
     "result.cart.not_paid_yet", "result.cart.received", "result.cart.under_way", "result.cart.none_paid",
     "result.cart.some_paid", "result.cart.nothing_taken", "result.cart.returning", "result.cart.returned",
-    "result.cart.unsure", "result.cart.all_paid", "result.bill.paid", "result.bill.goes_back", "result.bill.given_back",
+    "result.cart.unsure", "result.cart.all_paid", "result.bill.paid", "result.bill.goes_back",
+    "result.bill.given_back",
 }  # fmt: skip
 
 
