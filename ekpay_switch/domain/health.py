@@ -1,7 +1,7 @@
 """How an institution does, as everybody may read it: what it answered of late, how fast, and what is unknown.
 
 Declines that a business rule gives (too little money, a bill that is paid) are told apart from technical ones
-(not reached, no usable answer), since only these say something about the institution (anchors-2026.md 2).
+(not reached, no usable answer), since only these say something about the institution.
 """
 
 from dataclasses import dataclass
@@ -65,8 +65,8 @@ class HealthRecord:
         return self.tries >= TRIES_MIN
 
     @property
-    def answered(self) -> int:
-        """The tries that have ended."""
+    def end_count(self) -> int:
+        """How many of the tries have ended."""
         return self.tries - self.unknown
 
 
@@ -83,6 +83,6 @@ def grade_of(record: HealthRecord | None, promises: Promises, *, is_stopped: boo
         return Grade.QUIET
     if share(record.failed + record.unknown, record.tries) >= promises.troubled_share:
         return Grade.TROUBLED
-    if share(record.in_time, record.answered) < promises.answered_share:
+    if share(record.in_time, record.end_count) < promises.answered_share:
         return Grade.SLOW
     return Grade.WELL

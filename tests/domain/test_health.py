@@ -58,4 +58,4 @@ def test_shares_are_whole_basis_points_half_up() -> None:
         0,
         1,
     ]
-    assert GOOD.answered == 100
+    assert GOOD.end_count == 100

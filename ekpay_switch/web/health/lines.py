@@ -68,8 +68,8 @@ async def health_lines(
 def kept_share(lines: Iterable[HealthLine]) -> int | None:
     """The share of the billers' answers that kept the promise in the last day, None without any."""
     records = [line.record for line in lines if line.group == BILLERS and line.record is not None]
-    answered = sum(record.answered for record in records)
-    return share(sum(record.in_time for record in records), answered) if answered else None
+    end_count = sum(record.end_count for record in records)
+    return share(sum(record.in_time for record in records), end_count) if end_count else None
 
 
 def _connector_line(

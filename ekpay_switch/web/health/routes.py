@@ -88,7 +88,7 @@ def _data(_: Request, page: HealthPage, lines: Sequence[HealthLine]) -> Response
 
 
 def _message(request: Request, page: HealthPage, about: str, status: int) -> Response:
-    values = {"here": PATH, "about": about, "groups": [], "kept": None, "as_of": None}
+    values: dict[str, object] = {"here": PATH, "about": about, "groups": [], "kept": None, "as_of": None}
     shared = {"promises": page.promises, "now": page.world.clock.now()}
     answer = page.pages.render(request, "health/health.html", {**values, **shared}, status)
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
