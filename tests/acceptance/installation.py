@@ -23,7 +23,7 @@ from sandbox.rehearsals.installation.parties import Parties, StagePartner, creat
 DESCO = "b025"
 DONE, IN_PROGRESS = "0000", "0102"
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 POLL_SECONDS = 0.1
 TOP_UP_TAKA = 2_000_000
 BILLS_MAX = 600

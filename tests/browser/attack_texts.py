@@ -17,7 +17,7 @@ from ekpay_switch.domain.collections.connector_calls import PageCreated
 from tests.browser.checkout_states import Shown
 from tests.scenarios.checkout import an_order_text
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 LED_ON_MAX = 5
 REDIRECTS = {301, 302, 303, 307, 308}
 POLICY = "content-security-policy"

@@ -11,7 +11,7 @@ from playwright.sync_api import Error, Locator, Page, expect
 CHECKOUT = re.compile(r"/pay/checkout/[^/?]+(\?|$)")
 ORDER = re.compile(r"/orders/")
 STEPS_MAX = 8
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 PIN, OTP = "12121", "123456"
 # Whoever types at a provider's page knows these; the number comes with the payer.
 KNOWN = {"pin": PIN, "otp": OTP}

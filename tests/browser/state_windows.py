@@ -19,7 +19,7 @@ from tests.web.checkout.checkout_setup import ORIGIN
 NARROW, WIDE = 320, 1_280
 LANGUAGES = ["bn", "en"]
 THEMES = ["light", "dark"]
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS, **SITE, **PROVIDERS, **KIT, **PORTAL}
 
 # What becomes of an answer before the browser gets it.

@@ -37,7 +37,7 @@ from tests.web.checkout.checkout_setup import HOME, ORIGIN, Counter, Seen
 from tests.web.receipts.receipt_setup import Stage
 
 Loop = asyncio.AbstractEventLoop
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 SHOP = "http://127.0.0.1:8199"
 
 

@@ -250,12 +250,13 @@ class FakePayments:
         prefunds = {
             prefund_account(c.partner_id, bucket) for c in claims for bucket in ("postpaid", "prepaid")
         }
+        asked = {(c.partner_id, c.quote_id) for c in claims}
         return Snapshot(
             now=self.clock.now(),
             payments={
                 (p.standing.partner_id, p.standing.reference): p.standing for p in self.payments.values()
             },
-            quotes={key: _stored(quote) for key, quote in self.quotes.items()},
+            quotes={key: _stored(self.quotes[key]) for key in asked & self.quotes.keys()},
             taken_bills=taken,
             headroom={account: self.balance(account) for account in prefunds},
         )
@@ -342,10 +343,12 @@ class FakePayments:
 
     def _next_action_at(self, payment: StoredPayment, ask_again_seconds: float | None) -> datetime | None:
         """At once where money went back although an answer under an old epoch says that it arrived."""
-        now, late = self.clock.now(), {f"late:{end}" for end in LATE_TO_ASK_ABOUT}
-        kept = {kind for owner, kind in self.evidence if owner == payment.standing.payment_id}
-        if payment.state is State.REFUNDED and late & kept:
-            return now
+        now = self.clock.now()
+        if payment.state is State.REFUNDED:
+            late = {f"late:{end}" for end in LATE_TO_ASK_ABOUT}
+            kept = {kind for owner, kind in self.evidence if owner == payment.standing.payment_id}
+            if late & kept:
+                return now
         return None if ask_again_seconds is None else now + timedelta(seconds=ask_again_seconds)
 
     def _lease(self, payment: StoredPayment, until: datetime) -> LeasedPayment:

@@ -26,7 +26,7 @@ from sandbox.kit.tcp_ports import free_port
 
 ROOT = Path(str(sandbox.__file__)).parent.parent
 # A busy machine is slow, not wrong.
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 600
 POLL_SECONDS = 0.05
 
 # Ten times faster than life: 1 s to send, 2 s to answer. What is only waiting is shorter still, so that a

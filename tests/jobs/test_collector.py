@@ -26,7 +26,7 @@ from tests.fakes.world import SmallWorld
 from tests.scenarios.collections import Payer
 
 PACE = Pace(poll_seconds=0.001, lease_seconds=45.0, leave_seconds=0.01)
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 @dataclass

@@ -31,7 +31,7 @@ from tests.scenarios.job_rounds import resolve_due
 LEASE_SECONDS = 45.0
 PACE = Pace(poll_seconds=0.001, lease_seconds=LEASE_SECONDS)
 FIRST_QUESTION_SECONDS = 90
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 MakeError = Callable[[], Exception]
 ERRORS: dict[str, MakeError] = {

@@ -102,8 +102,8 @@ async def _echo_behind(
     finally:
         # Every side hears of the end before the loop is closed.
         writer.write_eof()
-        await asyncio.wait_for(reader.read(), 5)
-        await asyncio.wait_for(has_ended.wait(), 5)
+        await asyncio.wait_for(reader.read(), 60)
+        await asyncio.wait_for(has_ended.wait(), 60)
         writer.close()
         server.close()
 
@@ -114,20 +114,20 @@ class TestRelay:
             relay.hold()
             has_come = relay.expect(1)
             writer.write(b"pay")
-            await asyncio.wait_for(has_come.wait(), 5)
+            await asyncio.wait_for(has_come.wait(), 60)
             answer = asyncio.create_task(reader.read(100))
             done, _ = await asyncio.wait([answer], timeout=0.05)
             assert not done
             relay.release()
-            assert await asyncio.wait_for(answer, 5) == b"pay"
+            assert await asyncio.wait_for(answer, 60) == b"pay"
 
     async def test_what_comes_while_it_hangs_is_lost(self) -> None:
         async with open_relay(0) as relay, _echo_behind(relay) as (reader, writer):
             relay.hangs = True
             has_come = relay.expect(1)
             writer.write(b"lost")
-            await asyncio.wait_for(has_come.wait(), 5)
+            await asyncio.wait_for(has_come.wait(), 60)
             await asyncio.sleep(0)
             relay.hangs = False
             writer.write(b"kept")
-            assert await asyncio.wait_for(reader.read(100), 5) == b"kept"
+            assert await asyncio.wait_for(reader.read(100), 60) == b"kept"

@@ -14,7 +14,7 @@ from pathlib import Path
 from ekpay_switch.settings import Settings
 
 EKPAY = [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()"]
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def lines(log: Path) -> list[dict[str, object]]:
 
 
 def get(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
         return str(answer.read().decode())
 
 

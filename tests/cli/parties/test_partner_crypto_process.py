@@ -27,7 +27,7 @@ EKPAY = [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()"]
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "encrypt-as-a-partner.md"
 SECRET = "0123456789abcdefABCDEF0123456789"
 MESSAGE = '{"hdrs":{"nm":"CHCK_BKT_BLNC_REQ"}}'
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 # What would stop any command that reads settings or looks for a database.
 BROKEN_SETTINGS = {
     "EKPAY_HOME": "/proc/nothing",

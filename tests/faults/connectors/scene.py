@@ -17,7 +17,7 @@ from tests.faults.connectors.stage import Site, Standing
 from tests.faults.finance import ASKER, CONFIRMER, refund_at_our_loss
 
 # A busy machine is slow, not wrong.
-PATIENCE_SECONDS = 150
+PATIENCE_SECONDS = 600
 PAISA = 100
 DONE, BY_HAND = "done", "by_hand"
 SETTLED = frozenset({DONE, "failed", "rejected"})

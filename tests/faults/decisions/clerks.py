@@ -27,7 +27,7 @@ from ekpay_switch.ports.decisions import ProposalView
 from tests.persistence.decisions.decision_setup import BILLERS
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 STATEMENTS = ("execute", "fetch", "fetchrow", "fetchval")
 NEVER = ("never", 0)
 BEFORE_COMMIT, DURING_COMMIT, AFTER_COMMIT = "before COMMIT", "during COMMIT", "after COMMIT"

@@ -21,7 +21,7 @@ from tests.faults.crashes.payment_checks import Evidence, Ours, Prefund, Theirs,
 
 FETCHERS = 12
 ASK_EVERY_SECONDS = 0.5
-SETTLE_SECONDS = 150
+SETTLE_SECONDS = 600
 PREFUNDS = (
     "SELECT sum(balance)::bigint AS balance, count(*) AS buckets FROM accounts WHERE balance IS NOT NULL"
 )
@@ -91,7 +91,7 @@ class Crowd:
         )
 
     async def settle(self) -> None:
-        """Ask about what is in progress until nothing is, or for two and a half minutes."""
+        """Ask about what is in progress until nothing is, or for ten minutes."""
         give_up_at = time.monotonic() + SETTLE_SECONDS
         while (pending := self.pending()) and time.monotonic() < give_up_at:
             await asyncio.sleep(ASK_EVERY_SECONDS)

@@ -182,7 +182,7 @@ async def _run_until(small: SmallPost, is_so: Callable[[], bool]) -> None:
     job = asyncio.create_task(run_notifier(small.office, PACE, stop))
     await eventually(is_so)
     stop.set()
-    await asyncio.wait_for(job, 5)
+    await asyncio.wait_for(job, 60)
 
 
 async def test_the_job_sends_what_waits_and_stops_when_told() -> None:

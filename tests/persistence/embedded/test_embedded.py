@@ -66,7 +66,7 @@ async def ask(dsn: str, question: str) -> object:
 
 
 def wait_for(file: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not file.exists():
         assert time.monotonic() < deadline, f"{file} never came"
         time.sleep(0.005)

@@ -273,7 +273,7 @@ async def test_a_step_that_cannot_be_written_fails_alone(books: Books, kind: str
     started = await books.start()
     poison = await _poison(books, started, kind)
 
-    answers = await asyncio.wait_for(books.submit_all([*claims[:5], poison, *claims[5:]]), 5)
+    answers = await asyncio.wait_for(books.submit_all([*claims[:5], poison, *claims[5:]]), 60)
 
     failed = answers.pop(5)
     assert isinstance(failed, Exception)

@@ -45,7 +45,7 @@ async def test_whoever_waits_hears_what_another_process_writes(two: TwoProcesses
     await asyncio.sleep(0.12)
     assert not waiting.done()
     await two.other.links.answer(sent.key, APPROVED)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(25):
         assert (await waiting).reply == APPROVED
 
 
@@ -55,7 +55,7 @@ async def test_many_wait_and_each_hears_of_its_own(two: TwoProcesses) -> None:
     await asyncio.sleep(0.05)
     for one in reversed(sent):
         await two.other.links.answer(one.key, replace(APPROVED, fields={"48": one.key.reference}))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(25):
         told = await asyncio.gather(*waiting)
     assert [one.reply.fields["48"] for one in told if one.reply] == [*(f"R{n}" for n in range(8)), "R0"]
 
@@ -67,7 +67,7 @@ async def test_whoever_waits_in_vain_is_told_how_it_stands(desk: Desk) -> None:
 
 
 async def test_an_owner_is_woken_by_what_is_to_be_sent(two: TwoProcesses) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(25):
         waiting = asyncio.create_task(two.one.links.await_work(BANK, 30))
         other_bank = asyncio.create_task(two.one.links.await_work("agrani", 30))
         await asyncio.sleep(0.12)
@@ -84,7 +84,7 @@ async def test_an_owner_is_woken_by_what_is_to_be_sent(two: TwoProcesses) -> Non
 
 
 async def test_an_owner_without_work_waits_its_time(desk: Desk) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(25):
         await desk.links.await_work(BANK, 0.05)
 
 

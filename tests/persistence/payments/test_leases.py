@@ -108,7 +108,7 @@ async def test_a_resolver_passes_over_rows_that_somebody_holds(
     await transaction.start()
     await holder.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE", first.claim.payment_id)
 
-    leased = await asyncio.wait_for(payments.lease_due(10, 30), 5)
+    leased = await asyncio.wait_for(payments.lease_due(10, 30), 60)
 
     await transaction.rollback()
     await holder.close()

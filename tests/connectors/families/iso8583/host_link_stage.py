@@ -28,7 +28,7 @@ SECRET = "open sesame"
 ALIASES = {"102": "ALEXAMPLE00000000001", "2": "5060990000000000013"}
 # An answer is waited for 30 s / 60 here.
 DIVISOR = 60.0
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
 
 Fields = dict[str, str]
 Says = Callable[[Fields], list[bytes]]

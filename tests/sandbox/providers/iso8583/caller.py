@@ -33,7 +33,7 @@ ACQUIRERS = {
 IN_PAN = {"islami_bank", "npsb"}
 RETURN = "https://shop.example/return?x=1&y=2"
 AMOUNT = 125_050
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 Fields = dict[int, str]
 _STANS = count(1)
