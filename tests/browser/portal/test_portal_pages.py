@@ -1,0 +1,111 @@
+"""A citizen in a real browser: finds two bills, pays both by one payment, and sees each of them paid."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ekpay_switch.web.wording import Language, wording_of
+from tests.browser.accessibility import barriers, overflow_pixels
+from tests.browser.conftest import OpenWindow
+from tests.browser.installation import Street
+from tests.browser.portal.portal_states import PORTAL
+from tests.browser.state_windows import LANGUAGES, NARROW, shown_state
+
+CART, RESULT = re.compile(r"/cart(\?|$)"), re.compile(r"/cart/[A-Z0-9]{26}")
+# Accounts of the sandbox with a bill, apart from those of other tests.
+DESCO = {"bn": "১০০০০০২১", "en": "10000022"}
+DESCO_AGAIN = {"bn": "10000023", "en": "10000024"}
+TARGET_MIN = 48
+LOOKS = 40
+# A tile is pressed by the label that fills it; the kit's button to copy is beside a text that can be marked.
+TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')]
+  .filter(one => one.checkVisibility() && !one.matches('.govuk-skip-link, .ekpay-tile__input, .ekpay-copy'))
+  .map(one => [one.outerHTML.slice(0, 120), one.getBoundingClientRect().height])"""
+
+
+def is_good(page: Page, *, has_script: bool) -> None:
+    """Nothing stands in the way of anybody, and nothing is wider than the window."""
+    assert page.locator("h1").count() == 1
+    if has_script:
+        assert barriers(page) == []
+        assert overflow_pixels(page) == 0
+
+
+def add_bill(page: Page, language: str, typed: str, account: str, *, has_script: bool) -> None:
+    """Search for the biller, make a mistake, and put a bill into the cart."""
+    page.locator("#q").fill(typed)
+    page.locator("#q").press("Enter")
+    is_good(page, has_script=has_script)
+    page.locator('a[href^="/bills/desco_postpaid"]').first.click()
+    is_good(page, has_script=has_script)
+    page.locator("#group-B").check()
+    page.locator("#B-account_no").fill("12")
+    page.locator('#bill button[type="submit"]').click()
+    expect(page.locator(".govuk-error-summary a")).to_have_attribute("href", "#B-account_no")
+    expect(page.locator("#B-account_no")).to_have_value("12")
+    is_good(page, has_script=has_script)
+    assert page.locator("html").get_attribute("lang") == language
+    page.locator("#B-account_no").fill(account)
+    page.locator("#B-account_no").press("Enter")
+    page.wait_for_url(CART)
+    is_good(page, has_script=has_script)
+
+
+@pytest.mark.parametrize(
+    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
+)
+def test_from_the_first_page_to_two_paid_bills(
+    street: Street, window: OpenWindow, language: str, *, has_script: bool
+) -> None:
+    shopper = window(language, width=NARROW, has_script=has_script)
+    page, words = shopper.page, wording_of(Language(language))
+    page.goto(f"{street.switch}/?lang={language}")
+    is_good(page, has_script=has_script)
+    first, second = DESCO[language], DESCO_AGAIN[language]
+    if not has_script:
+        first, second = "10000025", "10000026"
+    add_bill(page, language, "ডেসকো" if language == "bn" else "desco", first, has_script=has_script)
+    page.get_by_role("link", name=str(words("cart.another"))).click()
+    add_bill(page, language, "current bill", second, has_script=has_script)
+    assert page.locator("section.ekpay-card").count() == 2
+    page.locator('form.ekpay-sum button[type="submit"]').click()
+    page.wait_for_url(re.compile("/pay/checkout/"))
+    shopper.pay("bkash")
+    page.wait_for_url(RESULT)
+    for _ in range(LOOKS):
+        if page.locator(".ekpay-outcome--paid").count() == 2:
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    expect(page.locator("h1")).to_have_text(str(words("result.cart.all_paid.title")))
+    is_good(page, has_script=has_script)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PORTAL)
+def test_every_target_is_large_enough_for_a_finger(
+    chromium: Browser, loop: asyncio.AbstractEventLoop, name: str, language: str
+) -> None:
+    with shown_state(chromium, loop, PORTAL[name], language) as page:
+        sizes = page.evaluate(TARGETS)
+        small = [html for html, height in sizes if height < TARGET_MIN]
+        # The links of a summary of errors stand in a list of text.
+        assert [html for html in small if 'href="#' not in html] == []
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_a_changed_language_keeps_what_was_typed_and_a_choice_puts_the_others_away(
+    chromium: Browser, loop: asyncio.AbstractEventLoop, *, has_script: bool
+) -> None:
+    with shown_state(chromium, loop, PORTAL["portal_bill"], "bn", has_script=has_script) as page:
+        assert page.locator("#A-bill_no").is_visible()
+        page.locator("#group-B").check()
+        assert not page.locator("#A-bill_no").is_visible()
+        page.locator("#B-account_no").fill("১২৩৪")
+        page.locator('header button[name="language"]').click()
+        page.wait_for_selector('html[lang="en"]')
+        assert page.locator("#group-B").is_checked()
+        expect(page.locator("#B-account_no")).to_have_value("১২৩৪")
+        assert "১২৩৪" not in page.url
