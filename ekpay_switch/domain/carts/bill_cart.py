@@ -44,6 +44,7 @@ class CartRefusal(StrEnum):
     BILL_GONE = "bill_gone"  # a bill of the cart can no longer be paid; the cart is without it
     UNAVAILABLE = "unavailable"  # a biller does not answer now
     CLOSED = "closed"  # the portal takes no payments
+    NOT_OVER = "not_over"  # the payment of a cart whose bills were to be paid again
 
 
 class PaidUp(StrEnum):

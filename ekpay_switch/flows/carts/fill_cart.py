@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.carts.bill_cart import PORTAL, CartBill, CartRefusal, StoredCart
+from ekpay_switch.domain.carts.bill_cart import PORTAL, CartBill, CartRefusal, PaidUp, StoredCart
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.bills.fetch_bill import (
     PARTNER_INSTRUMENT,
@@ -51,6 +51,22 @@ async def add_bill(
 async def remove_bill(cart: StoredCart, seq: int, office: CartPorts) -> StoredCart:
     """Take a bill out of the cart; an ordered cart stays as it is."""
     return await office.carts.remove_bill(cart.cart_id, seq) or cart
+
+
+async def refill_cart(cart_reference: str, unpaid: StoredCart, office: CartPorts) -> StoredCart | CartRefusal:
+    """Put the bills of a cart that was never paid into the cart of this reference, or into a new one.
+
+    The cart that was ordered stays as it is. Quotes that are old by now are renewed with the order.
+    """
+    if unpaid.paid_up is not PaidUp.NEVER_PAID:
+        return CartRefusal.NOT_OVER
+    cart = await _open_cart(cart_reference, office)
+    for stored in unpaid.bills:
+        filled = await office.carts.put_bill(cart.cart_id, stored.bill, office.terms.bills_max)
+        if filled is None:
+            return CartRefusal.TOO_MANY_BILLS
+        cart = filled
+    return cart
 
 
 async def quote_bill(

@@ -50,6 +50,8 @@ class CartOutcome(StrEnum):
 OPEN_BILLS = frozenset({BillOutcome.ON_ITS_WAY, BillOutcome.REVIEW})
 # A page of these changes by itself before long.
 CHANGING = frozenset({CartOutcome.NOT_PAID_YET, CartOutcome.RECEIVED, CartOutcome.UNDER_WAY})
+# The same bills may be paid once more: nothing of the first payment is with us, or on its way back.
+REPEATABLE = frozenset({CartOutcome.NOTHING_TAKEN, CartOutcome.RETURNED})
 _RECEIVED = frozenset({State.FUNDED, State.DELIVERING, State.COMPLETED})
 _BY_STAFF = frozenset(
     {RefundState.BY_HAND, RefundState.FAILED, RefundState.REJECTED, RefundState.HELD, RefundState.RETURNED}

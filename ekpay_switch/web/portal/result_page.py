@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from starlette.responses import Response
 
-from ekpay_switch.domain.carts.bill_cart import PaidUp, StoredCart
+from ekpay_switch.domain.carts.bill_cart import CartRefusal, PaidUp, StoredCart
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.edge_kit.login_watch import address_of
-from ekpay_switch.flows.carts.fill_cart import find_cart
+from ekpay_switch.flows.carts.fill_cart import find_cart, refill_cart
 from ekpay_switch.flows.merchants.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.web.checkout.evidence import Evidence, evidence_of
@@ -15,6 +15,7 @@ from ekpay_switch.web.pages import Refresh
 from ekpay_switch.web.portal.cart_cookie import is_reference
 from ekpay_switch.web.portal.cart_outcomes import (
     CHANGING,
+    REPEATABLE,
     BillOutcome,
     CartOutcome,
     bill_outcome,
@@ -64,8 +65,29 @@ async def _page(
         "stays": stays,
         "seconds": REFRESH_SECONDS,
     }
+    if outcome in REPEATABLE:
+        return visit.form_page("result.html", {**values, "is_repeatable": True})
     refresh = Refresh(REFRESH_SECONDS) if outcome in CHANGING and not stays else None
-    return visit.page("result.html", values, refresh=refresh)
+    return visit.page("result.html", {**values, "is_repeatable": False}, refresh=refresh)
+
+
+async def repeat_bills(visit: PortalVisit) -> Response:
+    """Put the bills of a cart that was never paid into this browser's cart once more."""
+    reference = visit.request.path_params["reference"]
+    below = f"/cart/{reference}"
+    if await visit.own_fields() is None:
+        return visit.notice("foreign", 403, link="/cart")
+    office = visit.portal.office
+    unpaid = await find_cart(reference, office) if is_reference(reference) else None
+    if unpaid is None:
+        return visit.notice("no_cart", 404)
+    filled = await refill_cart(visit.cart, unpaid, office)
+    if filled is CartRefusal.NOT_OVER:
+        return visit.redirect(below)
+    answer = visit.redirect("/cart")
+    if isinstance(filled, StoredCart):
+        visit.remember(answer, filled.reference)
+    return answer
 
 
 _WITH_RECEIPT = frozenset(

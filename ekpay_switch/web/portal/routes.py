@@ -17,7 +17,7 @@ from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.home_page import show_home
-from ekpay_switch.web.portal.result_page import show_result
+from ekpay_switch.web.portal.result_page import repeat_bills, show_result
 from ekpay_switch.web.portal.visits import Portal, PortalVisit, visit_of
 from ekpay_switch.web.wording import Language, read_texts
 
@@ -49,6 +49,7 @@ def mount(app: FastAPI, portal: Portal) -> None:
     # Where a form was answered with a page of its own, a reload of that address comes by GET.
     add(f"{CART_PATH}/pay", ["GET"], show_cart)
     add(f"{CART_PATH}/{{reference}}", ["GET"], show_result)
+    add(f"{CART_PATH}/{{reference}}/again", ["POST"], repeat_bills)
     add(f"{CART_PATH}/{{rest:path}}", METHODS, _show_nowhere)
 
 

@@ -17,6 +17,10 @@ CART, RESULT = re.compile(r"/cart(\?|$)"), re.compile(r"/cart/[A-Z0-9]{26}")
 # Accounts of the sandbox with a bill, apart from those of other tests.
 DESCO = {"bn": "১০০০০০২১", "en": "10000022"}
 DESCO_AGAIN = {"bn": "10000023", "en": "10000024"}
+PAID_BESIDE = {"bn": ("10000027", "10000028"), "en": ("10000029", "10000030")}
+# DESCO shows a bill of such an account, and refuses its payment.
+REFUSED = {"bn": "96000021", "en": "96000022"}
+UNDER_WAY = ".ekpay-outcome--on_its_way"
 TARGET_MIN = 48
 LOOKS = 40
 # A tile is pressed by the label that fills it; the kit's button to copy is beside a text that can be marked.
@@ -81,6 +85,36 @@ def test_from_the_first_page_to_two_paid_bills(
         page.reload()
     expect(page.locator("h1")).to_have_text(str(words("result.cart.all_paid.title")))
     is_good(page, has_script=has_script)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_three_bills_the_refused_one_is_given_back_alone(
+    street: Street, window: OpenWindow, language: str
+) -> None:
+    shopper = window(language, width=NARROW, has_script=language == "bn")
+    page = shopper.page
+    for account in (*PAID_BESIDE[language], REFUSED[language]):
+        page.goto(f"{street.switch}/bills/desco_postpaid?lang={language}")
+        page.locator("#group-B").check()
+        page.locator("#B-account_no").fill(account)
+        page.locator("#B-account_no").press("Enter")
+        page.wait_for_url(CART)
+    page.locator('form.ekpay-sum button[type="submit"]').click()
+    page.wait_for_url(re.compile("/pay/checkout/"))
+    shopper.pay("bkash")
+    page.wait_for_url(RESULT)
+    for _ in range(LOOKS):
+        if page.locator(".ekpay-outcome").count() == 3 and not page.locator(UNDER_WAY).count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    assert page.locator(".ekpay-outcome--paid").count() == 2
+    words = wording_of(Language(language))
+    expect(page.locator("h1")).to_have_text(str(words("result.cart.some_paid.title")))
+    refused = page.locator("section.ekpay-card").nth(2)
+    biller = refused.locator("h2").inner_text()
+    assert words("result.bill.given_back.text", biller=biller).striptags() in refused.inner_text()
+    is_good(page, has_script=language == "bn")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

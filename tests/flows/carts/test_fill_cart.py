@@ -7,9 +7,10 @@ import pytest
 from ekpay_switch.domain.bill import BillerSilent
 from ekpay_switch.domain.carts.bill_cart import CartRefusal, StoredCart
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.bills.fetch_bill import ParameterFault
-from ekpay_switch.flows.carts.fill_cart import add_bill, find_cart, remove_bill
+from ekpay_switch.flows.carts.fill_cart import add_bill, find_cart, refill_cart, remove_bill
 from tests.fakes.carts import NUMBERS, CartScene
 
 DESCO = {"bill_no": NUMBERS["desco_postpaid"]}
@@ -107,3 +108,45 @@ async def test_a_bill_can_be_taken_out_until_the_cart_is_ordered() -> None:
     ordered = await scene.ordered()
     assert await remove_bill(ordered, 1, scene.office) == ordered
     assert len(scene.carts.standing(ordered.cart_id).bills) == 3
+
+
+@pytest.mark.parametrize("state", [State.DECLINED, State.EXPIRED, State.REFUNDED])
+async def test_the_bills_of_a_cart_that_was_never_paid_go_into_a_new_one(state: State) -> None:
+    scene = CartScene()
+    unpaid = await scene.ordered("desco_postpaid", "titas")
+    scene.checkout_says(unpaid, state)
+    before = scene.carts.standing(unpaid.cart_id)
+    again = await refill_cart(unpaid.reference, before, scene.office)
+    assert isinstance(again, StoredCart)
+    assert again.cart_id != unpaid.cart_id
+    assert [one.bill for one in again.bills] == [one.bill for one in unpaid.bills]
+    assert {one.reference for one in again.bills}.isdisjoint(one.reference for one in unpaid.bills)
+    assert scene.carts.standing(unpaid.cart_id) == before
+
+
+async def test_they_join_a_cart_that_is_being_filled_as_far_as_it_holds() -> None:
+    scene = CartScene()
+    unpaid = await scene.ordered("desco_postpaid", "titas")
+    scene.checkout_says(unpaid, State.EXPIRED)
+    unpaid = scene.carts.standing(unpaid.cart_id)
+    other = await scene.filled("wasa")
+    joined = await refill_cart(other.reference, unpaid, scene.office)
+    assert isinstance(joined, StoredCart)
+    assert (joined.cart_id, len(joined.bills)) == (other.cart_id, 3)
+    scene.bill("wasa", "092512340001", 5_000)
+    scene.bill("wasa", "092512340002", 5_000)
+    full = await scene.filled("wasa")
+    await add_bill(full.reference, "wasa", {"bill_no": "092512340001"}, scene.office)
+    answer = await refill_cart(full.reference, unpaid, scene.office)
+    assert answer is CartRefusal.TOO_MANY_BILLS
+
+
+@pytest.mark.parametrize("state", [State.CREATED, State.COLLECTING, State.COMPLETED, State.IN_REVIEW])
+async def test_what_may_still_be_paid_or_was_is_not_paid_again(state: State) -> None:
+    scene = CartScene()
+    cart = await scene.ordered("titas")
+    scene.checkout_says(cart, state)
+    count = len(scene.carts.carts)
+    standing = scene.carts.standing(cart.cart_id)
+    assert await refill_cart("", standing, scene.office) is CartRefusal.NOT_OVER
+    assert len(scene.carts.carts) == count

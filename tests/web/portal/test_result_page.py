@@ -141,3 +141,43 @@ async def test_an_amount_is_the_bills_own() -> None:
     await stand.fill(a_bill(total=123_400))
     await stand.scene.worked(await stand.pay())
     assert stand.t.amount(Money(123_400)) in (await stand.result()).text
+
+
+@pytest.mark.parametrize("state", [State.DECLINED, State.EXPIRED, State.REFUNDED])
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_bills_of_which_nothing_was_taken_are_in_the_cart_again_by_one_button(
+    state: State, language: str
+) -> None:
+    stand = PortalStand(language)
+    await stand.fill(a_bill(), a_bill(OTHER_NO, 50_000))
+    cart = await stand.order()
+    stand.scene.checkout_says(cart, state)
+    seen = await stand.result()
+    assert stand.says(seen, "result.again")
+    answer = await stand.browser.post(f"/cart/{cart.reference}/again?lang={language}", seen.html.fields())
+    assert answer.place == f"/cart?lang={language}"
+    shown = await stand.browser.follow(answer)
+    assert stand.says(shown, "cart.title")
+    assert stand.t.amount(cart.amount) in shown.text
+    # What was ordered stays as it is, for whoever has its address.
+    assert stand.says(await stand.browser.get(f"/cart/{cart.reference}"), "result.again")
+
+
+async def test_a_payment_that_is_open_offers_no_second_one() -> None:
+    stand = PortalStand()
+    await stand.fill()
+    cart = await stand.order()
+    form = (await stand.browser.get("/bills/desco_postpaid")).html.fields()
+    seen = await stand.result()
+    assert not stand.says(seen, "result.again")
+    answer = await stand.browser.post(f"/cart/{cart.reference}/again", {"csrf": form["csrf"]})
+    assert answer.place.startswith(f"/cart/{cart.reference}")
+
+
+@pytest.mark.parametrize("reference", ["Z" * 26, "x"])
+async def test_bills_of_no_cart_are_not_paid_again(reference: str) -> None:
+    stand = PortalStand()
+    form = (await stand.browser.get("/bills/desco_postpaid")).html.fields()
+    path = f"/cart/{reference}/again"
+    assert (await stand.browser.post(path, {"csrf": form["csrf"]})).status == 404
+    assert (await stand.browser.post(path, {"csrf": "x"})).status == 403
