@@ -19,8 +19,9 @@ from ekpay_switch.web.wording import LOCALE, Language, read_texts, wording_of
 from tests.fakes.world import NOON
 
 BANGLA, ENGLISH = read_texts(Language.BANGLA), read_texts(Language.ENGLISH)
-# Chosen by what is proven, and named where it is judged.
-MODEL_SAYS = {"paid.may_go", "paid.go_back", "leave.text"}
+# Chosen by what is proven or by where the payer came from, and named where it is judged.
+BACK = {f"{key}.{back}" for key in ("choose.leave", "leave.text") for back in ("shop", "bills")}
+MODEL_SAYS = {"paid.may_go", "paid.go_back", *BACK}
 CHECKOUT_TEMPLATES = [*sorted(TEMPLATES.glob("checkout/*.html")), TEMPLATES / "layout.html"]
 # How a try may have ended that its payer is told of and chooses again after.
 ENDS_WITHOUT_MONEY = set(TryEnd) - {TryEnd.APPROVED, TryEnd.DISAGREED, TryEnd.SECOND_SUCCESS}

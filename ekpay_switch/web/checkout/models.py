@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.brands import derived_brand
@@ -184,11 +185,17 @@ def ended_page(payment: MerchantPayment, world: World, receipt: str | None, *, s
 _END_TEMPLATES = {Situation.PAID: "paid"}
 
 
+def back_of(payment: MerchantPayment) -> str:
+    """Where the payer came from and goes back to, by which the sentences about it are chosen."""
+    return "bills" if payment.partner_id == PORTAL else "shop"
+
+
 def order_values(payment: MerchantPayment, marks: Mapping[str, str] = NO_MARKS) -> dict[str, object]:
     """What every page of the payment shows of its order, to whoever has its address (docs/adr/0084)."""
     order, cart = payment.text.order, payment.text.cart
     return {
         "payment": payment,
+        "back": back_of(payment),
         "cart": None if cart is None else mask_cart(cart, keeps_address=True),
         "shares": share_names(payment),
         "brand": replace(

@@ -281,7 +281,9 @@ async def _confirm_leaving(visit: Visit) -> Response:
     connector = world.connectors.by_id(current_try.connector_id) if current_try is not None else None
     values = {
         "profile": connector.profile if connector is not None else None,
-        "sentences": allowed_sentences(["leave.nothing_taken", "leave.text"], evidence_of(payment, world)),
+        "sentences": allowed_sentences(
+            ["leave.nothing_taken", f"leave.text.{models.back_of(payment)}"], evidence_of(payment, world)
+        ),
     }
     return visit.page(models.Page("checkout/leave.html", values))
 

@@ -101,6 +101,7 @@ def test_of_three_bills_the_refused_one_is_given_back_alone(
         page.wait_for_url(CART)
     page.locator('form.ekpay-sum button[type="submit"]').click()
     page.wait_for_url(re.compile("/pay/checkout/"))
+    expect(page.get_by_text(str(wording_of(Language(language))("choose.leave.bills")))).to_be_visible()
     shopper.pay("bkash")
     page.wait_for_url(RESULT)
     for _ in range(LOOKS):
