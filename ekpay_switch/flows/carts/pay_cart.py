@@ -76,7 +76,8 @@ async def _quote_id(
     if isinstance(quote, Quote) and quote.sums.total == stored.bill.amount and not quote.bill.is_paid:
         return quote.quote_id
     is_temporary = quote is Refusal.BILLER_UNAVAILABLE and not _is_given_up(cart, office)
-    telemetry.log_warning("cart_bill_not_quoted", reference=stored.reference, is_temporary=is_temporary)
+    outcome = "asked_again" if is_temporary else "given_up"
+    telemetry.log_warning("cart_bill_not_quoted", reference=stored.reference, outcome=outcome)
     return None if is_temporary else NO_QUOTE
 
 
