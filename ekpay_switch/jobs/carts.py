@@ -21,11 +21,18 @@ class CartWorker:
     failure: str = "carts_failed"
 
     async def take_up(self) -> int:
-        """Start work on paid carts with open work as far as there are free slots; how many."""
+        """Start work on paid carts with open work as far as there are free slots; how many were due.
+
+        A cart whose next biller has no slot left comes back after its lease, so that a biller that hangs
+        keeps no other one waiting.
+        """
         self.slots.tidy()
         due = await self.office.carts.lease_due(self.slots.free, self.lease_seconds)
         for cart in due:
-            self.slots.start(CARTS, pay_cart(cart, self.office), "cart_failed", payment_id=cart.cart_id)
+            far_side = cart.open_bills[0].bill.biller_id if cart.open_bills else CARTS
+            if far_side not in self.slots.full_far_sides:
+                work = pay_cart(cart, self.office)
+                self.slots.start(far_side, work, "cart_failed", payment_id=cart.cart_id)
         return len(due)
 
 
