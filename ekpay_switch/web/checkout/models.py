@@ -190,6 +190,11 @@ def back_of(payment: MerchantPayment) -> str:
     return "bills" if payment.partner_id == PORTAL else "shop"
 
 
+def leave_sentences(payment: MerchantPayment) -> list[str]:
+    """What the page that asks whether to cancel may say of the money and of what comes after."""
+    return ["leave.nothing_taken", f"leave.text.{back_of(payment)}"]
+
+
 def order_values(payment: MerchantPayment, marks: Mapping[str, str] = NO_MARKS) -> dict[str, object]:
     """What every page of the payment shows of its order, to whoever has its address (docs/adr/0084)."""
     order, cart = payment.text.order, payment.text.cart

@@ -281,9 +281,7 @@ async def _confirm_leaving(visit: Visit) -> Response:
     connector = world.connectors.by_id(current_try.connector_id) if current_try is not None else None
     values = {
         "profile": connector.profile if connector is not None else None,
-        "sentences": allowed_sentences(
-            ["leave.nothing_taken", f"leave.text.{models.back_of(payment)}"], evidence_of(payment, world)
-        ),
+        "sentences": allowed_sentences(models.leave_sentences(payment), evidence_of(payment, world)),
     }
     return visit.page(models.Page("checkout/leave.html", values))
 
