@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.ends import PrefundEnd, prefund_end
 from ekpay_switch.domain.refusals import Refusal
 
 BILLER = "achallan_generic"
@@ -199,18 +199,9 @@ def refuse_challan(amount: Money, spendable: Spendable) -> ChallanRefusal | None
 
 
 def end_of(state: State | None) -> LineEnd | None:
-    """How a line ended, by the state of its payment; None while it is open.
+    """How a line ended, by the state of its payment; None while it is open."""
+    end = prefund_end(state)
+    return None if end is None else _ENDS[end]
 
-    A payment in review leaves its line open: the money does not move until two persons decide.
-    """
-    match state:
-        case State.COMPLETED:
-            return LineEnd.PAID
-        case State.DECLINED | State.EXPIRED | State.REFUNDED:
-            return LineEnd.MOVED_BACK
-        case None | State.CREATED | State.COLLECTING | State.FUNDED | State.DELIVERING:
-            return None
-        case State.REFUNDING | State.IN_REVIEW:
-            return None
-        case _:
-            assert_never(state)
+
+_ENDS = {PrefundEnd.PAID: LineEnd.PAID, PrefundEnd.BACK: LineEnd.MOVED_BACK}

@@ -17,6 +17,7 @@ from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.merchants.merchant import Share, share_account
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.ends import PrefundEnd, prefund_end
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.domain.refusals import Refusal
 
@@ -188,21 +189,12 @@ def bill_reference(cart_id: UUID, seq: int) -> str:
 
 
 def bill_end_of(state: State | None) -> BillEnd | None:
-    """How a bill ended, by the state of its payment; None while it is open.
+    """How a bill ended, by the state of its payment; None while it is open."""
+    end = prefund_end(state)
+    return None if end is None else _ENDS[end]
 
-    A payment in review leaves its bill open: the money does not move until two persons decide.
-    """
-    match state:
-        case State.COMPLETED:
-            return BillEnd.PAID
-        case State.DECLINED | State.EXPIRED | State.REFUNDED:
-            return BillEnd.GIVEN_BACK
-        case None | State.CREATED | State.COLLECTING | State.FUNDED | State.DELIVERING:
-            return None
-        case State.REFUNDING | State.IN_REVIEW:
-            return None
-        case _:
-            assert_never(state)
+
+_ENDS = {PrefundEnd.PAID: BillEnd.PAID, PrefundEnd.BACK: BillEnd.GIVEN_BACK}
 
 
 def without_refund(bills: Sequence[BillInCart], refunds: Sequence[CartRefund]) -> tuple[BillInCart, ...]:
