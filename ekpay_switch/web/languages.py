@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ekpay_switch.web.host_cookies import host_cookie, set_host_cookie
 from ekpay_switch.web.wording import Language
 
 PARAMETER = "lang"
 COOKIE = "ekpay-language"
-_SECURE_PREFIX = "__Host-"
 _YEAR_SECONDS = 365 * 24 * 3600
 _SCOPE_LENGTH = 8
 _HEADER_PARTS_MAX = 20
@@ -31,7 +31,7 @@ def set_order_language(request: Request, language: str, reference: str) -> None:
 
 def language_of(request: Request, *, is_https: bool) -> Language:
     """The language to answer in; anything that is none of ours is passed over."""
-    chosen, _, scope = request.cookies.get(_cookie_name(is_https=is_https), "").partition(".")
+    chosen, _, scope = host_cookie(request, COOKIE, is_https=is_https).partition(".")
     is_chosen_here = bool(scope) and scope == _scope(request)
     candidates = (
         request.query_params.get(PARAMETER),
@@ -55,15 +55,8 @@ def remember_language(request: Request, answer: Response, *, is_https: bool) -> 
     chosen = request.query_params.get(PARAMETER)
     if chosen in set(Language):
         scope = _scope(request)
-        answer.set_cookie(
-            _cookie_name(is_https=is_https),
-            f"{chosen}.{scope}" if scope else Language(chosen).value,
-            max_age=_YEAR_SECONDS,
-            path="/",
-            secure=is_https,
-            httponly=True,
-            samesite="lax",
-        )
+        value = f"{chosen}.{scope}" if scope else Language(chosen).value
+        set_host_cookie(answer, COOKIE, value, _YEAR_SECONDS, is_https=is_https)
 
 
 def _accepted_languages(request: Request) -> Iterator[str]:
@@ -91,8 +84,3 @@ def _weight(text: str) -> float:
 
 def _scope(request: Request) -> str:
     return str(getattr(request.state, "language_scope", ""))
-
-
-def _cookie_name(*, is_https: bool) -> str:
-    """Over https a name that only this host can have set, and only over https."""
-    return f"{_SECURE_PREFIX}{COOKIE}" if is_https else COOKIE

@@ -8,31 +8,20 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ekpay_switch.web.host_cookies import host_cookie, set_host_cookie
+
 COOKIE = "ekpay-instrument"
-_SECURE_PREFIX = "__Host-"
 _YEAR_SECONDS = 365 * 24 * 3600
 _INSTRUMENT = re.compile(r"[a-z][a-z0-9_]{1,40}")
 
 
 def last_instrument(request: Request, *, is_https: bool) -> str:
     """The instrument that was chosen last here, or empty."""
-    name = request.cookies.get(_cookie_name(is_https=is_https), "")
+    name = host_cookie(request, COOKIE, is_https=is_https)
     return name if _INSTRUMENT.fullmatch(name) else ""
 
 
 def remember_instrument(answer: Response, instrument: str, *, is_https: bool) -> None:
     """Remember what was chosen, for a year, where it is a name that an instrument can have."""
     if _INSTRUMENT.fullmatch(instrument):
-        answer.set_cookie(
-            _cookie_name(is_https=is_https),
-            instrument,
-            max_age=_YEAR_SECONDS,
-            path="/",
-            secure=is_https,
-            httponly=True,
-            samesite="lax",
-        )
-
-
-def _cookie_name(*, is_https: bool) -> str:
-    return f"{_SECURE_PREFIX}{COOKIE}" if is_https else COOKIE
+        set_host_cookie(answer, COOKIE, instrument, _YEAR_SECONDS, is_https=is_https)

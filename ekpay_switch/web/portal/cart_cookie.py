@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch.security.identifiers import UNGUESSABLE_LENGTH, unguessable
+from ekpay_switch.web.host_cookies import host_cookie, set_host_cookie
 
 COOKIE = "ekpay-cart"
-_SECURE_PREFIX = "__Host-"
 # As long as somebody may come back to a cart that was left.
 _LIFE_SECONDS = 7 * 24 * 3600
 _REFERENCE = re.compile(rf"[A-Z0-9]{{{UNGUESSABLE_LENGTH}}}", re.ASCII)
@@ -20,7 +20,7 @@ _REFERENCE = re.compile(rf"[A-Z0-9]{{{UNGUESSABLE_LENGTH}}}", re.ASCII)
 
 def cart_reference(request: Request, *, is_https: bool) -> str:
     """The reference of this browser's cart; empty where it has none."""
-    reference = request.cookies.get(_cookie_name(is_https=is_https), "")
+    reference = host_cookie(request, COOKIE, is_https=is_https)
     return reference if is_reference(reference) else ""
 
 
@@ -36,17 +36,4 @@ def new_reference() -> str:
 
 def remember_cart(answer: Response, reference: str, *, is_https: bool) -> None:
     """Keep the reference in this browser, for this host alone."""
-    answer.set_cookie(
-        _cookie_name(is_https=is_https),
-        reference,
-        max_age=_LIFE_SECONDS,
-        path="/",
-        secure=is_https,
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def _cookie_name(*, is_https: bool) -> str:
-    """Over https a name that only this host can have set, and only over https."""
-    return f"{_SECURE_PREFIX}{COOKIE}" if is_https else COOKIE
+    set_host_cookie(answer, COOKIE, reference, _LIFE_SECONDS, is_https=is_https)
