@@ -8,6 +8,8 @@ from ekpay_switch.composition.switch import Switch
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.persistence.parties.permits import FETCHES
+from ekpay_switch.persistence.parties.shared_buckets import CallerBuckets, SharedRate
 from ekpay_switch.ports.carts import CartPorts
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.security.receipt_keys import ReceiptKeys
@@ -21,8 +23,8 @@ from ekpay_switch.web.site import Site
 
 # Many payers share one address: a mobile operator's, or that of our proxy.
 VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
-# Each form may ask a biller about a bill, which nobody does faster than this from one desk for long.
-SENDERS_PER_SECOND, SENDERS_AT_ONCE = 5, 60
+# Each form may ask a biller about a bill. An address may be that of many, and one in all our processes.
+SENT_FORMS = SharedRate(per_second=5, at_once=60)
 
 
 def mount_portal(
@@ -53,7 +55,7 @@ def mount_portal(
         pages=Pages(settings.public_url, site),
         tokens=FormTokens(switch.keys),
         visitors=RateLimit(clock, VISITORS_PER_SECOND, VISITORS_AT_ONCE),
-        senders=RateLimit(clock, SENDERS_PER_SECOND, SENDERS_AT_ONCE),
+        senders=CallerBuckets(switch.engine, clock, FETCHES, SENT_FORMS, "portal:"),
         logins=logins,
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,

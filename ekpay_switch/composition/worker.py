@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from ekpay_switch import telemetry
@@ -30,10 +31,12 @@ from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
 from ekpay_switch.persistence.ledger.deposits import deposit_alarms
 from ekpay_switch.persistence.notifications.store import PostgresNotifications
 from ekpay_switch.persistence.parties.failed_logins import FailedLogins
+from ekpay_switch.persistence.parties.permits import drop_old_permits
 from ekpay_switch.persistence.payments.biller_locked_bills import OldLockedBills
 from ekpay_switch.persistence.routing.store import drop_old_outcomes
 from ekpay_switch.persistence.sends.journal import drop_old_sends
 from ekpay_switch.persistence.worker_mark import move_worker_mark
+from ekpay_switch.ports.carts import CartPorts
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts
 from ekpay_switch.security.merchant_tokens import MerchantTokens
@@ -64,31 +67,15 @@ async def run_worker(
             max(usual.poll_seconds / divisor, POLL_SECONDS_MIN),
             max(usual.lease_seconds / divisor, LEASE_SECONDS_MIN),
         )
-        retention = read_retention(settings.config / "retention.toml")
         office = treasury_office(switch.world, switch.challans, settings.config)
         carts, promises = await open_portal(switch), read_promises(settings.config)
-        connector_ids = [connector.profile.id for connector in switch.world.connectors.all()]
         await asyncio.gather(
             run_resolver(switch.world, pace, stop),
             run_collector(switch.world, pace, stop),
             run_challans(office, pace, stop),
             run_carts(carts, pace, stop),
             _deliver_notifications(switch, stop),
-            run_housekeeping(
-                (
-                    partial(move_worker_mark, switch.engine),
-                    partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
-                    OldLockedBills(switch.engine).drop,
-                    FailedLogins(switch.engine, switch.world.clock).drop_old,
-                    partial(drop_old_outcomes, switch.engine),
-                    partial(drop_unclaimed_callbacks, switch.engine, connector_ids),
-                    partial(_drop_old_sends, switch, retention),
-                    partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
-                    DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).warn,
-                ),
-                HOUSEKEEPING_SECONDS,
-                stop,
-            ),
+            run_housekeeping(_tidying(switch, carts), HOUSEKEEPING_SECONDS, stop),
             run_housekeeping(
                 (
                     AlarmUpkeep(switch.engine, divisor).sweep,
@@ -98,6 +85,25 @@ async def run_worker(
                 stop,
             ),
         )
+
+
+def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[object]], ...]:
+    """What marks that the worker works, drops what nobody needs any more and watches deposits."""
+    settings, engine, world = switch.settings, switch.engine, switch.world
+    retention = read_retention(settings.config / "retention.toml")
+    connector_ids = [connector.profile.id for connector in world.connectors.all()]
+    return (
+        partial(move_worker_mark, engine),
+        partial(drop_old_quotes, engine, settings.quote_keep_days),
+        OldLockedBills(engine).drop,
+        FailedLogins(engine, world.clock).drop_old,
+        partial(drop_old_outcomes, engine),
+        partial(drop_unclaimed_callbacks, engine, connector_ids),
+        partial(_drop_old_sends, switch, retention),
+        partial(drop_old_permits, engine),
+        partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
+        DepositWatch(engine, deposit_alarms(world.billers.all())).warn,
+    )
 
 
 async def _drop_old_sends(switch: Switch, retention: Retention) -> int:

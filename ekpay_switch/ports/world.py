@@ -228,6 +228,14 @@ class Permits(Protocol):
         ...
 
 
+class CallerLimit(Protocol):
+    """How often a caller may do something that costs others, counted for all processes together."""
+
+    async def allows(self, caller: str) -> bool:
+        """Count once; False where this caller has to wait."""
+        ...
+
+
 class Enquiries(Protocol):
     """Answers to partners' status calls, from our database without a wire call (architecture.md 5)."""
 

@@ -217,6 +217,7 @@ async def test_the_application_may_add_to_the_books_and_never_change_them(books:
     expected["institution_health"] |= {"DELETE"}
     expected["business_days"] = {"SELECT", "INSERT", "DELETE"}
     expected["held_bills"] |= {"DELETE"}
+    expected["fetch_permits"] |= {"DELETE"}
     expected["failed_logins"] |= {"DELETE"}
     expected["routing_outcomes"] |= {"DELETE"}
     expected["unclaimed_callbacks"] |= {"DELETE"}

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import TextClause
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.persistence.parties.shared_buckets import take_statement
@@ -19,6 +19,16 @@ VALID_SECONDS = 1.0
 
 TOKENS = take_statement("token_permits", "partner_id")
 FETCHES = take_statement("fetch_permits", "holder")
+
+
+KEPT_HOURS = 1
+_DROP_OLD = text(f"DELETE FROM fetch_permits WHERE free_at < now() - interval '{KEPT_HOURS} hours'")  # noqa: S608
+
+
+async def drop_old_permits(engine: AsyncEngine) -> None:
+    """Forget who has fetched nothing for an hour: a bucket without a row is full."""
+    async with engine.begin() as connection:
+        await connection.execute(_DROP_OLD)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,8 @@ token_permits = Table(
     instant("free_at"),
 )
 
-# The same for fetches of bills; `holder` is the door and the partner, since a partner may have both.
+# The same for fetches of bills; `holder` is the door and the partner, since a partner may have both, or the
+# portal and a hash of the address from which its forms come.
 fetch_permits = Table(
     "fetch_permits",
     metadata,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
@@ -67,9 +68,11 @@ def category_names() -> dict[str, str]:
 async def _answer_request(visit: PortalVisit, answering: VisitHandler) -> Response:
     portal, address = visit.portal, address_of(visit.request)
     is_form = visit.request.method == "POST"
-    if not portal.visitors.allows(address) or (is_form and not portal.senders.allows(address)):
+    if not portal.visitors.allows(address):
         return visit.notice("busy", 429, link=visit.request.url.path)
     try:
+        if is_form and not await portal.senders.allows(caller_of(address)):
+            return visit.notice("busy", 429, link=visit.request.url.path)
         return await answering(visit)
     except Exception as error:  # noqa: BLE001 - a payer is owed a page
         telemetry.count_error("portal_broke_off", error=error)

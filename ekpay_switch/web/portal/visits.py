@@ -11,6 +11,7 @@ from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.carts import CartPorts
+from ekpay_switch.ports.world import CallerLimit
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.web.checkout.forms import own_form
 from ekpay_switch.web.checkout.page_addresses import PageAddresses
@@ -27,9 +28,10 @@ RETRY_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """What the portal needs; `visitors` limits the pages of one address, `senders` the forms that it sends.
+    """What the portal needs.
 
-    Each sent form may ask a biller. `receipt_path` says where the receipt of a payment is, None where there
+    `visitors` limits the pages of one address, `senders` the forms that it sends to all processes together,
+    each of which may ask a biller. `receipt_path` says where the receipt of a payment is, None where there
     are no receipts. `tasks` keeps the work of browsers that were closed.
     """
 
@@ -38,7 +40,7 @@ class Portal:
     pages: Pages
     tokens: FormTokens
     visitors: RateLimit
-    senders: RateLimit
+    senders: CallerLimit
     logins: LoginWatch
     is_rehearsal: bool = False
     receipt_path: Callable[[UUID], str] | None = None

@@ -36,6 +36,16 @@ def real_profiles() -> tuple[BillerProfile, ...]:
     return tuple(manifest.profile() for manifest in manifests if not manifest.route_of)
 
 
+class LocalLimit:
+    """The port `CallerLimit` for one process."""
+
+    def __init__(self, rate: RateLimit) -> None:
+        self._rate = rate
+
+    async def allows(self, caller: str) -> bool:
+        return self._rate.allows(caller)
+
+
 class PortalCounter(Counter):
     """The portal beside a checkout in one application; `suspended` billers take no payments.
 
@@ -67,7 +77,7 @@ class PortalCounter(Counter):
             pages=Pages(public_url, self.checkout.site),
             tokens=self.tokens,
             visitors=RateLimit(small.clock, 1, calls),
-            senders=RateLimit(small.clock, 1, calls),
+            senders=LocalLimit(RateLimit(small.clock, 1, calls)),
             logins=self.checkout.logins,
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,
