@@ -83,6 +83,11 @@ GROUPS = {
         "Find payments and read their life.",
     ),
     "bills": CoreCommand("ekpay_switch.cli.payments.bills:app", Heading.PAYMENTS, "What payers owe."),
+    "carts": CoreCommand(
+        "ekpay_switch.cli.carts.commands:app",
+        Heading.PAYMENTS,
+        "Bills that citizens pay together.",
+    ),
     "receipts": CoreCommand(
         "ekpay_switch.cli.payments.receipts:app",
         Heading.PAYMENTS,

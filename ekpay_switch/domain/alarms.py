@@ -246,7 +246,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.MERCHANT_OWES: "a merchant owes us more than its sales have set off; it has to pay, or finance "
         "writes it off",
         Alarm.CART_STUCK: "a cart of bills was paid long ago, and a bill of it is neither paid nor refunded; "
-        "see its payments, and refund by hand what no biller has",
+        "see its bills. One in doubt ends by its biller's word; where a biller has no manifest any more, put "
+        "it back, and the bill is paid or given back; close it where people have refunded otherwise",
         Alarm.BREAKS_OPEN: "breaks of an institution are open or proposed after a night; finance "
         "resolves each by two persons, and the alarm ends with the last of them",
         Alarm.PAYOUT_CONTRADICTED: "a bank has rejected an instruction, and accepted or executed it as well; "

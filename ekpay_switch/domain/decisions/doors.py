@@ -88,6 +88,7 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay billers reject-deposit DEPOSIT",
         ),
         Alarm.CART_STUCK: (
+            "ekpay carts show CART",
             "ekpay decide show PAYMENT",
             "ekpay refunds ask PAYMENT",
             *_CLOSE,

@@ -82,6 +82,10 @@ UPDATE cart_work AS w SET next_action_at =
 FROM due JOIN bill_carts AS c ON c.id = due.cart_id WHERE w.cart_id = due.cart_id
 RETURNING w.cart_id
 """
+READ_OPEN = """
+SELECT w.cart_id FROM cart_work AS w JOIN bill_carts AS c ON c.id = w.cart_id
+WHERE w.next_action_at IS NOT NULL ORDER BY c.created_at, c.id LIMIT $1
+"""
 DROP_BILLS_OF_OLD = """
 DELETE FROM cart_bills AS b USING bill_carts AS c
 WHERE c.id = b.cart_id AND c.ordered_at IS NULL AND c.created_at < now() - $1::interval

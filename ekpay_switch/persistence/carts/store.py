@@ -56,6 +56,19 @@ class PostgresCarts:
             partial(rows.read_cart, query=rows.READ_BY_REFERENCE, key=reference)
         )
 
+    async def by_ids(self, cart_ids: Sequence[UUID]) -> Sequence[StoredCart]:
+        """These carts, the oldest first, for the staff; one that is not there is left out."""
+        return await self._transactions.run(partial(rows.read_carts, cart_ids=list(cart_ids)))
+
+    async def open_carts(self, count_max: int) -> Sequence[StoredCart]:
+        """The paid carts that are not over, the oldest first, for the staff."""
+
+        async def _read(connection: Connection) -> list[StoredCart]:
+            open_rows = await connection.fetch(rows.READ_OPEN, count_max)
+            return await rows.read_carts(connection, [row["cart_id"] for row in open_rows])
+
+        return await self._transactions.run(_read)
+
     async def open(self, cart_id: UUID, reference: str) -> StoredCart:
         """See `ports.carts.Carts`."""
 
@@ -173,7 +186,11 @@ async def _fund(connection: Connection, cart: StoredCart) -> PaidUp:
         return PaidUp.FUNDED
     if State(payment["state"]) is not State.COMPLETED:
         return paid_up((await _cart(connection, cart.cart_id)).payment)
-    if any(share.refunded.minor for share in await read_shares(connection, payment_id)):
+    refunded = total(share.refunded for share in await read_shares(connection, payment_id))
+    if refunded.minor:
+        # People have begun to give it back: no bill is paid, and once all is back nothing is left to do.
+        if refunded == cart.amount:
+            await connection.execute(rows.END_WORK, cart.cart_id)
         return PaidUp.IN_REVIEW
     entry = cart_funded_entry(portal_payable(), _by_prefund(cart.bills))
     await connection.execute(rows.NEW_FUNDING, cart.cart_id, payment_id)

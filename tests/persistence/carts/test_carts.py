@@ -166,6 +166,11 @@ async def test_a_payment_that_people_have_refunded_before_stays_with_them(portal
     cart, held = await portal.paid("titas")
     await portal.books.tell("UPDATE merchant_shares SET refunded = 1")
     assert await portal.carts.fund(cart) is PaidUp.IN_REVIEW
+    still_open = "next_action_at IS NOT NULL"
+    assert await portal.books.count("cart_work", still_open) == 1
+    await portal.books.tell("UPDATE merchant_shares SET refunded = amount")
+    assert await portal.carts.fund(cart) is PaidUp.IN_REVIEW
+    assert await portal.books.count("cart_work", still_open) == 0, "all of it is back: nothing is left to do"
     await portal.books.tell("UPDATE merchant_shares SET refunded = 0 WHERE payment_id = $1", held.payment_id)
     await portal.worked(cart)
 
