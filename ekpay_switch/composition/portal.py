@@ -5,7 +5,6 @@ from ekpay_switch.config_files.portal import read_portal
 from ekpay_switch.persistence.carts.portal import PortalNames, ensure_portal
 from ekpay_switch.persistence.carts.store import PostgresCarts
 from ekpay_switch.ports.carts import CartPorts, CartTerms
-from ekpay_switch.settings import Settings
 
 
 async def open_portal(switch: Switch) -> CartPorts:
@@ -15,16 +14,12 @@ async def open_portal(switch: Switch) -> CartPorts:
         ValueError: config/portal.toml is malformed.
         MerchantExistsError: another partner has the portal's id.
     """
-    file = read_portal(switch.settings.config)
-    await ensure_portal(switch.engine, PortalNames(file.name_en, file.name_bn, file.order_minutes))
-    return CartPorts(switch.world, PostgresCarts(switch.transactions), cart_terms(switch.settings))
-
-
-def cart_terms(settings: Settings) -> CartTerms:
-    """What config/portal.toml says of carts, at this installation's pace."""
+    settings = switch.settings
     file = read_portal(settings.config)
-    return CartTerms(
+    await ensure_portal(switch.engine, PortalNames(file.name_en, file.name_bn, file.order_minutes))
+    terms = CartTerms(
         bills_max=file.bills_max,
         patience_seconds=file.patience_minutes * 60 / settings.time_divisor,
         keep_hours=file.keep_hours,
     )
+    return CartPorts(switch.world, PostgresCarts(switch.transactions), terms)

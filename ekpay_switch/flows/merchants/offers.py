@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ekpay_switch.domain.business_day import business_date, in_dhaka
+from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants.merchant import MERCHANT, payee_of
 from ekpay_switch.domain.money import Money, total
@@ -120,19 +121,15 @@ def route_request(
     )
 
 
-def _fee_of(payment: MerchantPayment, merchant: Merchant, kind: str, world: World) -> Charges:
+def _fee_of(payment: MerchantPayment, merchant: Merchant, kind: str, world: World) -> Fee:
     """Our fee and its VAT by the merchant's plan; of a cart of bills, those of each bill together."""
-    on = business_date(world.clock.now())
-    cart = payment.text.cart
+    on, cart = business_date(world.clock.now()), payment.text.cart
     bills = () if cart is None else tuple(line for line in cart.lines if line.biller_id)
     if not bills:
         names = frozenset({merchant.fee_plan, MERCHANT, payee_of(payment.partner_id)})
-        fee = world.fees.price(names, kind, payment.amount, on)
-        return Charges(Money(0, payment.amount.currency), fee.fee, fee.vat)
+        return world.fees.price(names, kind, payment.amount, on)
     fees = [world.fees.price(_payee_names(line.biller_id, world), kind, line.amount, on) for line in bills]
-    return Charges(
-        Money(0, payment.amount.currency), total(fee.fee for fee in fees), total(fee.vat for fee in fees)
-    )
+    return Fee(total(fee.fee for fee in fees), total(fee.vat for fee in fees), world.fees.version)
 
 
 def _payee_names(biller_id: str, world: World) -> frozenset[str]:
