@@ -46,7 +46,11 @@ class Carts(Protocol):
         ...
 
     async def replace_bill(self, cart_id: UUID, seq: int, bill: CartBill) -> StoredCart | None:
-        """Put a bill in the place of its older quote; None where the cart is ordered or the bill is gone."""
+        """Put a bill in the place of its older quote.
+
+        None where the cart is ordered, or the bill is gone from it or has become one that is in the cart
+        already, as an account stands for its oldest unpaid bill: nothing was written.
+        """
         ...
 
     async def remove_bill(self, cart_id: UUID, seq: int) -> StoredCart | None:

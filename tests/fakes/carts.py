@@ -85,7 +85,10 @@ class FakeCarts:
             return self._change(cart_id, bills=tuple(sorted((*others, new), key=lambda one: one.seq)))
 
     async def replace_bill(self, cart_id: UUID, seq: int, bill: CartBill) -> StoredCart | None:
-        bills = tuple(replace(one, bill=bill) if one.seq == seq else one for one in self.carts[cart_id].bills)
+        kept = self.carts[cart_id].bills
+        if any(_names(one.bill) == _names(bill) for one in kept if one.seq != seq):
+            return None
+        bills = tuple(replace(one, bill=bill) if one.seq == seq else one for one in kept)
         return self._change(cart_id, bills=bills)
 
     async def remove_bill(self, cart_id: UUID, seq: int) -> StoredCart | None:

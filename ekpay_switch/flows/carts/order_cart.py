@@ -101,9 +101,9 @@ async def _renew_quote(cart: StoredCart, stored: BillInCart, office: CartPorts) 
     quote = Refusal.UNKNOWN_BILLER if biller is None else await _quote_again(biller, stored, office)
     if isinstance(quote, Quote) and not quote.bill.is_paid and quote.sums.total.minor > 0:
         renewed = cart_bill(quote, stored.bill.fields, office)
-        await office.carts.replace_bill(cart.cart_id, stored.seq, renewed)
-        return None if renewed.amount == stored.bill.amount else CartRefusal.AMOUNT_CHANGED
-    if quote is Refusal.BILLER_UNAVAILABLE:
+        if await office.carts.replace_bill(cart.cart_id, stored.seq, renewed) is not None:
+            return None if renewed.amount == stored.bill.amount else CartRefusal.AMOUNT_CHANGED
+    elif quote is Refusal.BILLER_UNAVAILABLE:
         return CartRefusal.UNAVAILABLE
     await office.carts.remove_bill(cart.cart_id, stored.seq)
     return CartRefusal.BILL_GONE

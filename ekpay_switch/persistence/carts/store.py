@@ -88,7 +88,9 @@ class PostgresCarts:
         """See `ports.carts.Carts`."""
 
         async def _replace(connection: Connection) -> StoredCart | None:
-            if await connection.fetchval(rows.LOCK_CART, cart_id):
+            is_ordered = await connection.fetchval(rows.LOCK_CART, cart_id)
+            others = [stored for stored in (await _cart(connection, cart_id)).bills if stored.seq != seq]
+            if is_ordered or any(_names(stored.bill) == _names(bill) for stored in others):
                 return None
             done = await connection.execute(rows.REPLACE_BILL, cart_id, seq, *rows.bill_columns(bill))
             return await _cart(connection, cart_id) if done == "UPDATE 1" else None

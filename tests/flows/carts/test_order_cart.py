@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.bill import BillerSilent
-from ekpay_switch.domain.carts.bill_cart import PORTAL, CartRefusal
+from ekpay_switch.domain.carts.bill_cart import PORTAL, CartRefusal, StoredCart
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.domain.money import Money
+from ekpay_switch.flows.carts.fill_cart import add_bill
 from ekpay_switch.flows.carts.order_cart import order_cart
 from tests.fakes.carts import NUMBERS, PORTAL_MERCHANT, CartScene
 from tests.fakes.crash_points import CrashError
@@ -172,3 +173,21 @@ async def test_a_bill_without_any_number_is_called_by_its_biller_alone() -> None
     text = scene.order_of(cart).text
     assert text.cart is not None
     assert text.cart.lines[0].name == "ডেসকো (পোস্টপেইড)"
+
+
+async def test_a_bill_that_has_become_another_of_the_cart_is_ordered_once_and_not_unseen() -> None:
+    """An account stands for its oldest unpaid bill: that was paid, and the next is in the cart already."""
+    scene = CartScene()
+    other = "102512345678"
+    scene.bill("desco_postpaid", other, 105_000)
+    cart = await scene.filled("desco_postpaid")
+    both = await add_bill(cart.reference, "desco_postpaid", {"bill_no": other}, scene.office)
+    assert isinstance(both, StoredCart)
+    bills = scene.billers["desco_postpaid"].bills
+    bills[NUMBERS["desco_postpaid"]] = bills[other]
+    scene.small.clock.pass_by(14 * 60)
+    later = scene.carts.standing(cart.cart_id)
+    assert await order_cart(later, BANGLA, scene.office) is CartRefusal.BILL_GONE
+    left = scene.carts.standing(cart.cart_id)
+    assert [one.bill.bill_key for one in left.bills] == [other]
+    assert isinstance(await order_cart(left, BANGLA, scene.office), str)

@@ -59,7 +59,8 @@ async def test_a_bill_is_replaced_taken_out_and_limited(portal: Portal) -> None:
     renewed = await portal.carts.replace_bill(cart.cart_id, 2, replace(cart.bills[1].bill, quote_id="Q"))
     assert renewed is not None
     assert renewed.bills[1].bill.quote_id == "Q"
-    assert await portal.carts.replace_bill(cart.cart_id, 9, bill) is None
+    assert await portal.carts.replace_bill(cart.cart_id, 9, replace(bill, bill_key="other")) is None
+    assert await portal.carts.replace_bill(cart.cart_id, 2, bill) is None, "it is in the cart already"
     left = await portal.carts.remove_bill(cart.cart_id, 1)
     assert left is not None
     assert [one.seq for one in left.bills] == [2, 3]
