@@ -180,18 +180,18 @@ class Partner:
 
 
 class PartnerDirectory(Protocol):
-    """Partners, at most a second old."""
+    """The partners of the syndicate API."""
 
     async def by_user_id(self, user_id: str) -> Partner | None:
-        """The partner that logs in under this name, or None."""
+        """The partner that logs in under this name as it is now, or None.
+
+        A token of the generation before would be refused a second later, and the partner would hold it for an
+        hour.
+        """
         ...
 
-    async def by_user_id_now(self, user_id: str) -> Partner | None:
-        """The same as it stands now, with a pass key of this second."""
-        ...
-
-    async def by_id(self, partner_id: str) -> Partner | None:
-        """The partner of a token, or None."""
+    async def by_id(self, partner_id: str, generation: int = 0) -> Partner | None:
+        """The partner of a token, or None; at most a second old, and never older than this generation."""
         ...
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:

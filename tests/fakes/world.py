@@ -194,10 +194,7 @@ class FakePartners:
     async def by_user_id(self, user_id: str) -> Partner | None:
         return next((found for found in self.known.values() if found.user_id == user_id), None)
 
-    async def by_user_id_now(self, user_id: str) -> Partner | None:
-        return await self.by_user_id(user_id)
-
-    async def by_id(self, partner_id: str) -> Partner | None:
+    async def by_id(self, partner_id: str, generation: int = 0) -> Partner | None:  # noqa: ARG002 - never old
         return self.known.get(partner_id)
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:

@@ -83,7 +83,7 @@ async def authenticate(request: Request, syndicate: SyndicateApi) -> Partner:
     grant = syndicate.tokens.read(token) if scheme.lower() == "bearer" else None
     if grant is None or grant.expires_at <= syndicate.world.clock.now():
         raise PlainError(401, TOKEN_MISSING)
-    partner = await syndicate.partners.by_id(grant.partner_id)
+    partner = await syndicate.partners.by_id(grant.partner_id, grant.generation)
     if partner is None or not partner.is_active or partner.generation != grant.generation:
         raise PlainError(401, TOKEN_MISSING)
     return partner

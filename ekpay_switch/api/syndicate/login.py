@@ -33,16 +33,10 @@ def token_endpoint(syndicate: SyndicateApi) -> Callable[[Request], Awaitable[Res
 
 
 async def _partner_of(user_id: str, pass_key: str, partners: PartnerDirectory) -> Partner | None:
-    """The active partner that knows its pass key; a new pass key is seen at once, an old one for a second."""
-    if not user_id.isprintable():
-        pass_key_matches(pass_key, None)
-        return None
-    for find in (partners.by_user_id, partners.by_user_id_now):
-        partner = await find(user_id)
-        is_right = pass_key_matches(pass_key, partner.pass_key_hash if partner else None)
-        if partner is None or (is_right and partner.is_active):
-            return partner
-    return None
+    """The active partner that knows its pass key, as both are now."""
+    partner = await partners.by_user_id(user_id) if user_id.isprintable() else None
+    is_right = pass_key_matches(pass_key, partner.pass_key_hash if partner else None)
+    return partner if partner is not None and is_right and partner.is_active else None
 
 
 async def _token(request: Request, syndicate: SyndicateApi) -> Response:

@@ -141,7 +141,8 @@ class Partners:
     ) -> Credentials:
         """Give the partner a new shared secret; messages under the old one are accepted for `overlap`.
 
-        Existing security tokens are invalid at once (within the cache time of `CachedPartners`).
+        Existing security tokens are invalid at once; a process that has not yet seen a new one may take them
+        for the cache time of `CachedPartners`.
 
         Raises:
             UnknownPartnerError: there is no such partner.
@@ -268,33 +269,27 @@ class CachedPartners:
         self._keep_seconds = keep_seconds
         self._monotonic = monotonic
         self._cached: dict[str, tuple[float, Partner]] = {}
-        # A user id never changes its partner; only real ones are remembered.
-        self._ids: dict[str, str] = {}
         self._reading: dict[str, asyncio.Task[Partner | None]] = {}
 
-    async def by_id(self, partner_id: str) -> Partner | None:
-        """The active partner, at most `keep_seconds` old, or None."""
+    async def by_id(self, partner_id: str, generation: int = 0) -> Partner | None:
+        """The active partner, at most `keep_seconds` old and not older than this generation, or None."""
         cached = self._cached.get(partner_id)
         seconds_left = 0.0 if cached is None else cached[0] - self._monotonic()
-        if cached is not None and seconds_left > 0:
+        if cached is not None and seconds_left > 0 and cached[1].generation >= generation:
             if seconds_left < self._keep_seconds * _READ_AHEAD_SHARE:
                 self._read_once(partner_id)
             return cached[1]
         # A caller that is cancelled must not cancel the read of the others.
-        return await asyncio.shield(self._read_once(partner_id))
+        partner = await asyncio.shield(self._read_once(partner_id))
+        if partner is not None and partner.generation < generation:
+            # That read had begun before the rotation.
+            partner = await asyncio.shield(self._read_once(partner_id))
+        return partner
 
     async def by_user_id(self, user_id: str) -> Partner | None:
-        """The active partner with this user id, at most `keep_seconds` old, or None."""
-        partner_id = self._ids.get(user_id)
-        return await (self.by_user_id_now(user_id) if partner_id is None else self.by_id(partner_id))
-
-    async def by_user_id_now(self, user_id: str) -> Partner | None:
         """The active partner with this user id, read now, or None."""
         partner = await self._partners.by_user_id(user_id)
-        if partner is None or not partner.is_active:
-            return None
-        self._ids[user_id] = partner.id
-        return partner
+        return partner if partner is not None and partner.is_active else None
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
         """The balance of each bucket now; never cached."""
