@@ -176,6 +176,18 @@ class Settings(BaseSettings):
         "public address.",
     )
 
+    sms_url: BaseUrl | None = Field(
+        None,
+        description="Where the gateway of text messages is (docs/adr/0122); unset: none is sent, and no page "
+        "asks for a mobile number.",
+    )
+    sms_api_token: SecretStr | None = Field(None, description="The token that the gateway gave us.")
+    sms_sender_id: str = Field(
+        "",
+        max_length=20,
+        description="The name under which our text messages arrive, as agreed with the gateway.",
+    )
+
     @property
     def sends_folder(self) -> Path:
         """The folder of the sends journal."""

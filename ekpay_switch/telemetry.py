@@ -42,9 +42,9 @@ _OWN_FIELDS = """
     address api approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket
     business_date code committers connector_id count currency delay_seconds duration_ms ekpay_id
     endpoint_id entry_id epoch error event far_side from_state generation home host http_method
-    http_status is_replay job kind lane lanes lease_until leg logger moment name next_action_at notice
-    notification_id oldest open operation outcome overdue owner paisa partner_id payment_event payment_id
-    pid plugin port queue_depth refund_id refusal role route seconds sends server staff state step
+    http_status is_replay job kind lane lanes lease_until leg logger message_id moment name next_action_at
+    notice notification_id oldest open operation outcome overdue owner paisa partner_id payment_event
+    payment_id pid plugin port queue_depth refund_id refusal role route seconds sends server staff state step
     subject time_divisor to_state tries version waiting
 """
 # Free text of far sides: any long number in it may be an account.
@@ -289,6 +289,18 @@ NOTIFICATION_TRIES = Counter(
     "ekpay_notification_tries",
     "Tries to notify an endpoint, by what they led to",
     ["outcome"],
+    registry=_REGISTRY,
+)
+TEXT_MESSAGES = Counter(
+    "ekpay_text_messages",
+    "Tries to send a text message, by what became of it",
+    ["outcome"],
+    registry=_REGISTRY,
+)
+TEXT_MESSAGES_REFUSED = Counter(
+    "ekpay_text_messages_refused",
+    "Requests for a text message beyond a limit, by the limit",
+    ["limit"],
     registry=_REGISTRY,
 )
 INQUIRIES = Counter(

@@ -88,6 +88,11 @@ GROUPS = {
         Heading.PAYMENTS,
         "Bills that citizens pay together.",
     ),
+    "text-messages": CoreCommand(
+        "ekpay_switch.cli.citizens.text_messages:app",
+        Heading.PEOPLE,
+        "Text messages to citizens.",
+    ),
     "receipts": CoreCommand(
         "ekpay_switch.cli.payments.receipts:app",
         Heading.PAYMENTS,

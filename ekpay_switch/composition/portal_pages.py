@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI
 
+from ekpay_switch.composition.citizens import citizen_ports
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch
@@ -60,5 +61,7 @@ def mount_portal(
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,
         tasks=tasks,
+        citizens=citizen_ports(switch),
+        inbox=f"{settings.sms_url}/inbox" if settings.rehearsal and settings.sms_url else "",
     )
     routes.mount(app, portal)

@@ -7,6 +7,7 @@ from functools import partial
 
 from ekpay_switch import telemetry
 from ekpay_switch.composition.challans import treasury_office
+from ekpay_switch.composition.citizens import message_ports
 from ekpay_switch.composition.operations import operations_listener
 from ekpay_switch.composition.portal import open_portal
 from ekpay_switch.composition.positions import position_kept
@@ -21,8 +22,12 @@ from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
+from ekpay_switch.jobs.text_messages import run_text_messages
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.carts.store import drop_old_carts
+from ekpay_switch.persistence.citizens.message_limits import drop_old_message_permits
+from ekpay_switch.persistence.citizens.one_time_codes import drop_old_codes
+from ekpay_switch.persistence.citizens.text_messages import drop_old_messages
 from ekpay_switch.persistence.collections.unclaimed_callbacks import drop_unclaimed_callbacks
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.health.store import PostgresHealth
@@ -42,6 +47,7 @@ from ekpay_switch.ports.notifications import IpnPorts, NotificationPorts
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
+from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.webhooks import NameResolver, WebhookLimits, WebhookSender
 
 HOUSEKEEPING_SECONDS, ALARM_SWEEP_SECONDS = 10.0, 60.0
@@ -75,6 +81,7 @@ async def run_worker(
             run_challans(office, pace, stop),
             run_carts(carts, pace, stop),
             _deliver_notifications(switch, stop),
+            _send_text_messages(switch, stop),
             run_housekeeping(_tidying(switch, carts), HOUSEKEEPING_SECONDS, stop),
             run_housekeeping(
                 (
@@ -102,6 +109,9 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(_drop_old_sends, switch, retention),
         partial(drop_old_permits, engine),
         partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
+        partial(drop_old_message_permits, engine),
+        partial(drop_old_codes, switch.transactions),
+        partial(drop_old_messages, switch.transactions),
         DepositWatch(engine, deposit_alarms(world.billers.all())).warn,
     )
 
@@ -109,6 +119,19 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
 async def _drop_old_sends(switch: Switch, retention: Retention) -> int:
     today = switch.world.clock.now().date()
     return drop_old_sends(switch.settings.sends_folder, retention.sends_journal_days, today)
+
+
+async def _send_text_messages(switch: Switch, stop: asyncio.Event) -> None:
+    """Send text messages to citizens until `stop` is set; nothing where there is no gateway."""
+    wire = HttpWire(switch.world.clock)
+    ports = message_ports(switch, wire)
+    try:
+        if ports is not None:
+            # A citizen waits for the code, whatever a rehearsal divides.
+            poll_seconds = min(switch.settings.worker_poll_seconds, NOTIFIER_POLL_SECONDS_MAX)
+            await run_text_messages(ports, Pace(poll_seconds), stop)
+    finally:
+        await wire.close()
 
 
 async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:

@@ -63,6 +63,8 @@ class Alarm(StrEnum):
     WORKER_SILENT = "worker_silent"
     DATABASE_RESTORED = "database_restored"
     STAFF_RECOVERED = "staff_recovered"
+    TEXT_MESSAGES_WAIT = "text_messages_wait"
+    TEXT_MESSAGES_CAPPED = "text_messages_capped"
 
 
 REVIEW_ALARMS = (
@@ -75,6 +77,10 @@ REVIEW_ALARMS = (
     Alarm.COLLECTED_MISMATCH,
 )
 """The alarms of a payment in review: any of them says why two persons have to decide."""
+
+
+TEXT_MESSAGES = "text messages"
+"""The subject of the alarms about text messages, of which there is one each."""
 
 
 class AlarmOwner(StrEnum):
@@ -270,6 +276,11 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "release it",
         Alarm.STAFF_RECOVERED: "the owner of the database added a person to the staff, since fewer than two "
         "could decide; find out who they are and why, and close it once you know",
+        Alarm.TEXT_MESSAGES_WAIT: "text messages with codes wait for minutes, so citizens cannot follow what "
+        "they paid: the gateway cannot be reached or refuses us; see why, and mend its address, token or "
+        "sender id",
+        Alarm.TEXT_MESSAGES_CAPPED: "more text messages are requested than all citizens together may have; "
+        "see from where, and raise the limit only if they are citizens: each message costs money",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
         "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
         Alarm.HELD_ENDED_OTHERWISE: "a connector says otherwise of money that it held than two persons have "

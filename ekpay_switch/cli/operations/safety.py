@@ -76,8 +76,19 @@ def unsafe_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[
             yield f"EKPAY_TRUSTED_PROXIES believes what anybody in {network} writes: name our own proxies"
     if settings.master_key is not None and KeyRing.is_weak(settings.master_key.get_secret_value()):
         yield "EKPAY_MASTER_KEY is one byte repeated: make a random one (openssl rand -base64 32)"
+    yield from _unsafe_gateway(settings)
     for far_side in far_sides(settings.config):
         yield from _unsafe_far_side(far_side, environ)
+
+
+def _unsafe_gateway(settings: Settings) -> Iterator[str]:
+    url = settings.sms_url
+    if url is None:
+        return
+    if not url.startswith("https://") and not _is_loopback(urlsplit(url).hostname or ""):
+        yield "EKPAY_SMS_URL is not https: its token and every code would be sent in clear"
+    if settings.sms_api_token is None or not settings.sms_sender_id:
+        yield "EKPAY_SMS_URL is set without EKPAY_SMS_API_TOKEN and EKPAY_SMS_SENDER_ID: set them"
 
 
 async def unsafe_database(database: Database, engine: AsyncEngine, keys: KeyRing) -> list[str]:

@@ -135,6 +135,8 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
             "ekpay restore release RESTORE",
             "ekpay restore approve RESTORE",
         ),
+        Alarm.TEXT_MESSAGES_WAIT: ("ekpay text-messages list", "ekpay doctor"),
+        Alarm.TEXT_MESSAGES_CAPPED: ("ekpay text-messages list", *_CLOSE),
         Alarm.STAFF_RECOVERED: ("ekpay staff list", "ekpay staff disable NAME", *_CLOSE),
     }
 )

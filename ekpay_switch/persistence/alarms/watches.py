@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ekpay_switch.domain.alarms import REVIEW_ALARMS, Alarm
+from ekpay_switch.domain.alarms import REVIEW_ALARMS, TEXT_MESSAGES, Alarm
 from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.disputes.dispute import AGAINST_US, UNANSWERED
 from ekpay_switch.domain.payments.delivery import FINAL_RECEIPT, UNDO_WANTED
@@ -238,6 +238,18 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
             " FROM cart_work AS w JOIN bill_carts AS c ON c.id = w.cart_id"
             f" JOIN merchant_orders AS o ON o.partner_id = '{PORTAL}'"
             " AND o.trnx_id = replace(c.id::text, '-', '') WHERE w.next_action_at IS NOT NULL",
+            is_closable=True,
+        ),
+        Alarm.TEXT_MESSAGES_WAIT: Watch(
+            f"SELECT '{TEXT_MESSAGES}' AS subject, NULL::uuid AS payment_id, NULL::bigint AS amount,"
+            " min(m.created_at) AS since FROM text_messages AS m WHERE m.next_try_at IS NOT NULL"
+            " HAVING count(*) > 0"
+        ),
+        # The limit itself raises it (`citizens.message_limits`), and it ends once the bucket is full again.
+        Alarm.TEXT_MESSAGES_CAPPED: Watch(
+            f"SELECT '{TEXT_MESSAGES}' AS subject, NULL::uuid AS payment_id, NULL::bigint AS amount,"
+            " now() AS since FROM message_permits AS b WHERE b.holder LIKE 'all:%' AND b.free_at > now()",
+            raises=False,
             is_closable=True,
         ),
         Alarm.MERCHANT_OWES: Watch(

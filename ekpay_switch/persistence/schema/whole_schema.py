@@ -16,6 +16,7 @@ from ekpay_switch.persistence.schema import (  # noqa: F401 - each registers its
     books,
     carts,
     challans,
+    citizens,
     collections,
     decisions,
     disputes,

@@ -1,6 +1,7 @@
 """`/cart`: the bills of this browser's cart, one sum, and one button that leads to the checkout."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -9,8 +10,11 @@ from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.flows.carts.fill_cart import find_cart, remove_bill
 from ekpay_switch.flows.carts.order_cart import order_cart
+from ekpay_switch.ports.citizens import CartContact
 from ekpay_switch.web.checkout.tiles import brand_of
+from ekpay_switch.web.portal.bill_pages import LANGUAGE_BUTTON
 from ekpay_switch.web.portal.cart_bills import shown_bill
+from ekpay_switch.web.portal.typed_numbers import NOTHING_TYPED, TypedContact, typed_contact
 from ekpay_switch.web.portal.visits import PortalVisit
 
 _STATUS_OF = {CartRefusal.UNAVAILABLE: 503, CartRefusal.CLOSED: 503}
@@ -51,17 +55,29 @@ async def begin_payment(visit: PortalVisit) -> Response:
     cart = await _cart(visit)
     if cart is None or not cart.bills:
         return visit.redirect("/cart")
-    if sent.get("total") != str(cart.amount.minor):
-        # Another tab has changed the cart: nothing is paid that was not seen.
-        return _cart_page(visit, cart, CartRefusal.AMOUNT_CHANGED)
-    portal = visit.portal
-    work = order_cart(cart, PayerLanguage(visit.words.language), portal.office)
+    contact = typed_contact(sent)
+    if LANGUAGE_BUTTON in sent:
+        # The same page in other words, as the answer to it, so that nothing typed stands in an address.
+        return _cart_page(visit, cart, contact=replace(contact, fault=""))
+    # Where another tab has changed the cart, nothing is paid that was not seen.
+    is_seen = sent.get("total") == str(cart.amount.minor)
+    if not is_seen or contact.fault:
+        return _cart_page(visit, cart, None if is_seen else CartRefusal.AMOUNT_CHANGED, contact)
+    return await _order(visit, cart, contact)
+
+
+async def _order(visit: PortalVisit, cart: StoredCart, contact: TypedContact) -> Response:
+    portal, language = visit.portal, PayerLanguage(visit.words.language)
+    if portal.citizens is not None and contact.number:
+        # Kept before the cart is ordered: from then on nothing about it changes.
+        await portal.citizens.contacts.keep(cart.cart_id, CartContact(contact.number, language))
+    work = order_cart(cart, language, portal.office)
     try:
         answer = await portal.tasks.run_within(work, portal.answer_seconds)
     except StillRunningError:
         answer = CartRefusal.UNAVAILABLE
     if isinstance(answer, CartRefusal):
-        return _cart_page(visit, await _cart(visit), answer)
+        return _cart_page(visit, await _cart(visit), answer, contact)
     return visit.redirect(answer)
 
 
@@ -69,14 +85,21 @@ async def _cart(visit: PortalVisit) -> StoredCart | None:
     return await find_cart(visit.cart, visit.portal.office) if visit.cart else None
 
 
-def _cart_page(visit: PortalVisit, cart: StoredCart | None, problem: CartRefusal | None = None) -> Response:
+def _cart_page(
+    visit: PortalVisit,
+    cart: StoredCart | None,
+    problem: CartRefusal | None = None,
+    contact: TypedContact = NOTHING_TYPED,
+) -> Response:
     values: dict[str, object] = {
         "cart": cart,
         "bills": [] if cart is None else bill_values(visit, cart),
         "now": None if cart is None else cart.read_at,
         "problem": _PROBLEMS.get(problem, "other") if problem is not None else "",
+        "contact": contact,
     }
-    status = 200 if problem is None else _STATUS_OF.get(problem, 409)
+    status = 422 if contact.fault else 200
+    status = status if problem is None else _STATUS_OF.get(problem, 409)
     if cart is None or not cart.bills:
         return visit.page("no_bills.html", values, status)
     return visit.form_page("cart.html", values, status)

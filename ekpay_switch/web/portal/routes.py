@@ -1,4 +1,4 @@
-"""The addresses of the citizen portal: `/`, `/bills/<biller>`, `/cart` and below it (docs/adr/0118).
+"""The addresses of the citizen portal: `/`, `/bills/<biller>`, `/cart`, `/track` (docs/adr/0118, 0123).
 
 GET changes nothing; every change is a form of this browser, answered with a redirect, so that a reload
 repeats nothing. No page needs a script.
@@ -15,10 +15,12 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
+from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.home_page import show_home
 from ekpay_switch.web.portal.result_page import repeat_bills, show_result
+from ekpay_switch.web.portal.track_pages import send_code, send_tracking, show_code, show_tracking
 from ekpay_switch.web.portal.visits import Portal, PortalVisit, visit_of
 from ekpay_switch.web.wording import Language, read_texts
 
@@ -52,6 +54,11 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add(f"{CART_PATH}/{{reference}}", ["GET"], show_result)
     add(f"{CART_PATH}/{{reference}}/again", ["POST"], repeat_bills)
     add(f"{CART_PATH}/{{rest:path}}", METHODS, _show_nowhere)
+    add("/track", ["GET"], _with_citizens(show_tracking))
+    add("/track", ["POST"], _with_citizens(send_tracking))
+    add("/track/code", ["GET"], _with_citizens(show_code))
+    add("/track/code", ["POST"], _with_citizens(send_code))
+    add("/track/{rest:path}", METHODS, _show_nowhere)
 
 
 def category_names() -> dict[str, str]:
@@ -77,6 +84,16 @@ async def _answer_request(visit: PortalVisit, answering: VisitHandler) -> Respon
     except Exception as error:  # noqa: BLE001 - a payer is owed a page
         telemetry.count_error("portal_broke_off", error=error)
         return visit.notice("away", 503, link=visit.request.url.path)
+
+
+def _with_citizens(answering: Callable[[PortalVisit, CitizenPorts], Awaitable[Response]]) -> VisitHandler:
+    """The handler, for installations that can send text messages; in any other its page is not there."""
+
+    async def answer(visit: PortalVisit) -> Response:
+        citizens = visit.portal.citizens
+        return await (_show_nowhere(visit) if citizens is None else answering(visit, citizens))
+
+    return answer
 
 
 async def _show_nowhere(visit: PortalVisit) -> Response:

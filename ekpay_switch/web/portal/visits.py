@@ -11,6 +11,7 @@ from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.carts import CartPorts
+from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.ports.world import CallerLimit
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.web.checkout.forms import own_form
@@ -32,7 +33,8 @@ class Portal:
 
     `visitors` limits the pages of one address, `senders` the forms that it sends to all processes together,
     each of which may ask a biller. `receipt_path` says where the receipt of a payment is, None where there
-    are no receipts. `tasks` keeps the work of browsers that were closed.
+    are no receipts. `tasks` keeps the work of browsers that were closed. `citizens` is None where no text
+    message can be sent; `inbox` is where those of a rehearsal arrive, or empty.
     """
 
     office: CartPorts
@@ -46,6 +48,8 @@ class Portal:
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
+    citizens: CitizenPorts | None = None
+    inbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,12 @@ class PortalVisit:
         refresh: Refresh | None = None,
     ) -> Response:
         """A page with what every page of the portal has."""
-        shared = {"at": self.at, "here": self.request.url.path, "is_rehearsal": self.portal.is_rehearsal}
+        shared = {
+            "at": self.at,
+            "here": self.request.url.path,
+            "is_rehearsal": self.portal.is_rehearsal,
+            "has_tracking": self.portal.citizens is not None,
+        }
         return self.portal.pages.render(
             self.request, f"portal/{template}", {**shared, **values}, status, refresh
         )

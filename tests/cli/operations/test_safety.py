@@ -19,6 +19,9 @@ from tests.cli.command_result import Ekpay
 ZEROS, RANDOM = base64.b64encode(bytes(32)).decode(), base64.b64encode(bytes(range(32))).decode()
 
 
+GATEWAY = {"sms_api_token": "a-token", "sms_sender_id": "EKPAY"}
+
+
 def _faults(environ: dict[str, str] | None = None, **settings: Any) -> list[str]:  # noqa: ANN401 - of any field
     return list(unsafe_settings(Settings(**settings), environ or {}))
 
@@ -37,12 +40,16 @@ def test_a_first_look_on_one_machine_is_safe() -> None:
         ({"trusted_proxies": frozenset({"0.0.0.0/0"})}, "EKPAY_TRUSTED_PROXIES"),
         ({"trusted_proxies": frozenset({"10.0.0.0/8", "::/0"})}, "EKPAY_TRUSTED_PROXIES"),
         ({"master_key": ZEROS}, "EKPAY_MASTER_KEY"),
+        ({"sms_url": "http://sms.example", **GATEWAY}, "EKPAY_SMS_URL is not https"),
+        ({"sms_url": "https://sms.example", "sms_sender_id": "EKPAY"}, "EKPAY_SMS_API_TOKEN"),
+        ({"sms_url": "https://sms.example", "sms_api_token": "a-token"}, "EKPAY_SMS_SENDER_ID"),
     ],
 )
 def test_an_unsafe_setting_is_named(settings: dict[str, Any], named: str) -> None:
     (fault,) = _faults(**settings)
     assert named in fault
     assert ZEROS not in fault
+    assert "a-token" not in fault
 
 
 @pytest.mark.parametrize(
@@ -52,6 +59,8 @@ def test_an_unsafe_setting_is_named(settings: dict[str, Any], named: str) -> Non
         {"host": "localhost"},
         {"trusted_proxies": frozenset({"10.0.0.0/8", "fd00::/32", "192.0.2.7"})},
         {"master_key": RANDOM},
+        {"sms_url": "https://sms.example", **GATEWAY},
+        {"sms_url": "http://127.0.0.1:8208", **GATEWAY},
     ],
 )
 def test_what_is_usual_in_earnest_is_safe(settings: dict[str, Any]) -> None:

@@ -18,7 +18,10 @@ ENDS = {
     "no payment is sent or tried after its quote": {
         "attempts.sends", "history.seq", "notifications.version", "payments.steps", "tries.executes_begun",
     },
-    "the schedule of retries": {"notification_deliveries.tries", "notification_tries.number"},
+    "the schedule of retries": {
+        "notification_deliveries.tries", "notification_tries.number", "text_messages.tries",
+    },
+    "five tries": {"one_time_codes.tries"},
     "once a window or cycle of a day": {"ledger_lines.revision", "scroll_files.cycle", "scroll_rows.cycle"},
 }  # fmt: skip
 

@@ -23,10 +23,12 @@ from ekpay_switch.web.wording import Language, wording_of
 from tests.factories import a_bill
 from tests.fakes.billers import FakeBiller
 from tests.fakes.carts import CartScene
+from tests.fakes.citizens import FakeCodes, FakeContacts, FakeLimits, citizens_of
 from tests.web.checkout.checkout_setup import ORIGIN, Browser, Counter, Seen
 
 BILL_NO = "092512345678"
 DESCO = "/bills/desco_postpaid"
+INBOX = "http://127.0.0.1:8208/inbox"
 
 
 @cache
@@ -49,6 +51,7 @@ class LocalLimit:
 class PortalCounter(Counter):
     """The portal beside a checkout in one application; `suspended` billers take no payments.
 
+    Without `has_gateway` no text message can be sent.
     The carts are those of `scene`, with the billers of this repository.
     """
 
@@ -60,6 +63,7 @@ class PortalCounter(Counter):
         answer_seconds: float = 20.0,
         is_rehearsal: bool = False,
         suspended: Sequence[str] = (),
+        has_gateway: bool = False,
     ) -> None:
         super().__init__(calls=calls, public_url=public_url)
         self.scene = CartScene()
@@ -82,6 +86,8 @@ class PortalCounter(Counter):
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,
             answer_seconds=answer_seconds,
+            citizens=citizens_of(self.scene.carts, small.clock) if has_gateway else None,
+            inbox=INBOX if has_gateway and is_rehearsal else "",
         )
         mount(self.app, self.portal)
 
@@ -103,6 +109,7 @@ class PortalStand:
         answer_seconds: float = 20.0,
         is_rehearsal: bool = False,
         suspended: Sequence[str] = (),
+        has_gateway: bool = False,
     ) -> None:
         self.counter = PortalCounter(
             calls=calls,
@@ -110,6 +117,7 @@ class PortalStand:
             answer_seconds=answer_seconds,
             is_rehearsal=is_rehearsal,
             suspended=suspended,
+            has_gateway=has_gateway,
         )
         self.browser = Browser(self.counter, language)
         self.t = wording_of(Language(language))
@@ -122,6 +130,24 @@ class PortalStand:
     @property
     def scene(self) -> CartScene:
         return self.counter.scene
+
+    @property
+    def contacts(self) -> FakeContacts:
+        assert self.counter.portal.citizens is not None
+        assert isinstance(self.counter.portal.citizens.contacts, FakeContacts)
+        return self.counter.portal.citizens.contacts
+
+    @property
+    def codes(self) -> FakeCodes:
+        assert self.counter.portal.citizens is not None
+        assert isinstance(self.counter.portal.citizens.codes, FakeCodes)
+        return self.counter.portal.citizens.codes
+
+    @property
+    def limits(self) -> FakeLimits:
+        assert self.counter.portal.citizens is not None
+        assert isinstance(self.counter.portal.citizens.limits, FakeLimits)
+        return self.counter.portal.citizens.limits
 
     async def send(self, fields: dict[str, str], path: str = DESCO, page: Seen | None = None) -> Seen:
         """Open a form, fill it in and send it."""

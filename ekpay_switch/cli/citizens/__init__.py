@@ -1,0 +1,1 @@
+"""`ekpay text-messages`: what citizens were sent."""

@@ -1,0 +1,1 @@
+"""What the portal does for citizens beside their bills: codes, messages, tracking."""

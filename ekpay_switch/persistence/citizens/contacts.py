@@ -1,0 +1,57 @@
+"""The port `CartContacts` over PostgreSQL: a number is sealed, and compared once a payment is found."""
+
+import hmac
+from functools import partial
+from uuid import UUID
+
+from ekpay_switch.domain.carts.bill_cart import PORTAL
+from ekpay_switch.persistence.merchants.directory import can_be_stored
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
+from ekpay_switch.ports.citizens import CartContact
+from ekpay_switch.security.sealed_fields import Sealer
+
+_KEEP = """
+INSERT INTO cart_contacts (cart_id, number_sealed, language)
+SELECT id, $2, $3 FROM bill_carts WHERE id = $1 AND ordered_at IS NULL
+ON CONFLICT (cart_id) DO UPDATE SET number_sealed = excluded.number_sealed, language = excluded.language
+"""
+_FIND = f"""
+SELECT c.id, c.reference, k.number_sealed FROM merchant_orders AS o
+JOIN bill_carts AS c ON c.id = o.trnx_id::uuid JOIN cart_contacts AS k ON k.cart_id = c.id
+WHERE o.ekpay_trnx_id = $1 AND o.partner_id = '{PORTAL}'
+"""  # noqa: S608 - a constant
+
+
+class PostgresCartContacts:
+    """Contacts in PostgreSQL."""
+
+    def __init__(self, transactions: ShortTransactions, sealer: Sealer) -> None:
+        self._transactions = transactions
+        self._sealer = sealer
+
+    async def keep(self, cart_id: UUID, contact: CartContact) -> None:
+        """See `ports.citizens.CartContacts`."""
+        sealed = self._sealer.seal(_context(cart_id), contact.number.encode())
+        await self._transactions.run(partial(_keep, values=(cart_id, sealed, contact.language)))
+
+    async def cart_of(self, payment_number: str, number: str) -> str | None:
+        """See `ports.citizens.CartContacts`."""
+        if not can_be_stored(payment_number):
+            return None
+        row = await self._transactions.run(partial(_find, payment_number=payment_number))
+        if row is None:
+            return None
+        kept = self._sealer.unseal(_context(row["id"]), bytes(row["number_sealed"]))
+        return str(row["reference"]) if hmac.compare_digest(kept, number.encode()) else None
+
+
+async def _keep(connection: Connection, values: tuple[object, ...]) -> None:
+    await connection.execute(_KEEP, *values)
+
+
+async def _find(connection: Connection, payment_number: str) -> Connection:
+    return await connection.fetchrow(_FIND, payment_number)
+
+
+def _context(cart_id: UUID) -> str:
+    return f"cart_contacts.number_sealed:{cart_id}"

@@ -1,0 +1,94 @@
+"""The tables of citizens: contacts of carts, one-time codes, text messages, and how often one may be sent.
+
+No row tells a mobile number, a code or a text: numbers and texts are sealed, codes are keyed digests, and
+what was sent is forgotten as it ends (docs/adr/0122).
+"""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+
+from ekpay_switch.domain.citizens.one_time_codes import TRIES_MAX, CodePurpose
+from ekpay_switch.domain.citizens.text_messages import MessageEnd, MessageKind
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+
+# Whom to write to about a cart; a cart that is dropped takes its contact along.
+cart_contacts = Table(
+    "cart_contacts",
+    metadata,
+    Column("cart_id", Uuid, ForeignKey("bill_carts.id", ondelete="CASCADE"), primary_key=True),
+    Column("number_sealed", LargeBinary, nullable=False),
+    Column("language", Text, nullable=False),
+    CheckConstraint(one_of("language", PayerLanguage), name="language"),
+)
+
+# `subject` is what a right code opens; a code without one opens nothing and was never sent, so that nobody
+# learns by requesting one what is known here. A code ends once, used or replaced.
+one_time_codes = Table(
+    "one_time_codes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("subject", Text),
+    Column("digest", LargeBinary, nullable=False),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    instant("created_at", server_default=func.now()),
+    instant("expires_at", index=True),
+    instant("used_at", nullable=True),
+    instant("replaced_at", nullable=True),
+    CheckConstraint(one_of("purpose", CodePurpose), name="purpose"),
+    CheckConstraint(f"tries BETWEEN 0 AND {TRIES_MAX}", name="tries"),
+    CheckConstraint("num_nonnulls(used_at, replaced_at) <= 1", name="one_end"),
+    CheckConstraint("used_at IS NULL OR (subject IS NOT NULL AND tries > 0)", name="used_at"),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+)
+
+# A message that waits has its number and text, sealed together; one that has ended has neither.
+text_messages = Table(
+    "text_messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("masked_number", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    instant("created_at", server_default=func.now()),
+    instant("worth_until"),
+    instant("next_try_at", nullable=True, server_default=func.now()),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("last_why", Text),
+    Column("ending", Text),
+    instant("ended_at", nullable=True),
+    Column("gateway_reference", Text),
+    CheckConstraint(one_of("kind", MessageKind), name="kind"),
+    CheckConstraint(one_of("ending", MessageEnd), name="ending"),
+    CheckConstraint("num_nonnulls(ending, ended_at) IN (0, 2)", name="ended_at"),
+    CheckConstraint("(ending IS NULL) = (next_try_at IS NOT NULL)", name="next_try_at"),
+    CheckConstraint("(ending IS NULL) = (sealed IS NOT NULL)", name="sealed"),
+)
+Index(
+    "ix_text_messages_next_try_at",
+    text_messages.c.next_try_at,
+    postgresql_where=text("next_try_at IS NOT NULL"),
+)
+Index("ix_text_messages_created_at", text_messages.c.created_at)
+
+# How often one may be sent; `holder` is a kind of limit and a hash of what it counts (`shared_buckets`).
+message_permits = Table(
+    "message_permits",
+    metadata,
+    Column("holder", Text, primary_key=True),
+    instant("free_at", index=True),
+)

@@ -1,0 +1,148 @@
+"""What the portal needs for citizens, as protocols: contacts, one-time codes, text messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from ekpay_switch.domain.citizens.one_time_codes import CodeCheck, CodePurpose
+from ekpay_switch.domain.citizens.text_messages import MessageEnd, MessageKind
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
+
+
+@dataclass(frozen=True, slots=True)
+class CartContact:
+    """Whom to write to about a cart: a mobile number as `01XXXXXXXXX`, and its payer's language."""
+
+    number: str = field(repr=False)
+    language: PayerLanguage
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """A code to be stored; `subject` is what it opens, None where nothing is to be opened and nothing sent.
+
+    `replaces` is the code that the same browser requested before: it is dead from then on.
+    """
+
+    code_id: UUID
+    purpose: CodePurpose
+    subject: str | None
+    code: str = field(repr=False)
+    replaces: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTextMessage:
+    """A message to be sent; after `worth` it is not sent any more."""
+
+    message_id: UUID
+    kind: MessageKind
+    number: str = field(repr=False)
+    text: str = field(repr=False)
+    worth: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedMessage:
+    """A message that is due, with the number of earlier tries; `is_lapsed` once it is not worth sending."""
+
+    message_id: UUID
+    epoch: int
+    tries: int
+    is_lapsed: bool
+    number: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+class SendVerdict(StrEnum):
+    """What a gateway did with a message."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    AGAIN = "again"  # not known, or not now: the same message again, under the same id
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """A verdict, why, and the gateway's own reference; neither holds the number or the text."""
+
+    verdict: SendVerdict
+    why: str
+    reference: str = ""
+
+
+class MessageLimits(Protocol):
+    """How often codes may be requested, for all processes together (T39)."""
+
+    async def allow(self, address: str, number: str) -> bool:
+        """Count a request of an address for a number; False where one of them, or everybody, has to wait."""
+        ...
+
+
+class CartContacts(Protocol):
+    """The mobile numbers of carts."""
+
+    async def keep(self, cart_id: UUID, contact: CartContact) -> None:
+        """Keep whom to write to about a cart; once the cart is ordered nothing changes."""
+        ...
+
+    async def cart_of(self, payment_number: str, number: str) -> str | None:
+        """The reference of the cart that was paid under this number of ours and has this contact, or None."""
+        ...
+
+
+class OneTimeCodes(Protocol):
+    """Stored one-time codes; nothing that is stored tells the code."""
+
+    async def issue(self, new: NewCode, message: NewTextMessage | None) -> None:
+        """Store a code and the message that brings it, in one transaction."""
+        ...
+
+    async def check(self, code_id: UUID, purpose: CodePurpose, code: str) -> CodeCheck:
+        """Try a code. A try is counted before it is judged, and a right one opens once."""
+        ...
+
+
+class TextMessages(Protocol):
+    """Messages that wait to be sent; each call is one short transaction."""
+
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedMessage]:
+        """Lease messages that are due; each gets a new epoch."""
+        ...
+
+    async def end(self, leased: LeasedMessage, end: MessageEnd, answer: SendAnswer) -> None:
+        """Record how a message ended, and forget its number and text; under an old epoch nothing changes."""
+        ...
+
+    async def retry(self, leased: LeasedMessage, after: timedelta, why: str) -> None:
+        """Try again later; under an old epoch nothing changes."""
+        ...
+
+
+class MessageGateway(Protocol):
+    """Whoever sends text messages for us."""
+
+    async def send(self, message: LeasedMessage) -> SendAnswer:
+        """Send once; raises nothing for what the gateway does. A repeat is not delivered twice in a day."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenPorts:
+    """What the flows of citizens use; `portal_names` are those of the portal, by language."""
+
+    contacts: CartContacts
+    codes: OneTimeCodes
+    limits: MessageLimits
+    portal_names: dict[PayerLanguage, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePorts:
+    """What sending text messages uses."""
+
+    messages: TextMessages
+    gateway: MessageGateway

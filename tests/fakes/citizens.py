@@ -1,0 +1,128 @@
+"""Citizens' contacts, codes and messages in memory: `ports.citizens`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ekpay_switch.domain.citizens.one_time_codes import LIFE, TRIES_MAX, CodeCheck, CodePurpose, CodeVerdict
+from ekpay_switch.domain.citizens.text_messages import MessageEnd
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.ports.citizens import (
+    CartContact,
+    CitizenPorts,
+    LeasedMessage,
+    NewCode,
+    NewTextMessage,
+    SendAnswer,
+    SendVerdict,
+)
+from tests.fakes.carts import FakeCarts
+from tests.fakes.world import FakeClock
+
+
+@dataclass
+class FakeContacts:
+    """The contacts of the carts of a scene."""
+
+    carts: FakeCarts
+    kept: dict[UUID, CartContact] = field(default_factory=dict)
+
+    async def keep(self, cart_id: UUID, contact: CartContact) -> None:
+        if not self.carts.carts[cart_id].is_ordered:
+            self.kept[cart_id] = contact
+
+    async def cart_of(self, payment_number: str, number: str) -> str | None:
+        for cart_id, contact in self.kept.items():
+            cart = self.carts.standing(cart_id)
+            payment = None if cart.payment is None else await self.carts.orders.by_id(cart.payment.payment_id)
+            if payment is not None and (payment.ekpay_trnx_id, number) == (payment_number, contact.number):
+                return cart.reference
+        return None
+
+
+@dataclass
+class StoredCode:
+    """A code with what became of it."""
+
+    new: NewCode
+    expires_at: datetime
+    tries: int = 0
+    is_over: bool = False
+
+
+@dataclass
+class FakeCodes:
+    """Codes and the messages that bring them; nothing is sent."""
+
+    clock: FakeClock
+    codes: dict[UUID, StoredCode] = field(default_factory=dict)
+    messages: list[NewTextMessage] = field(default_factory=list)
+
+    async def issue(self, new: NewCode, message: NewTextMessage | None) -> None:
+        if new.replaces in self.codes:
+            self.codes[new.replaces].is_over = True
+        self.codes[new.code_id] = StoredCode(new, self.clock.now() + LIFE)
+        self.messages += [] if message is None else [message]
+
+    async def check(self, code_id: UUID, purpose: CodePurpose, code: str) -> CodeCheck:
+        stored = self.codes.get(code_id)
+        if stored is None or stored.is_over or stored.new.purpose is not purpose:
+            return CodeCheck(CodeVerdict.DEAD)
+        if stored.tries >= TRIES_MAX or stored.expires_at <= self.clock.now():
+            return CodeCheck(CodeVerdict.DEAD)
+        stored.tries += 1
+        if stored.new.subject is not None and stored.new.code == code:
+            stored.is_over = True
+            return CodeCheck(CodeVerdict.RIGHT, stored.new.subject)
+        left = TRIES_MAX - stored.tries
+        return CodeCheck(CodeVerdict.WRONG if left else CodeVerdict.DEAD, tries_left=left)
+
+
+@dataclass
+class FakeLimits:
+    """Limits that a test closes."""
+
+    is_open: bool = True
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def allow(self, address: str, number: str) -> bool:
+        self.asked.append((address, number))
+        return self.is_open
+
+
+@dataclass
+class FakeMessages:
+    """Waiting messages, with what was recorded of each."""
+
+    due: list[LeasedMessage] = field(default_factory=list)
+    ends: list[tuple[UUID, MessageEnd, str]] = field(default_factory=list)
+    retries: list[tuple[UUID, timedelta, str]] = field(default_factory=list)
+
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedMessage]:  # noqa: ARG002 - memory
+        leased, self.due = self.due[:limit], self.due[limit:]
+        return leased
+
+    async def end(self, leased: LeasedMessage, end: MessageEnd, answer: SendAnswer) -> None:
+        self.ends.append((leased.message_id, end, answer.reference))
+
+    async def retry(self, leased: LeasedMessage, after: timedelta, why: str) -> None:
+        self.retries.append((leased.message_id, after, why))
+
+
+@dataclass
+class FakeGateway:
+    """A gateway that answers what a test wants."""
+
+    answer: SendAnswer = field(default_factory=lambda: SendAnswer(SendVerdict.SENT, "", "R-1"))
+    sent: list[LeasedMessage] = field(default_factory=list)
+
+    async def send(self, message: LeasedMessage) -> SendAnswer:
+        self.sent.append(message)
+        return self.answer
+
+
+def citizens_of(carts: FakeCarts, clock: FakeClock) -> CitizenPorts:
+    """The ports over the carts of a scene."""
+    names = {PayerLanguage.BANGLA: "একপে", PayerLanguage.ENGLISH: "ekPay"}
+    return CitizenPorts(FakeContacts(carts), FakeCodes(clock), FakeLimits(), names)
