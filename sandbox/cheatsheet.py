@@ -25,6 +25,8 @@ from sandbox.kit.institution.settings import InstitutionSettings
 from sandbox.kit.provider.magic_numbers import Payers
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.messaging.faults import MAGIC_NUMBERS
+from sandbox.messaging.settings import SmsSettings
 from sandbox.providers.bkash.numbers_to_try import wallet_rows
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES
@@ -61,7 +63,10 @@ class BillerTrial(TypedDict):
 
 
 class LoginTrial(TypedDict):
-    """How a simulator lets a caller in that was started alone, by `ekpay sandbox serve`."""
+    """How a simulator lets a caller in that was started alone, by `ekpay sandbox serve`.
+
+    Of the SMS gateway they are the sender's name and the token.
+    """
 
     of: str
     user: str
@@ -69,11 +74,15 @@ class LoginTrial(TypedDict):
 
 
 class Cheatsheet(TypedDict):
-    """Everything; `magic` holds the numbers that all providers of one kind of payer share."""
+    """Everything; `magic` holds the numbers that all providers of one kind of payer share.
+
+    `messages` are the numbers whose text messages go wrong.
+    """
 
     providers: list[ProviderTrial]
     magic: dict[str, list[TrialNumber]]
     billers: list[BillerTrial]
+    messages: list[TrialNumber]
     logins: list[LoginTrial]
 
 
@@ -85,7 +94,7 @@ def cheatsheet(
     if as_json:
         typer.echo(json.dumps(sheet, indent=2, ensure_ascii=False))
         return
-    parts = (short_lines, _magic_lines, _account_lines, _login_lines)
+    parts = (short_lines, _magic_lines, _account_lines, _message_lines, _login_lines)
     typer.echo("\n\n".join("\n".join(lines(sheet)) for lines in parts))
 
 
@@ -95,6 +104,10 @@ def build_cheatsheet() -> Cheatsheet:
         providers=[_bkash(), *_providers()],
         magic={kind.value: _rows(Payers(kind, 1)) for kind in PayerKind},
         billers=[*_single_billers(), *_family_billers()],
+        messages=[
+            TrialNumber(kind=magic.fault.value, number=magic.msisdn, meaning=magic.meaning)
+            for magic in MAGIC_NUMBERS
+        ],
         logins=_logins(),
     )
 
@@ -183,7 +196,13 @@ def _logins() -> list[LoginTrial]:
         "bKash": BkashSettings,
         "the families of providers": ProviderSettings,
     }
-    return [_default_login(name, settings_type) for name, settings_type in by_name.items()]
+    logins = [_default_login(name, settings_type) for name, settings_type in by_name.items()]
+    sms = SmsSettings.model_fields
+    token: SecretStr = sms["api_token"].default
+    gateway = LoginTrial(
+        of="the SMS gateway: sid, api_token", user=sms["sender_id"].default, password=token.get_secret_value()
+    )
+    return [*logins, gateway]
 
 
 def _default_login(name: str, settings_type: type[InstitutionSettings]) -> LoginTrial:
@@ -212,6 +231,11 @@ def _account_lines(sheet: Cheatsheet) -> Iterator[str]:
     for entry in sheet["billers"][:4]:
         for kind, account in entry["magic"].items():
             yield f"  {account:<20} {entry['id']}: {kind.replace('_', ' ')}"
+
+
+def _message_lines(sheet: Cheatsheet) -> Iterator[str]:
+    yield "Numbers whose text messages go wrong; all others arrive in the inbox of the SMS gateway:"
+    yield from (f"  {row['number']}  {row['meaning']}" for row in sheet["messages"])
 
 
 def _login_lines(sheet: Cheatsheet) -> Iterator[str]:

@@ -21,6 +21,7 @@ from sandbox.kit.institution.book import OtherSeedError
 from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
 from sandbox.kit.institution.settings import ACCOUNTS_MAX
 from sandbox.kit.provider.payer_numbers import PayerKind, normal_numbers
+from sandbox.messaging.faults import SmsFault
 from sandbox.network.proxy import commands as proxy_commands
 from sandbox.network.proxy.faults import NetworkFault
 from sandbox.network.sftp.commands import sftp
@@ -69,12 +70,12 @@ app.command()(ekshop_commands.shop_order)
 app.command()(ekshop_day)
 app.command()(sftp)
 
-_FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault, *CounterFault}))
+_FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault, *CounterFault, *SmsFault}))
 _STEPS = "; ".join(
     f"{', '.join(steps)} ({institution})"
     for institution, steps in (("BREB", BrebStep), ("NESCO", NescoStep), ("bKash", BkashStep))
 )
-_TARGETS = ("house", "account", "bill", "quote", "payment", "invoice", "wallet", "step")
+_TARGETS = ("house", "account", "bill", "quote", "payment", "invoice", "wallet", "to", "step")
 _NETWORK_FAULTS = ", ".join(NetworkFault)
 _CALL_SECONDS = 60
 _HTTP_OK = 200
@@ -173,6 +174,7 @@ class FaultOptions:
     payment: Annotated[str | None, typer.Option(help="paymentID (bKash).")] = None
     invoice: Annotated[str | None, typer.Option(help="merchantInvoiceNumber (bKash).")] = None
     wallet: Annotated[str | None, typer.Option(help="The payer's number (bKash).")] = None
+    to: Annotated[str | None, typer.Option(help="Whom a text message is for (SMS).")] = None
     step: Annotated[str | None, typer.Option(help=f"{_STEPS}.")] = None
     times: Annotated[int, typer.Option(min=1, help="How many calls it strikes.")] = 1
     address: Address = None

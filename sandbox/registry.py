@@ -1,7 +1,7 @@
 """Which institutions the sandbox has, and how selected ones are opened and served together.
 
 A family of institutions joins with three lines: a member of `InstitutionName`, its port and its class, among
-the billers or the providers.
+the billers or the providers; an institution of another kind stands alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,7 @@ import sandbox.billers.offices.family as offices
 import sandbox.billers.prepaid.family as prepaid
 import sandbox.billers.upstream.family as upstream
 import sandbox.billers.xmlvend.family as xmlvend
+import sandbox.messaging.institution as sms
 import sandbox.providers.bank_redirect.family as bank_redirect
 import sandbox.providers.bkash.institution as bkash
 import sandbox.providers.iso8583.family as iso8583
@@ -37,6 +38,7 @@ from sandbox.kit.institution.clock import Clock
 from sandbox.kit.institution.far_side import FarSide
 from sandbox.kit.institution.server import ServedInstitution, serve
 from sandbox.kit.provider.family import ProviderFamily
+from sandbox.messaging.settings import SmsSettings
 from sandbox.providers.bkash.settings import BkashSettings
 from sandbox.providers.iso8583.settings import HostSettings
 
@@ -62,6 +64,7 @@ class InstitutionName(StrEnum):
     BANK_REDIRECT = "bank_redirect"
     MPGS = "mpgs"
     ISO8583 = "iso8583"
+    SMS = "sms"
 
 
 PORT_MAX = 65_535
@@ -85,6 +88,7 @@ DEFAULT_PORTS: Mapping[InstitutionName, int] = {
     InstitutionName.BANK_REDIRECT: 8205,
     InstitutionName.MPGS: 8206,
     InstitutionName.ISO8583: 8207,
+    InstitutionName.SMS: 8208,
 }
 
 BILLER_FAMILIES: Mapping[InstitutionName, type[BillerFamily]] = {
@@ -233,4 +237,5 @@ _SINGLE_INSTITUTIONS: Mapping[InstitutionName, Callable[[SharedSettings], FarSid
     InstitutionName.BREB: lambda shared: breb.BrebInstitution.open(BrebSettings(**shared), Clock()),
     InstitutionName.NESCO: lambda shared: nesco.NescoInstitution.open(NescoSettings(**shared), Clock()),
     InstitutionName.BKASH: lambda shared: bkash.BkashInstitution.open(BkashSettings(**shared), Clock()),
+    InstitutionName.SMS: lambda shared: sms.SmsGateway.open(SmsSettings(**shared), Clock()),
 }

@@ -11,6 +11,7 @@ from sandbox.kit.provider.magic_numbers import Payers
 from sandbox.kit.provider.numbers_to_try import numbers_to_try
 from sandbox.kit.provider.payer_numbers import PayerKind
 from sandbox.kit.provider.settings import ProviderSettings
+from sandbox.messaging.faults import MAGIC
 from sandbox.providers.bkash.numbers_to_try import WALLET_MEANINGS
 from sandbox.providers.bkash.numbers_to_try import numbers_to_try as bkash_numbers
 from sandbox.providers.bkash.settings import BkashSettings
@@ -50,14 +51,22 @@ def test_the_pages_show_what_the_sheet_says() -> None:
     assert {one.number for one in bkash_numbers(BkashSettings()).numbers} <= own
 
 
+def test_every_number_whose_messages_go_wrong_is_on_it() -> None:
+    sheet = sheets.build_cheatsheet()
+    assert {row["number"]: row["kind"] for row in sheet["messages"]} == MAGIC
+    assert sheet["logins"][-1]["user"] == "EKPAY"
+
+
 def test_it_is_printed_for_people_and_for_programs_with_the_pin_that_was_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("EKPAY_SANDBOX_GATEWAY_PIN", "98765")
-    monkeypatch.setenv("EKPAY_BKASH_PASSWORD", "of-a-real-account")
+    for name in ("EKPAY_BKASH_PASSWORD", "EKPAY_SMS_API_TOKEN"):
+        monkeypatch.setenv(name, "of-a-real-account")
     printed = CliRunner().invoke(app, ["cheatsheet"]).output
-    lines = [text for text in ("PIN 98765", "PIN 12121", "01991000000", "bkash-sandbox") if text in printed]
-    assert (len(lines), "of-a-real-account" in printed) == (4, False)
+    texts = ("PIN 98765", "PIN 12121", "01991000000", "bkash-sandbox", "8801900000001", "sms-sandbox")
+    lines = [text for text in texts if text in printed]
+    assert (len(lines), "of-a-real-account" in printed) == (6, False)
     as_json = json.loads(CliRunner().invoke(app, ["cheatsheet", "--json"]).output)
     assert as_json == sheets.build_cheatsheet()
 

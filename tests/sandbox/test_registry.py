@@ -30,6 +30,7 @@ def test_without_a_word_all_are_served_at_their_own_ports() -> None:
         InstitutionName.NESCO: 8192,
         InstitutionName.BKASH: 8193,
         InstitutionName.DIRECT: 8194,
+        InstitutionName.SMS: 8208,
     }
     assert first.items() <= served.items()
 

@@ -58,9 +58,9 @@ _PAGE_DIVISOR = 50
 # Enough for many demos in one home folder: an account costs nothing until it is used.
 _ACCOUNTS = 1_000_000
 _BILLERS = ("desco", "breb", "nesco")
-# By default the billers have ports 8190 to 8192, bKash 8193, and the biller and provider families those from
-# 8194 on. The proxy's port before each of them, except provider families, is a hundred higher; it takes
-# orders at 8319.
+# By default the billers have ports 8190 to 8192, bKash 8193, the biller and provider families those from 8194
+# on, and the SMS gateway has 8208. The proxy's port before billers, biller families and bKash is a hundred
+# higher; it takes orders at 8319.
 _PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
 _OPERATIONS_ABOVE = 1_000
 # A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), from 8211 on the
@@ -151,6 +151,7 @@ def run(
     for name, first_port in setting.gateways.items():
         ports += (*PROVIDER_FAMILIES[InstitutionName(name)].further_ports(first_port),)
     ports += (wallet.port, wallet.proxied_port, setting.shop_port)
+    ports += () if setting.sms_port is None else (setting.sms_port,)
     for number, name in (port_options | dict.fromkeys(ports, "--billers-port")).items():
         if not is_port_free(number):
             raise typer.BadParameter(
@@ -215,6 +216,7 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
         time_divisor=time_divisor,
         wallet_ports=WalletPorts(wallet_port, wallet_port + _PROXY_ABOVE, billers_port + _RETURN_ABOVE),
         shop_port=billers_port + _SHOP_ABOVE,
+        sms_port=max(gateways.values()) + 1,
         operations_port=port + _OPERATIONS_ABOVE,
         worker_operations_port=port + _OPERATIONS_ABOVE + 1,
     )

@@ -10,8 +10,10 @@ from sandbox.rehearsals.installation.rest_shop import RestShop
 FILE = "rehearsal.json"
 
 
-def write_notes(home: Path, parties: Parties, shop: RestShop, ekshop: ShopAccount, *, wallets: str) -> None:
-    """Write where a test order is made, and with which credentials everything is tried."""
+def write_notes(
+    home: Path, parties: Parties, shop: RestShop, ekshop: ShopAccount, *, wallets: str, inbox: str
+) -> None:
+    """Write where a test order is made, where its text messages arrive, and what everything is tried with."""
     partner, wallet = parties.partners[0], BkashSettings.model_fields
     credentials = {
         "Syndicate API: user_id, pass_key": f"{partner.user_id}  {partner.pass_key}",
@@ -22,6 +24,7 @@ def write_notes(home: Path, parties: Parties, shop: RestShop, ekshop: ShopAccoun
         "Merchant API: mer_reg_id, mer_pas_key": f"{ekshop.mer_reg_id}  {ekshop.pass_key}",
         "bKash: verification code, PIN": f"{wallet['otp'].default}  {wallet['pin'].default}",
         "bKash": wallets,
+        "Inbox of text messages": inbox,
     }
     notes = {"order_url": f"http://{ekshop.place}/", "credentials": credentials}
     write_secret_json(home / FILE, notes)

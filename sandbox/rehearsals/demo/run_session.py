@@ -7,6 +7,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from sandbox.cheatsheet import build_cheatsheet, short_lines
+from sandbox.messaging.institution import INBOX_PATH
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
 from sandbox.rehearsals.demo.admin_clients.admin_client import SimulatorAddress
 from sandbox.rehearsals.demo.admin_clients.bkash import BkashAdminClient
@@ -34,6 +35,7 @@ async def keep_open(stage: Stage, screen: Console) -> None:
         await stage.open_counters()
         await stage.open_wallet()
         await stage.open_gateways()
+        await stage.open_sms()
         await stage.open_proxy()
         await stage.open_switch()
         async with BkashAdminClient(
@@ -44,7 +46,8 @@ async def keep_open(stage: Stage, screen: Console) -> None:
     shop = await _shop(stage, parties)
     account = await _ekshop(stage, parties)
     stage.save_logins()
-    write_notes(stage.setting.home_folder, parties, shop, account, wallets=_WALLETS)
+    inbox = _inbox(stage.setting)
+    write_notes(stage.setting.home_folder, parties, shop, account, wallets=_WALLETS, inbox=inbox)
     address = SimulatorAddress(stage.setting.biller_address("breb"), stage.passwords["breb"])
     async with BrebAdminClient(address) as admin_client:
         (bill,) = await admin_client.payables(1)
@@ -106,6 +109,10 @@ def _suggestions(stage: Stage, cast: Parties, breb: Mapping[str, str]) -> list[s
     ]
 
 
+def _inbox(setting: StageSettings) -> str:
+    return f"{setting.sms_address}{INBOX_PATH}"
+
+
 def _places(setting: StageSettings, cast: Parties) -> list[str]:
     """What listens where, and which file holds which secret."""
     partners = ", ".join(player.id for player in cast.partners)
@@ -122,6 +129,7 @@ def _places(setting: StageSettings, cast: Parties) -> list[str]:
         f"houses   {counters}   47 more billers, a port a family; GET /_admin/houses, /_admin/unpaid",
         f"gateways {gateways}   24 more ways to pay, a port a family; GET /_admin/houses, /_admin/payers",
         f"bKash    {setting.wallet.address}   simulated; {_WALLETS}",
+        f"SMS      inbox of text messages: {_inbox(setting)}",
         f"proxy    before them, at ports {proxied}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
         f"shop     {cast.partners[0].id}   its API key: {setting.sandbox_home / 'shop.json'}",

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from sandbox.kit.biller.switch_environment import settings_for_switch
 from sandbox.kit.provider.switch_environment import settings_for_switch as settings_for_gateways
+from sandbox.messaging import switch_environment as sms
 from sandbox.providers.iso8583.family import HostsFamily as Hosts
 from sandbox.registry import BILLER_FAMILIES, PROVIDER_FAMILIES, InstitutionName
 from sandbox.rehearsals.installation.command_server import CommandServer
@@ -39,11 +40,12 @@ COUNTER_ACCOUNTS = 2_000
 
 WALLET = "bkash"
 
-_REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
+# Payers are invented, and their numbers may be those of real people.
+_REAL = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL", sms.URL)
 _TRUSTED = "EKPAY_WEBHOOK_TRUSTED_HOSTS"
 LOGINS = "logins.json"
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
-_GATEWAYS, _SHOP = "gateways", "ekshop"
+_GATEWAYS, _SHOP, _SMS = "gateways", "ekshop", str(InstitutionName.SMS)
 _PENDING_SECONDS = 120
 _USER = "ekpay"
 _APP_KEY = "ekpay-stage"
@@ -83,7 +85,8 @@ class StageSettings:
     partner's notification endpoint listens at `mailbox_port`. `hosts` are the ports of the banks' hosts by
     institution, where they do not follow from the port of their pages. Page lifetimes are divided by
     `page_divisor`, or like all other times if it is 0. ekShop listens at `shop_port`; if that is 0 there is
-    no shop. Health checks and metrics are at `operations_port` and `worker_operations_port`; 0 is a free one.
+    no shop, and no SMS gateway if `sms_port` is None. Health checks and metrics are at `operations_port` and
+    `worker_operations_port`; 0 is a free one.
     The switch reads its configuration from `config`, or where it does by itself if that is None.
     """
 
@@ -101,6 +104,7 @@ class StageSettings:
     hosts: Mapping[str, int] = field(default_factory=dict)
     page_divisor: int = 0
     shop_port: int = 0
+    sms_port: int | None = None
     operations_port: int = 0
     worker_operations_port: int = 0
     config: Path | None = None
@@ -131,6 +135,11 @@ class StageSettings:
         """Base URL at which the proxy takes orders."""
         return f"http://127.0.0.1:{self.control_port}"
 
+    @property
+    def sms_address(self) -> str:
+        """Base URL of the simulated SMS gateway."""
+        return f"http://127.0.0.1:{self.sms_port}"
+
     def biller_address(self, name: str) -> str:
         """A simulator's base URL, bypassing the proxy."""
         return f"http://127.0.0.1:{(self.billers.get(name) or self.counters[name])}"
@@ -155,7 +164,7 @@ class Stage:
         self.keeps_data = True
         names = (*setting.billers, WALLET, _COUNTERS, _GATEWAYS)
         self.passwords = {name: _secret(name, "PASSWORD") for name in names}
-        environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
+        environment = {name: value for name, value in os.environ.items() if name not in _REAL}
         own = {
             "EKPAY_HOME": str(setting.home_folder),
             "EKPAY_REHEARSAL": "true",
@@ -179,6 +188,8 @@ class Stage:
         if setting.wallet_ports is not None:
             environment |= self._far_side_settings(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
             environment |= _wallet_settings(setting.wallet)
+        if setting.sms_port is not None:
+            environment |= sms.settings_for_switch(setting.sms_address)
         # Whoever builds a biller or a provider has set its address: theirs is called, not ours.
         environment |= {name: os.environ[name] for name in environment if _is_far_side(name)}
         self._logins = {
@@ -237,6 +248,12 @@ class Stage:
         """Start the simulated bKash in a process of its own, and wait until it answers."""
         await self._open(_WALLETS, {WALLET: self.setting.wallet.port})
         await wait_until_ready(f"{self.setting.wallet.address}/_admin/health")
+
+    async def open_sms(self) -> None:
+        """Start the simulated SMS gateway, if there is one, and wait until it answers."""
+        if self.setting.sms_port is not None:
+            await self._open(_SMS, {_SMS: self.setting.sms_port})
+            await wait_until_ready(f"{self.setting.sms_address}/_admin/health")
 
     async def open_shop(self) -> None:
         """Start ekShop, whose account must be stored in the sandbox's folder, and wait until it answers."""

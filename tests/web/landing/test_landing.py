@@ -57,6 +57,7 @@ async def test_a_rehearsal_shows_what_the_sandbox_has_written(tmp_path: Path, la
         RestShop("bank-1", "127.0.0.1:8198", "sk_of_a_test"),
         ekshop,
         wallets="01700000000 and on",
+        inbox="http://127.0.0.1:8208/inbox",
     )
     assert landing_notes.FILE == FILE
     page = Markup(await seen(in_rehearsal(tmp_path), language))
@@ -69,6 +70,7 @@ async def test_a_rehearsal_shows_what_the_sandbox_has_written(tmp_path: Path, la
         "ekshop_test",
         "123456",
         "12121",
+        "http://127.0.0.1:8208/inbox",
     ):
         assert secret in page.text
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,25 @@ async def test_the_users_far_sides_and_trusted_hosts_are_kept(
     assert environment["EKPAY_DESCO_URL"] == "http://127.0.0.1:9000"
     assert environment["EKPAY_WEBHOOK_TRUSTED_HOSTS"] == "127.0.0.1:8301,localhost:3000"
     assert environment["EKPAY_PUBLIC_URL"] == "http://127.0.0.1:8180"
+
+
+async def test_a_stage_with_an_sms_gateway_tells_the_switch_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(replace(a_stage(tmp_path).setting, sms_port=8208))
+    environment = stage.tool.environment
+    assert environment["EKPAY_SMS_URL"] == "http://127.0.0.1:8208"
+    assert environment["EKPAY_SMS_SENDER_ID"] == "EKPAY"
+    assert len(environment["EKPAY_SMS_API_TOKEN"]) >= 20
+    monkeypatch.setenv("EKPAY_SMS_URL", "http://127.0.0.1:9000")
+    assert Stage(stage.setting).tool.environment["EKPAY_SMS_URL"] == "http://127.0.0.1:9000"
+
+
+async def test_a_stage_without_an_sms_gateway_sends_nothing_to_that_of_its_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EKPAY_SMS_URL", "https://sms.example")
+    assert "EKPAY_SMS_URL" not in a_stage(tmp_path).tool.environment
 
 
 async def test_logins_are_stored_for_their_owner_alone(tmp_path: Path) -> None:
