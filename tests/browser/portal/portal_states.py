@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ekpay_switch.domain.bill import BillFound
+from ekpay_switch.domain.citizens.one_time_codes import TRIES_MAX
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined
 from ekpay_switch.domain.payment import State as PaymentState
@@ -44,7 +45,9 @@ def state(play: Play) -> Play:
     """One state: its path, or what a form was answered with."""
 
     async def shown(language: str) -> ShownPortal:
-        stand = PortalStand(language, is_rehearsal="rehearsal" in play.__name__)
+        has_gateway = "track" in play.__name__ or "mobile" in play.__name__
+        is_rehearsal = "rehearsal" in play.__name__
+        stand = PortalStand(language, is_rehearsal=is_rehearsal, has_gateway=has_gateway)
         static_files.mount(stand.counter.app, Pages(ORIGIN).headers)
         seen = await play(stand)
         if isinstance(seen, Seen):
@@ -148,6 +151,78 @@ async def portal_cart_changed(stand: PortalStand) -> Seen:
     page = await stand.browser.get("/cart")
     await stand.fill(a_bill("102512345678"))
     return await stand.press(page, "/cart/pay")
+
+
+@state
+async def portal_cart_with_mobile(stand: PortalStand) -> str:
+    await stand.fill()
+    return "/cart"
+
+
+@state
+async def portal_cart_mobile_wrong(stand: PortalStand) -> Seen:
+    await stand.fill()
+    return await stand.press(await stand.browser.get("/cart"), "/cart/pay", mobile="12345")
+
+
+# ---- following a payment
+
+
+@state
+async def portal_home_with_tracking(_: PortalStand) -> str:
+    return "/"
+
+
+@state
+async def portal_track(_: PortalStand) -> str:
+    return "/track"
+
+
+@state
+async def portal_track_wrong(stand: PortalStand) -> Seen:
+    page = await stand.browser.get("/track")
+    return await stand.press(page, "/track", payment="1234", mobile="12345")
+
+
+@state
+async def portal_track_busy(stand: PortalStand) -> Seen:
+    stand.limits.is_open = False
+    return await _tracked(stand)
+
+
+@state
+async def portal_track_code(stand: PortalStand) -> str:
+    await _tracked(stand)
+    return "/track/code"
+
+
+@state
+async def portal_track_code_of_a_rehearsal(stand: PortalStand) -> str:
+    await _tracked(stand)
+    return "/track/code"
+
+
+@state
+async def portal_track_code_wrong(stand: PortalStand) -> Seen:
+    await _tracked(stand)
+    return await _typed(stand)
+
+
+@state
+async def portal_track_code_dead(stand: PortalStand) -> Seen:
+    await _tracked(stand)
+    for _ in range(TRIES_MAX - 1):
+        await _typed(stand)
+    return await _typed(stand)
+
+
+async def _tracked(stand: PortalStand) -> Seen:
+    page = await stand.browser.get("/track")
+    return await stand.press(page, "/track", payment="261202104512abcde", mobile="01712345678")
+
+
+async def _typed(stand: PortalStand) -> Seen:
+    return await stand.press(await stand.browser.get("/track/code"), "/track/code", code="000000")
 
 
 def _result(stand: PortalStand) -> str:

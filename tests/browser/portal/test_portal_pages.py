@@ -20,6 +20,12 @@ DESCO_AGAIN = {"bn": "10000023", "en": "10000024"}
 PAID_BESIDE = {"bn": ("10000027", "10000028"), "en": ("10000029", "10000030")}
 # DESCO shows a bill of such an account, and refuses its payment.
 REFUSED = {"bn": "96000021", "en": "96000022"}
+# Who follows a payment, and whose bill it is.
+FOLLOWED = {
+    "bn": ("01712340031", "10000031"),
+    "en": ("01712340032", "10000032"),
+    "no script": ("01712340033", "10000033"),
+}
 UNDER_WAY = ".ekpay-outcome--on_its_way"
 TARGET_MIN = 48
 LOOKS = 40
@@ -116,6 +122,54 @@ def test_of_three_bills_the_refused_one_is_given_back_alone(
     biller = refused.locator("h2").inner_text()
     assert words("result.bill.given_back.text", biller=biller).striptags() in refused.inner_text()
     is_good(page, has_script=language == "bn")
+
+
+@pytest.mark.parametrize(
+    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
+)
+def test_a_payment_is_followed_with_another_phone(
+    street: Street, window: OpenWindow, language: str, *, has_script: bool
+) -> None:
+    mobile, account = FOLLOWED[language if has_script else "no script"]
+    shopper = window(language, width=NARROW, has_script=has_script)
+    page = shopper.page
+    page.goto(f"{street.switch}/bills/desco_postpaid?lang={language}")
+    page.locator("#group-B").check()
+    page.locator("#B-account_no").fill(account)
+    page.locator("#B-account_no").press("Enter")
+    page.wait_for_url(CART)
+    page.locator("#mobile").fill(mobile)
+    page.locator("#mobile").press("Enter")
+    page.wait_for_url(re.compile("/pay/checkout/"))
+    shopper.pay("bkash")
+    page.wait_for_url(RESULT)
+    number = page.locator("#our-number").inner_text()
+
+    page = window(language, width=NARROW, has_script=has_script).page
+    page.goto(f"{street.switch}/?lang={language}")
+    page.locator('a[href^="/track"]').click()
+    page.locator("#payment").fill(number)
+    page.locator("#mobile").fill(mobile)
+    page.locator("#mobile").press("Enter")
+    page.wait_for_url(re.compile("/track/code"))
+    is_good(page, has_script=has_script)
+    inbox = window(language, width=NARROW, has_script=has_script).page
+    address = str(page.locator('a[href*="/inbox"]').get_attribute("href"))
+    for _ in range(LOOKS):
+        inbox.goto(f"{address}&to={mobile}")
+        if inbox.locator(".code").count():
+            break
+        inbox.wait_for_timeout(500)
+    code = inbox.locator(".code").first.inner_text()
+    page.locator("#code").fill(f"{(int(code) + 1) % 10**6:06}")
+    page.locator("#code").press("Enter")
+    expect(page.locator(".govuk-error-summary a")).to_have_attribute("href", "#code")
+    is_good(page, has_script=has_script)
+    page.locator("#code").fill(f"{code[:3]} {code[3:]}")
+    page.locator("#code").press("Enter")
+    page.wait_for_url(RESULT)
+    assert page.locator("#our-number").inner_text() == number
+    is_good(page, has_script=has_script)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

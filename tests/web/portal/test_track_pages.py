@@ -53,6 +53,8 @@ async def test_a_payer_comes_back_to_the_payment_with_another_phone(language: st
     assert (answer.status, answer.place.partition("?")[0]) == (303, "/track/code")
     page = await stand.browser.follow(answer)
     assert stand.says(page, "track_code.what")
+    assert stand.says(page, "track_code.safety")
+    assert not stand.says(page, "site.safety"), "here we do ask for a code"
     answer = await typed(stand, sent_code(stand))
     assert (answer.status, answer.place.partition("?")[0]) == (
         303,
