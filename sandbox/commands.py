@@ -75,7 +75,7 @@ _STEPS = "; ".join(
     f"{', '.join(steps)} ({institution})"
     for institution, steps in (("BREB", BrebStep), ("NESCO", NescoStep), ("bKash", BkashStep))
 )
-_TARGETS = ("house", "account", "bill", "quote", "payment", "invoice", "wallet", "to", "step")
+_TARGETS = ("house", "account", "bill", "quote", "payment", "invoice", "wallet", "mobile", "step")
 _NETWORK_FAULTS = ", ".join(NetworkFault)
 _CALL_SECONDS = 60
 _HTTP_OK = 200
@@ -174,7 +174,7 @@ class FaultOptions:
     payment: Annotated[str | None, typer.Option(help="paymentID (bKash).")] = None
     invoice: Annotated[str | None, typer.Option(help="merchantInvoiceNumber (bKash).")] = None
     wallet: Annotated[str | None, typer.Option(help="The payer's number (bKash).")] = None
-    to: Annotated[str | None, typer.Option(help="Whom a text message is for (SMS).")] = None
+    mobile: Annotated[str | None, typer.Option(help="Whom a text message is for (SMS).")] = None
     step: Annotated[str | None, typer.Option(help=f"{_STEPS}.")] = None
     times: Annotated[int, typer.Option(min=1, help="How many calls it strikes.")] = 1
     address: Address = None

@@ -28,7 +28,7 @@ TypedNumber = Annotated[str, AfterValidator(_read_number)]
 class SmsFaultOrder(AdminRequest):
     """A fault for one number or for whoever is next, striking `times` messages."""
 
-    to: TypedNumber | None = None
+    mobile: TypedNumber | None = None
     fault: SmsFault
     times: Times = 1
 
@@ -67,7 +67,7 @@ class SmsAdminApi(AdminApi):
     @override
     def set_fault(self, body: bytes) -> None:
         order = SmsFaultOrder.model_validate_json(body)
-        self._state.faults.add(order.to or ANYBODY, order.fault, order.times)
+        self._state.faults.add(order.mobile or ANYBODY, order.fault, order.times)
 
     @override
     def clear_faults(self) -> None:

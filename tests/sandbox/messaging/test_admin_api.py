@@ -47,7 +47,7 @@ async def test_a_query_that_cannot_be_read_is_400(sms: SmsCaller, query: str) ->
     [
         {},
         {"fault": "other"},
-        {"fault": "slow", "to": "12"},
+        {"fault": "slow", "mobile": "12"},
         {"fault": "slow", "times": 0},
         {"fault": "slow", "account": TO},
     ],
@@ -57,7 +57,7 @@ async def test_an_order_that_cannot_be_read_leaves_no_fault(sms: SmsCaller, orde
 
 
 async def test_faults_are_listed_counted_and_cleared(sms: SmsCaller) -> None:
-    await sms.set_fault("tps_exceeded", to="০১৭১২-৩৪৫৬৭৮", times=2)
+    await sms.set_fault("tps_exceeded", mobile="০১৭১২-৩৪৫৬৭৮", times=2)
     await sms.set_fault("slow")
     listed = (await sms.admin("GET", "faults"))["faults"]
     assert listed == [

@@ -37,7 +37,7 @@ async def test_a_lost_answer_leaves_open_what_the_repeat_tells(
     sms: SmsCaller, fault: SmsFault, *, is_taken: bool, is_magic: bool
 ) -> None:
     if not is_magic:
-        await sms.set_fault(fault, to=TO)
+        await sms.set_fault(fault, mobile=TO)
     message = sms.a_message(magic(fault) if is_magic else TO)
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await sms.send(message)
@@ -108,5 +108,5 @@ async def test_a_message_that_is_refused_anyway_uses_no_fault(sms: SmsCaller) ->
 
 async def test_an_order_comes_before_the_fault_of_a_number(sms: SmsCaller) -> None:
     number = magic(SmsFault.BLOCKED_MSISDN)
-    await sms.set_fault(SmsFault.TPS_EXCEEDED, to=number)
+    await sms.set_fault(SmsFault.TPS_EXCEEDED, mobile=number)
     assert [await sms.code_of(sms.a_message(number)) for _ in range(2)] == [4031, 4026]
