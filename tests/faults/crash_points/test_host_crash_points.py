@@ -65,6 +65,7 @@ async def test_a_requester_dies(scene: Scene, point: str) -> None:
     held = await scene.agreed()
     with pytest.raises(CrashError):
         await web.follow_up(held)
+    await scene.until_answered()
     row = await scene.until_over(worker, held)
     await scene.assert_right(held, row)
     assert worker.bell.rung == []

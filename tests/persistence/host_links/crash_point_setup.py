@@ -9,9 +9,11 @@ from typing import Any, cast
 from connectors.families.iso8583.connector import HostLink
 from ekpay_switch.domain.collections.connector_calls import CallbackHint
 from ekpay_switch.domain.collections.funding import LockedTry
+from ekpay_switch.domain.host_messages import HostState
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.collections.resolve_collection import resolve_collection
 from ekpay_switch.persistence.host_links.store import PostgresHosts
+from ekpay_switch.persistence.schema.books import one_of
 from ekpay_switch.ports.collections import RawCallback
 from ekpay_switch.ports.host_links import FramedConnection, HostPorts
 from ekpay_switch.ports.world import NotSent, World
@@ -226,6 +228,18 @@ class Scene:
     async def pass_lease(self) -> None:
         """The lease of whoever kept the link has run out."""
         await self.till.books.tell("UPDATE host_links SET lease_until = now() - interval '1 second'")
+
+    async def until_answered(self) -> None:
+        """Wait for what the link is still about to send or was not answered yet: an inquiry would reverse it.
+
+        In earnest the first inquiry comes a minute and a half later.
+        """
+        still_open = one_of("state", (HostState.WAITING, HostState.SENDING))
+        for _ in range(1_200):
+            if not await self.till.books.count("host_messages", still_open):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("the bank never answered")
 
     async def until_over(self, process: Process, held: LockedTry) -> Any:  # noqa: ANN401 - a row
         """The clock goes on, and another process looks again and again."""
