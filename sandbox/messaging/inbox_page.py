@@ -98,7 +98,7 @@ class InboxPage:
             selection=selection,
             status=status,
             count=digits(len(arrived), language),
-            messages=[_shown(message, language) for message in arrived[first:last]],
+            messages=[_inbox_entry(message, language) for message in arrived[first:last]],
             has_newer=first > 0,
             has_older=last < len(arrived),
             address=_Address(visit, selection.number),
@@ -135,7 +135,7 @@ class _Address:
         return with_query("/inbox", **self._number, **more, **self._language)
 
 
-def _shown(message: SmsMessage, language: Language) -> dict[str, object]:
+def _inbox_entry(message: SmsMessage, language: Language) -> dict[str, object]:
     at = message.delivered_at or message.accepted_at
     return {
         "msisdn": message.msisdn,

@@ -3,7 +3,6 @@
 A try is one statement that counts and judges under the row's lock, so a thousand guesses at once are five.
 """
 
-from functools import partial
 from uuid import UUID
 
 from ekpay_switch.domain.citizens.one_time_codes import LIFE, TRIES_MAX, CodeCheck, CodePurpose, CodeVerdict
@@ -58,17 +57,17 @@ class PostgresOneTimeCodes:
         A right code whose commit was lost is used: its owner requests another, and nobody enters twice.
         """
         digest = self._digests.of(code_id, code)
-        row = await self._transactions.run(partial(_try, values=(code_id, purpose, digest)))
+
+        async def _try(connection: Connection) -> Connection:
+            return await connection.fetchrow(_TRY, code_id, purpose, digest)
+
+        row = await self._transactions.run(_try)
         if row is None:
             return CodeCheck(CodeVerdict.DEAD)
         if row["is_right"]:
             return CodeCheck(CodeVerdict.RIGHT, row["subject"])
         left = TRIES_MAX - row["tries"]
         return CodeCheck(CodeVerdict.WRONG if left else CodeVerdict.DEAD, tries_left=left)
-
-
-async def _try(connection: Connection, values: tuple[UUID, CodePurpose, bytes]) -> Connection:
-    return await connection.fetchrow(_TRY, *values)
 
 
 async def drop_old_codes(transactions: ShortTransactions) -> None:
