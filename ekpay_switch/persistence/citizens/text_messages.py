@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from ekpay_switch import telemetry
 from ekpay_switch.domain.citizens.text_messages import MessageEnd, masked_number
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import LeasedMessage, NewTextMessage, SendAnswer
-from ekpay_switch.security.sealed_fields import Sealer
+from ekpay_switch.security.sealed_fields import SealBrokenError, Sealer
 
 KEPT_DAYS = 7
 _WHY_LENGTH_MAX = 200
@@ -80,7 +81,7 @@ class PostgresTextMessages:
             return []
         lease = timedelta(seconds=lease_seconds)
         rows = await self._transactions.run(partial(_fetch, query=_LEASE_DUE, values=(limit, lease)))
-        return [self._leased(row) for row in rows]
+        return [leased for row in rows if (leased := self._leased(row)) is not None]
 
     async def end(self, leased: LeasedMessage, end: MessageEnd, answer: SendAnswer) -> None:
         """See `ports.citizens.TextMessages`."""
@@ -93,8 +94,14 @@ class PostgresTextMessages:
         values = (leased.message_id, leased.epoch, after, why[:_WHY_LENGTH_MAX])
         await self._transactions.run(partial(_fetch, query=_RETRY, values=values))
 
-    def _leased(self, row: Mapping[str, Any]) -> LeasedMessage:
-        number, message = json.loads(self._sealer.unseal(_context(row["id"]), bytes(row["sealed"])))
+    def _leased(self, row: Mapping[str, Any]) -> LeasedMessage | None:
+        """The message, or None where its row was changed: it waits for a person, and holds up no other."""
+        try:
+            opened = self._sealer.unseal(_context(row["id"]), bytes(row["sealed"]))
+        except SealBrokenError as error:
+            telemetry.count_error("text_message_unreadable", message_id=row["id"], error=error)
+            return None
+        number, message = json.loads(opened)
         return LeasedMessage(row["id"], row["epoch"], row["tries"], row["is_lapsed"], number, message)
 
 
