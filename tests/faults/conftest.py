@@ -90,6 +90,7 @@ async def shopper(site: Installation) -> AsyncIterator[Shopper]:
 
 @pytest.fixture
 async def shop(site: Installation) -> AsyncIterator[WalletShop]:
+    await site.close_breakers()
     await site.heal()
     async with wallet_shop(site) as shop:
         yield shop
