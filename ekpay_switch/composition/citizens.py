@@ -4,6 +4,7 @@ from ekpay_switch.composition.switch import Switch
 from ekpay_switch.config_files.portal import read_portal
 from ekpay_switch.config_files.text_messages import MessageRate, read_text_messages
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.persistence.citizens.cart_outcomes import CartOutcomeMessages
 from ekpay_switch.persistence.citizens.contacts import PostgresCartContacts
 from ekpay_switch.persistence.citizens.message_limits import MessageRates, PostgresMessageLimits
 from ekpay_switch.persistence.citizens.one_time_codes import PostgresOneTimeCodes
@@ -41,7 +42,7 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
     settings, clock = switch.settings, switch.world.clock
     if gateway_access(settings) is None:
         return None
-    file, limits = read_portal(settings.config), read_text_messages(settings.config)
+    limits = read_text_messages(settings.config)
     digests, sealer = CodeDigests(switch.keys), _sealer(switch)
     rates = MessageRates(
         by_address=_shared(limits.by_address),
@@ -53,8 +54,19 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
         contacts=PostgresCartContacts(switch.transactions, sealer),
         codes=PostgresOneTimeCodes(switch.transactions, digests, sealer),
         limits=PostgresMessageLimits(switch.engine, clock, rates, digests, switch.world.alarms),
-        portal_names={PayerLanguage.BANGLA: file.name_bn, PayerLanguage.ENGLISH: file.name_en},
+        portal_names=_portal_names(settings),
     )
+
+
+def outcome_messages(switch: Switch) -> CartOutcomeMessages | None:
+    """What writes to payers how their carts ended; None where no text message can be sent.
+
+    Raises:
+        ValueError: the gateway is only half set, or config/portal.toml is malformed.
+    """
+    if gateway_access(switch.settings) is None:
+        return None
+    return CartOutcomeMessages(_sealer(switch), _portal_names(switch.settings))
 
 
 def message_ports(switch: Switch, wire: Wire) -> MessagePorts | None:
@@ -68,6 +80,11 @@ def message_ports(switch: Switch, wire: Wire) -> MessagePorts | None:
         return None
     messages = PostgresTextMessages(switch.transactions, _sealer(switch))
     return MessagePorts(messages, SmsGateway(wire, access))
+
+
+def _portal_names(settings: Settings) -> dict[PayerLanguage, str]:
+    file = read_portal(settings.config)
+    return {PayerLanguage.BANGLA: file.name_bn, PayerLanguage.ENGLISH: file.name_en}
 
 
 def _sealer(switch: Switch) -> Sealer:

@@ -1,5 +1,6 @@
 """How the portal is put together: its place among the merchants, and what its carts need."""
 
+from ekpay_switch.composition.citizens import outcome_messages
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.config_files.portal import read_portal
 from ekpay_switch.persistence.carts.portal import PortalNames, ensure_portal
@@ -22,4 +23,6 @@ async def open_portal(switch: Switch) -> CartPorts:
         patience_seconds=file.patience_minutes * 60 / settings.time_divisor,
         keep_hours=file.keep_hours,
     )
-    return CartPorts(switch.world, PostgresCarts(switch.transactions), terms)
+    messages = outcome_messages(switch)
+    carts = PostgresCarts(switch.transactions, None if messages is None else messages.add)
+    return CartPorts(switch.world, carts, terms)

@@ -5,8 +5,14 @@ program that calls REST v1 is refused instead (api-conventions-and-security.md, 
 """
 
 _DIGITS = str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789")
+_BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 
 
 def fold_bangla_digits(text: str) -> str:
     """The text with Bangla digits replaced by ASCII ones, otherwise unchanged."""
     return text.translate(_DIGITS)
+
+
+def in_bangla_digits(text: str) -> str:
+    """The text with ASCII digits replaced by Bangla ones, otherwise unchanged."""
+    return text.translate(_BANGLA_DIGITS)

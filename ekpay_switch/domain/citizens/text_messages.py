@@ -4,10 +4,14 @@ Short enough for one message of 70 Bangla letters wherever that is possible: eac
 Digits that are to be typed elsewhere are ASCII ones, which every phone has.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from ekpay_switch.domain.bangla import in_bangla_digits
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.money import Money, grouped_taka, total
 
 _RETRY_SECONDS_MAX = 60
 
@@ -16,6 +20,7 @@ class MessageKind(StrEnum):
     """What a message is about."""
 
     CODE = "code"  # a one-time code
+    OUTCOME = "outcome"  # what became of the bills of a paid cart
 
 
 class MessageEnd(StrEnum):
@@ -31,6 +36,55 @@ def code_text(code: str, portal_name: str, language: PayerLanguage) -> str:
     if language is PayerLanguage.ENGLISH:
         return f"{portal_name} code: {code}. Valid for 5 minutes. Give it to nobody."
     return f"{portal_name} কোড: {code}। ৫ মিনিট চলবে। কাউকে দেবেন না।"
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCart:
+    """A paid cart whose bills have all ended: what billers got of each, and what goes back of each.
+
+    `number` is the payment's, by which its payer can follow it.
+    """
+
+    number: str
+    paid: Sequence[Money]
+    given_back: Sequence[Money]
+
+
+def outcome_text(cart: PaidCart, portal_name: str, language: PayerLanguage) -> str:
+    """The message that says what became of a cart; without a link, so that none in our name is expected."""
+    if language is PayerLanguage.ENGLISH:
+        parts = _outcome_in_english(cart)
+        return f"{portal_name}: {' '.join(parts)} Payment {cart.number}."
+    parts = _outcome_in_bangla(cart)
+    return f"{portal_name}: {' '.join(parts)} নম্বর {cart.number}।"
+
+
+def _outcome_in_english(cart: PaidCart) -> Sequence[str]:
+    parts = []
+    if cart.paid:
+        parts.append(f"{_bills_in_english(cart.paid)} paid, Tk {_taka(cart.paid)}.")
+    if cart.given_back:
+        parts.append(f"{_bills_in_english(cart.given_back)} not paid, Tk {_taka(cart.given_back)} goes back.")
+    return parts
+
+
+def _bills_in_english(amounts: Sequence[Money]) -> str:
+    return "1 bill" if len(amounts) == 1 else f"{len(amounts)} bills"
+
+
+def _outcome_in_bangla(cart: PaidCart) -> Sequence[str]:
+    parts = []
+    if cart.paid:
+        paid = in_bangla_digits(f"{len(cart.paid)}টি বিল পরিশোধ হয়েছে, {_taka(cart.paid)} টাকা।")
+        parts.append(paid)
+    if cart.given_back:
+        back = f"{len(cart.given_back)}টি বিল পরিশোধ হয়নি, {_taka(cart.given_back)} টাকা ফেরত যাবে।"
+        parts.append(in_bangla_digits(back))
+    return parts
+
+
+def _taka(amounts: Sequence[Money]) -> str:
+    return grouped_taka(total(amounts).minor)
 
 
 def retry_after(tries: int) -> timedelta:

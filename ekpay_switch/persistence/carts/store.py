@@ -4,7 +4,7 @@ The order of locks is that of the group commit, with the merchant's row last (`s
 the money of carts locks the portal's lane first, so carts are funded and ended in turn.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -41,12 +41,16 @@ from ekpay_switch.security.identifiers import uuid7
 
 READ_LANE = "SELECT lane FROM partners WHERE id = $1"
 
+EndedCart = Callable[[Connection, StoredCart], Awaitable[None]]
+"""What is written when the last bill of a cart ends, in the same transaction."""
+
 
 class PostgresCarts:
     """Carts in PostgreSQL. Every call is one transaction and none is open during a wire call."""
 
-    def __init__(self, transactions: ShortTransactions) -> None:
+    def __init__(self, transactions: ShortTransactions, on_ended_cart: EndedCart | None = None) -> None:
         self._transactions = transactions
+        self._on_ended_cart = on_ended_cart
 
     async def by_reference(self, reference: str) -> StoredCart | None:
         """See `ports.carts.Carts`."""
@@ -125,8 +129,17 @@ class PostgresCarts:
 
     async def end_bill(self, cart: StoredCart, stored: BillInCart) -> BillEnd | None:
         """See `ports.carts.Carts`."""
-        work = partial(_end_bill, cart=cart, stored=stored, entry_id=uuid7())
-        return await self._transactions.run(work, [portal_payable()])
+        entry_id = uuid7()
+
+        async def _end(connection: Connection) -> BillEnd | None:
+            end = await _end_bill(connection, cart, stored, entry_id)
+            if end is not None and self._on_ended_cart is not None:
+                now = await _cart(connection, cart.cart_id)
+                if not now.open_bills:
+                    await self._on_ended_cart(connection, now)
+            return end
+
+        return await self._transactions.run(_end, [portal_payable()])
 
     async def plan_refund(self, cart_id: UUID, parts_max: int) -> Sequence[CartRefund]:
         """See `ports.carts.Carts`."""

@@ -31,7 +31,7 @@ class PostgresCartContacts:
 
     async def keep(self, cart_id: UUID, contact: CartContact) -> None:
         """See `ports.citizens.CartContacts`."""
-        sealed = self._sealer.seal(_context(cart_id), contact.number.encode())
+        sealed = self._sealer.seal(contact_context(cart_id), contact.number.encode())
         await self._transactions.run(partial(_keep, values=(cart_id, sealed, contact.language)))
 
     async def cart_of(self, payment_number: str, number: str) -> str | None:
@@ -41,7 +41,7 @@ class PostgresCartContacts:
         row = await self._transactions.run(partial(_find, payment_number=payment_number))
         if row is None:
             return None
-        kept = self._sealer.unseal(_context(row["id"]), bytes(row["number_sealed"]))
+        kept = self._sealer.unseal(contact_context(row["id"]), bytes(row["number_sealed"]))
         return str(row["reference"]) if hmac.compare_digest(kept, number.encode()) else None
 
 
@@ -53,5 +53,6 @@ async def _find(connection: Connection, payment_number: str) -> Connection:
     return await connection.fetchrow(_FIND, payment_number)
 
 
-def _context(cart_id: UUID) -> str:
+def contact_context(cart_id: UUID) -> str:
+    """What the number of a cart's contact is sealed for."""
     return f"cart_contacts.number_sealed:{cart_id}"

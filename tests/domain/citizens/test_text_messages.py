@@ -4,8 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.citizens.text_messages import code_text, masked_number, retry_after
+from ekpay_switch.domain.citizens.text_messages import (
+    PaidCart,
+    code_text,
+    masked_number,
+    outcome_text,
+    retry_after,
+)
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.money import Money
 
 GSM_PART, UNICODE_PART = 160, 70
 
@@ -16,6 +23,48 @@ def test_a_code_costs_one_message(language: str, part: int) -> None:
     assert "482913" in text
     assert len(text) <= part
     assert text.isascii() == (language == "en")
+
+
+PAID, BACK = [Money(551_793), Money(284_911), Money(21_111)], [Money(151_111)]
+NUMBER = "261202144316bf0ed"
+
+
+@pytest.mark.parametrize(
+    ("cart", "english", "bangla"),
+    [
+        (
+            PaidCart(NUMBER, PAID, []),
+            "ekPay: 3 bills paid, Tk 8,578.15. Payment 261202144316bf0ed.",
+            "একপে: ৩টি বিল পরিশোধ হয়েছে, ৮,৫৭৮.১৫ টাকা। নম্বর 261202144316bf0ed।",
+        ),
+        (
+            PaidCart(NUMBER, [], BACK),
+            "ekPay: 1 bill not paid, Tk 1,511.11 goes back. Payment 261202144316bf0ed.",
+            "একপে: ১টি বিল পরিশোধ হয়নি, ১,৫১১.১১ টাকা ফেরত যাবে। নম্বর 261202144316bf0ed।",
+        ),
+        (
+            PaidCart(NUMBER, PAID[:1], BACK),
+            (
+                "ekPay: 1 bill paid, Tk 5,517.93. 1 bill not paid, Tk 1,511.11 goes back. "
+                "Payment 261202144316bf0ed."
+            ),
+            (
+                "একপে: ১টি বিল পরিশোধ হয়েছে, ৫,৫১৭.৯৩ টাকা। ১টি বিল পরিশোধ হয়নি, ১,৫১১.১১ টাকা ফেরত যাবে। "
+                "নম্বর 261202144316bf0ed।"
+            ),
+        ),
+    ],
+)
+def test_the_outcome_of_a_cart_is_said_in_both_languages(cart: PaidCart, english: str, bangla: str) -> None:
+    assert outcome_text(cart, "ekPay", PayerLanguage.ENGLISH) == english
+    assert outcome_text(cart, "একপে", PayerLanguage.BANGLA) == bangla
+    assert len(english) <= GSM_PART
+    assert "http" not in english + bangla
+
+
+def test_a_cart_that_was_paid_whole_costs_one_message() -> None:
+    text = outcome_text(PaidCart(NUMBER, PAID, []), "একপে", PayerLanguage.BANGLA)
+    assert len(text) <= UNICODE_PART
 
 
 def test_the_staff_see_the_ends_of_a_number() -> None:

@@ -18,9 +18,12 @@ from ekpay_switch.flows.carts.pay_cart import pay_cart
 from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.carts.portal import PortalNames, ensure_portal
 from ekpay_switch.persistence.carts.store import PostgresCarts
+from ekpay_switch.persistence.citizens.cart_outcomes import CartOutcomeMessages
+from ekpay_switch.persistence.citizens.contacts import PostgresCartContacts
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.carts import CartPorts
+from ekpay_switch.ports.citizens import CartContact
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.ports.world import World
 from tests.fakes.billers import PROFILE, FakeBiller
@@ -37,6 +40,7 @@ from tests.persistence.challans.challan_setup import (
 from tests.persistence.collections.merchant_money_setup import Stall, open_stall
 
 NAMES = PortalNames("ekPay", "একপে", 60)
+PORTAL_NAMES = {PayerLanguage.BANGLA: NAMES.name_bn, PayerLanguage.ENGLISH: NAMES.name_en}
 BILL = 105_000
 DUE = "UPDATE cart_work SET next_action_at = now() - interval '1 second' WHERE next_action_at IS NOT NULL"
 
@@ -48,6 +52,7 @@ class Portal:
     stall: Stall
     engine: AsyncEngine
     carts: PostgresCarts
+    contacts: PostgresCartContacts
     billers: dict[str, FakeBiller]
     steps: Steps
     world: World
@@ -69,17 +74,21 @@ class Portal:
         assert isinstance(cart, StoredCart)
         return cart
 
-    async def ordered(self, *names: str) -> tuple[StoredCart, MerchantPayment]:
+    async def ordered(
+        self, *names: str, contact: CartContact | None = None
+    ) -> tuple[StoredCart, MerchantPayment]:
         cart = await self.filled(*names)
+        if contact is not None:
+            await self.contacts.keep(cart.cart_id, contact)
         path = await order_cart(cart, PayerLanguage.BANGLA, self.office)
         assert isinstance(path, str), path
         payment = await self.world.merchant_payments.by_checkout(path.rpartition("/")[2])
         assert payment is not None
         return await self.seen(cart), payment
 
-    async def paid(self, *names: str) -> tuple[StoredCart, LockedTry]:
+    async def paid(self, *names: str, contact: CartContact | None = None) -> tuple[StoredCart, LockedTry]:
         """A cart whose payment is completed, with the try that brought the money."""
-        cart, payment = await self.ordered(*names)
+        cart, payment = await self.ordered(*names, contact=contact)
         held = await self.stall.paid(await self.stall.on_page(payment))
         return await self.seen(cart), held
 
@@ -145,6 +154,9 @@ async def open_portal(books: Books) -> AsyncIterator[Portal]:
             budget=FreeBudget(),
             clock=clock,
         )
-        yield Portal(stall, engine, PostgresCarts(transactions), billers, steps, world)
+        messages = CartOutcomeMessages(SEALER, PORTAL_NAMES)
+        carts = PostgresCarts(transactions, messages.add)
+        contacts = PostgresCartContacts(transactions, SEALER)
+        yield Portal(stall, engine, carts, contacts, billers, steps, world)
     await transactions.close()
     await engine.dispose()
