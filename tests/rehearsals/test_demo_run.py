@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import sandbox
+from sandbox.rehearsals.demo.citizens.script import CitizenCourse
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
 from sandbox.rehearsals.demo.deciding.doors import DOORS
@@ -21,7 +22,8 @@ ROOT = Path(str(sandbox.__file__)).parent.parent
 EKPAY = Path(sys.executable).with_name("ekpay")
 STATES = ("completed", "refunded", "declined", "expired", "in_review", "open")
 OF_PAYERS = (*STATES, "owed")
-SIZE = ("--payments", "60", "--collected", str(COLLECTED_MIN))
+CITIZENS = 20
+SIZE = ("--payments", "60", "--collected", str(COLLECTED_MIN), "--citizens", str(CITIZENS))
 
 
 async def start(home: Path, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
@@ -67,7 +69,9 @@ async def test_a_small_demo_explains_every_payment_and_leaves_its_reports(
     assert told["completed"] >= 45
     assert told["in_review"] == 2
     payers = told["payers"]
-    assert sum(told["posted"].values()) == told["completed"] + told["in_review"] + payers["completed"]
+    citizens = told["citizens"]
+    paid = told["completed"] + payers["completed"] + citizens["bills"]["paid"]
+    assert sum(told["posted"].values()) == paid + told["in_review"]
     assert set(told["posted"]) == {"DESCO", "BREB", "NESCO", "the others"}
     assert (told["notified"]["strangers"], told["notified"]["events"] >= 15) == (0, True)
     assert told["refunded"] >= 2
@@ -79,6 +83,7 @@ async def test_a_small_demo_explains_every_payment_and_leaves_its_reports(
     assert sorted(names_in(tmp_path)) == ["demo", "outcome.json"]
     assert sorted(names_in(tmp_path / "demo")) == ["logs", "outcome.json", "report.txt", "reports"]
     assert_that_every_provider_was_paid(payers)
+    assert_that_citizens_read_what_the_books_say(citizens)
     assert_that_the_night_found_what_was_wrong(told["night"])
     assert_that_payees_were_paid_to_the_paisa(told["night"]["payouts"])
     assert_that_people_decided_what_waits(told["doors"])
@@ -91,6 +96,16 @@ def assert_that_the_output_is_short(said: str) -> None:
     assert sum(line.startswith("PROVEN in ") for line in lines) == 1
     assert "  reports      demo" in lines
     assert "paisa" not in said
+
+
+def assert_that_citizens_read_what_the_books_say(citizens: dict[str, Any]) -> None:
+    """Every course was taken, and a bill that its biller refused went back alone."""
+    assert (citizens["citizens"], citizens["unexplained"]) == (CITIZENS, 0)
+    assert set(citizens["courses"]) == {course.value for course in CitizenCourse}
+    refused = citizens["courses"][CitizenCourse.ONE_REFUSED]
+    assert (refused["given_back"] * 2, refused.keys()) == (refused["paid"], {"given_back", "paid"})
+    assert citizens["courses"][CitizenCourse.CANCELLED].keys() == {"nothing_taken"}
+    assert citizens["tracked"] >= 1
 
 
 def assert_that_people_decided_what_waits(doors: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ class PageForm:
     """One form: where and how it is sent, its fields with their values, its buttons by name and value.
 
     `visible_fields` are the names of the fields that a person sees. Of choice fields, `fields` holds the
-    preselected value, if any, and `choices` all values.
+    preselected value, if any, and `choices` all values. Fields and buttons elsewhere on the page that name
+    the form by its `id` are among them.
     """
 
     action: str = ""
@@ -23,6 +24,7 @@ class PageForm:
     buttons: list[tuple[str, str]] = field(default_factory=list)
     visible_fields: set[str] = field(default_factory=set)
     choices: dict[str, list[str]] = field(default_factory=dict)
+    id: str = ""
 
 
 class Refresh(NamedTuple):
@@ -36,6 +38,7 @@ _CHOICE_TYPES = frozenset({"radio", "checkbox"})
 _REFRESH = re.compile(r"\s*([0-9]{1,4})\s*(?:[;,]\s*url\s*=\s*['\"]?([^'\"]*?)['\"]?\s*)?", re.IGNORECASE)
 
 
+_BY_ID = ' form="'
 _LINK = re.compile(r"<a\s[^>]*href=\"([^\"]+)\"", re.IGNORECASE)
 
 
@@ -46,6 +49,7 @@ class _PageParser(HTMLParser):
         self.refresh: Refresh | None = None
         self._is_inside = False
         self._select = ""
+        self._elsewhere: list[tuple[str, dict[str, str]]] = []
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -53,29 +57,40 @@ class _PageParser(HTMLParser):
         if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
             self.refresh = _refresh(values.get("content", "")) or self.refresh
         elif tag == "form":
-            self.forms.append(PageForm(values.get("action", ""), values.get("method", "get").lower()))
+            method = values.get("method", "get").lower()
+            self.forms.append(PageForm(values.get("action", ""), method, id=values.get("id", "")))
             self._is_inside = True
+        elif values.get("form"):
+            self._elsewhere.append((tag, values))
         elif self._is_inside:
-            self._read_field(tag, values)
+            self._read_field(self.forms[-1], tag, values)
 
-    def _read_field(self, tag: str, values: dict[str, str]) -> None:
+    @override
+    def close(self) -> None:
+        super().close()
+        # A field may stand before the form that it belongs to.
+        for tag, values in self._elsewhere:
+            form = next((form for form in self.forms if form.id == values["form"]), None)
+            if form is not None:
+                self._read_field(form, tag, values)
+
+    def _read_field(self, form: PageForm, tag: str, values: dict[str, str]) -> None:
         if tag == "option" and self._select:
-            self._choose(self._select, values.get("value", ""), is_chosen="selected" in values)
+            self._choose(form, self._select, values.get("value", ""), is_chosen="selected" in values)
         elif "name" not in values:
             return
         elif tag == "select":
             self._select = values["name"]
         elif tag == "input" and values.get("type") in _CHOICE_TYPES:
-            self._choose(values["name"], values.get("value", "on"), is_chosen="checked" in values)
+            self._choose(form, values["name"], values.get("value", "on"), is_chosen="checked" in values)
         elif tag == "button" or (tag == "input" and values.get("type") == "submit"):
-            self.forms[-1].buttons.append((values["name"], values.get("value", "")))
+            form.buttons.append((values["name"], values.get("value", "")))
         elif tag == "input":
-            self.forms[-1].fields[values["name"]] = values.get("value", "")
+            form.fields[values["name"]] = values.get("value", "")
             if values.get("type") != "hidden":
-                self.forms[-1].visible_fields.add(values["name"])
+                form.visible_fields.add(values["name"])
 
-    def _choose(self, name: str, value: str, *, is_chosen: bool) -> None:
-        form = self.forms[-1]
+    def _choose(self, form: PageForm, name: str, value: str, *, is_chosen: bool) -> None:
         # A browser preselects the first option of a list, and nothing in a group of radio buttons.
         if is_chosen or (self._select and name not in form.choices):
             form.fields[name] = value
@@ -94,6 +109,8 @@ def forms_of(page: str) -> list[PageForm]:
     """Return the forms of a page in their order."""
     # The parts before the first form and after the last one may be most of a page.
     begins, ends = page.find("<form"), page.rfind("</form")
+    if _BY_ID in page:
+        return _read(page).forms
     return _read(page[max(begins, 0) : ends if ends > 0 else None]).forms
 
 

@@ -24,7 +24,8 @@ from sandbox.rehearsals.demo.deciding.shortened_times import (
     UnknownSectionError,
     write_configuration,
 )
-from sandbox.rehearsals.demo.demo_run import NoBillsLeftError, play
+from sandbox.rehearsals.demo.demo_run import play
+from sandbox.rehearsals.demo.opening import DayPlan, NoBillsLeftError
 from sandbox.rehearsals.demo.paying.partner import SwitchSilentError, UnlistedBillersError
 from sandbox.rehearsals.demo.paying.script import PartnerPlan
 from sandbox.rehearsals.demo.report import DemoOutcome
@@ -49,6 +50,15 @@ Result = TypeVar("Result")
 PAYMENTS_MIN = 20
 PAYMENTS_MAX = 100_000
 COLLECTED_MAX = 1_000
+CITIZENS_MIN, CITIZENS_MAX = 1, 1_000
+CitizenCount = Annotated[
+    int,
+    typer.Option(
+        min=CITIZENS_MIN,
+        max=CITIZENS_MAX,
+        help="How many citizens pay at the portal; more if every course needs one.",
+    ),
+]
 # Each other biller gets one payment for so many at the three main billers.
 _PER_HOUSE_DIVISOR = 250
 
@@ -91,6 +101,7 @@ def demo(
             help="How many payers pay by connectors; more if every course needs one.",
         ),
     ] = 400,
+    citizens: CitizenCount = 200,
     partners: Annotated[int, typer.Option(min=2, max=PARTNERS_MAX, help="How many partners pay them.")] = 3,
     json_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the outcome here as well.")
@@ -102,19 +113,18 @@ def demo(
 ) -> None:
     """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
     per_house = max(2, payments // _PER_HOUSE_DIVISOR)
-    screen, plan = console_of_process(), PartnerPlan(seed, payments, partners, per_house)
+    screen = console_of_process()
+    plan = DayPlan(PartnerPlan(seed, payments, partners, per_house), collected, citizens)
     folder = home_folder() if keep else home_folder() / f"demo-{os.getpid()}"
     setting = _settings_on_free_ports(folder)
     screen.print(
-        f"{payments:,} bills by {partners} partners, {per_house} at each other biller, {collected:,} payers; "
-        f"seed {seed}; waiting times divided by {setting.time_divisor}"
+        f"seed {seed}: {payments:,} bills by {partners} partners, {per_house} at each other biller; "
+        f"{collected:,} payers; {citizens:,} citizens; waiting times ÷ {setting.time_divisor}"
     )
     screen.print(f"logs while it runs: {_shown_path(setting.logs)}")
     try:
         with _exclusive_home(folder, "ekpay demo"):
-            outcome = run_until_stopped(
-                _staged_play(setting, plan, collected, screen, keep=keep), screen, setting.logs
-            )
+            outcome = run_until_stopped(_staged_play(setting, plan, screen, keep=keep), screen, setting.logs)
     except KeyboardInterrupt:
         _remove_folder(folder, keep=keep)
         raise
@@ -193,6 +203,7 @@ def _settings_on_free_ports(folder: Path) -> StageSettings:
         mailbox_port=free_port(),
         accounts=_ACCOUNTS,
         wallet_ports=WalletPorts(free_port(), free_port(), free_port()),
+        sms_port=free_port(),
     )
 
 
@@ -222,15 +233,13 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
     )
 
 
-async def _staged_play(
-    setting: StageSettings, plan: PartnerPlan, payers: int, screen: Console, *, keep: bool
-) -> DemoOutcome:
+async def _staged_play(setting: StageSettings, plan: DayPlan, screen: Console, *, keep: bool) -> DemoOutcome:
     assert setting.config is not None, "a demo has a configuration of its own"
     await write_configuration(setting.config)
     async with running_stage(setting, screen) as stage:
         stage.keeps_data = keep
         try:
-            outcome = await stage.children.watched(play(stage, plan, payers, screen))
+            outcome = await stage.children.watched(play(stage, plan, screen))
         except Exception:
             stage.keeps_data = True
             raise

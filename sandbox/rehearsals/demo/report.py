@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sandbox.kit.institution.amounts import lakh
+from sandbox.rehearsals.demo.citizens.books import CitizenOutcome
+from sandbox.rehearsals.demo.citizens.report import citizens_json, show_citizens
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
 from sandbox.rehearsals.demo.collecting.report import disagreements, open_payments, payers_json, show_payers
 from sandbox.rehearsals.demo.comparison.biller_books import (
@@ -63,6 +65,7 @@ class DemoOutcome:
     comparison: Comparison
     audit: str
     payers: PayerOutcome
+    citizens: CitizenOutcome
     night: NightOutcome
     doors: DoorsOutcome
     notified: EndpointCounts = field(default_factory=EndpointCounts)
@@ -125,6 +128,7 @@ def as_json(outcome: DemoOutcome) -> dict[str, object]:
             disagreement.subject: disagreement.problem for disagreement in outcome.comparison.contradictions
         },
         "payers": payers_json(outcome.payers),
+        "citizens": citizens_json(outcome.citizens),
         "night": night_json(outcome.night),
         "doors": doors_json(outcome.doors),
         "disagreements": disagreements_of(outcome),
@@ -138,6 +142,7 @@ def show(outcome: DemoOutcome, screen: Console) -> None:
     for disagreement in outcome.comparison.contradictions:
         screen.print(f"In review, rightly: {disagreement.subject}: {disagreement.problem}.")
     show_payers(outcome.payers, screen)
+    show_citizens(outcome.citizens, screen)
     show_night(outcome.night, screen)
     show_doors(outcome.doors, screen)
     unexplained = disagreements_of(outcome)
@@ -209,7 +214,8 @@ def disagreements_of(outcome: DemoOutcome) -> list[str]:
     lines = [
         f"{disagreement.subject}: {disagreement.problem}" for disagreement in outcome.comparison.unexplained
     ]
-    return lines + outcome.experience.surprises + disagreements(outcome.payers)
+    lines += outcome.experience.surprises + disagreements(outcome.payers)
+    return lines + outcome.citizens.disagreements
 
 
 def _column(line: OurLine) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.day.payout_bank import ODD_FATES
+from sandbox.rehearsals.demo.citizens.report import citizens_line
 from sandbox.rehearsals.demo.collecting.report import family_counts
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, DECLINED, IN_REVIEW, REFUNDED
@@ -112,6 +113,7 @@ def _payer_lines(outcome: DemoOutcome) -> Iterator[str]:
     differing = [each.provider.id for each in providers if each.owed_paisa != each.receivable_paisa]
     but = f" but for {', '.join(differing)}, of which something is in suspense" if differing else ""
     yield from _wrapped(f"{_INDENT}Owed by their own books; by our ledger it is the same{but}.", indent=4)
+    yield citizens_line(outcome.citizens)
 
 
 def _row(name: str, counts: Sequence[object], taka: str) -> str:

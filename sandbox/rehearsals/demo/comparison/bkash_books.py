@@ -27,6 +27,7 @@ REFUND_BY_HAND = "by_hand"
 REFUNDING = "refunding"
 GIVE_BACK, UNEXPECTED = "give_back", "unexpected"
 
+_WALLET = "bkash"
 _FUNDED_BY = "approved"
 RELEASED_REFUNDS = frozenset({"failed", "rejected"})
 """States of a refund by which no money goes back."""
@@ -68,7 +69,7 @@ class OurTry:
     payment: str | None = None
     transaction: str | None = None
     collected_paisa: int | None = None
-    connector: str = "bkash"
+    connector: str = _WALLET
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class OurRefund:
     state: str
     amount_paisa: int
     transaction: str | None = None
-    connector: str = "bkash"
+    connector: str = _WALLET
     is_by_hand: bool = False
 
 
@@ -209,11 +210,14 @@ class _Movements:
         return _Contradiction(movements[0]) if is_ours else None
 
     def faults_of(self, line: Collection) -> Iterator[Disagreement]:
-        """Differences between the wallet's book and one payment, and within the payment itself."""
+        """Differences between the wallet's book and one payment, and within the payment itself.
+
+        A payer may have tried another provider too, whose book is compared for itself.
+        """
         subject = f"payment {line.payment_id}"
         faults = [state_fault(line)]
-        faults += [self._try_fault(item) for item in line.tries]
-        faults += [self._refund_fault(item, line) for item in line.refunds]
+        faults += [self._try_fault(item) for item in line.tries if item.connector == _WALLET]
+        faults += [self._refund_fault(item, line) for item in line.refunds if item.connector == _WALLET]
         yield from (Disagreement(subject, fault) for fault in faults if fault is not None)
 
     def unknown_movements(self, ours: Iterable[Collection]) -> Iterator[Disagreement]:

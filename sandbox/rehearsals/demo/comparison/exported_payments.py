@@ -5,6 +5,13 @@ from typing import Any
 from sandbox.rehearsals.demo.comparison.biller_books import OurLine
 
 _DELIVERY = "delivery"
+_MERCHANT = "merchant:"
+
+
+def is_of_biller(line: dict[str, Any]) -> bool:
+    """Whether an exported payment goes to a biller, and not to a merchant, whose account is with us."""
+    payee: str = line["biller_id"]
+    return not payee.startswith(_MERCHANT)
 
 
 def our_line(line: dict[str, Any]) -> OurLine:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.kit.institution.amounts import lakh
 from sandbox.rehearsals.demo.admin_clients.desco import DescoAdminClient
+from sandbox.rehearsals.demo.citizens.books import PORTAL, CitizenOutcome
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
 from sandbox.rehearsals.demo.collecting.scenarios import CollectionCourse
 from sandbox.rehearsals.demo.comparison.biller_books import IN_REVIEW, Comparison
@@ -79,6 +80,7 @@ class DayEvidence:
     exported: Sequence[Row]
     comparison: Comparison
     payers: PayerOutcome
+    citizens: CitizenOutcome
     standing_breaks: Mapping[str, int]
     unagreed: Mapping[str, tuple[str, int]]
 
@@ -88,7 +90,11 @@ class DayEvidence:
         for provider in self.payers.providers:
             contradictions += provider.comparison.contradictions
         return DemoCauses(
-            contradictions, self.payers.experience.payments, self.standing_breaks, self.unagreed
+            contradictions,
+            self.payers.experience.payments,
+            self.standing_breaks,
+            self.unagreed,
+            self.citizens.owed,
         )
 
     @property
@@ -110,15 +116,16 @@ class DayEvidence:
         raise NothingWaitsError(f"{biller} contradicts itself about no payment")
 
     def completed_at(self, biller: str) -> Row:
-        """The newest completed payment from a prefund to this biller, with nothing that is said against it.
+        """The newest completed payment of a partner to this biller, with nothing that is said against it.
 
         Raises:
             NothingWaitsError: there is none.
         """
         contradicted = {plain_id(each.subject) for each in self.comparison.contradictions}
         for line in reversed(self.exported):
-            is_of_prefund = line["biller_id"] == biller and not line["tries"]
-            if is_of_prefund and line["state"] == "completed" and plain_id(line["id"]) not in contradicted:
+            is_of_partner = line["partner_id"] != PORTAL and not line["tries"]
+            is_candidate = line["biller_id"] == biller and is_of_partner
+            if is_candidate and line["state"] == "completed" and plain_id(line["id"]) not in contradicted:
                 return line
         raise NothingWaitsError(f"no payment to {biller} is completed")
 

@@ -39,6 +39,7 @@ class DemoCauses:
 
     `standing_breaks` counts, by institution, what the nights leave standing and the demo can explain.
     `unagreed` is what connectors have paid out beyond what is agreed: connector and paisa by ledger entry.
+    `owed` are payments of citizens whose connector, by payment id, gives nothing back.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class DemoCauses:
         payments: Mapping[str, CollectedPayment],
         standing_breaks: Mapping[str, int],
         unagreed: Mapping[str, tuple[str, int]] | None = None,
+        owed: Mapping[str, str] | None = None,
     ) -> None:
         self._contradictions = {plain_id(each.subject): each.problem for each in contradictions}
         self._payments = {plain_id(name): collected for name, collected in payments.items()}
         self._standing_breaks = standing_breaks
         self._unagreed = unagreed or {}
+        self._owed = {plain_id(name): connector for name, connector in (owed or {}).items()}
 
     def open_alarms(self, listed: Iterable[Mapping[str, Any]]) -> Sequence[OpenAlarm]:
         """The alarms of `ekpay alarms list --json`, each with its cause."""
@@ -81,7 +84,12 @@ class DemoCauses:
             return self._contradictions.get(name, "")
         collected = self._payments.get(name)
         if collected is None:
-            return ""
+            connector = self._owed.get(name, "") if kind in _OF_REFUNDS else ""
+            return (
+                f"{connector} gives nothing back to a citizen, so finance pays it by hand"
+                if connector
+                else ""
+            )
         order = collected.order
         if kind in _OF_HOSTS and order.course.startswith(_HOST_COURSES):
             return f"{order.connector}: {_words(order.course)}"

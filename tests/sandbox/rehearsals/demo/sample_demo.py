@@ -1,6 +1,8 @@
 """A demo in which everything is explained, around what its payers came to."""
 
 from sandbox.rehearsals.day.injected_errors import InjectedError
+from sandbox.rehearsals.demo.citizens.books import CitizenOutcome
+from sandbox.rehearsals.demo.citizens.load import CitizenExperience
 from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
 from sandbox.rehearsals.demo.comparison.biller_books import Comparison
 from sandbox.rehearsals.demo.deciding.doors import DOORS, DoorsOutcome
@@ -27,6 +29,7 @@ def proof_of(payers: PayerOutcome) -> DemoOutcome:
         comparison=Comparison([], []),
         audit=CLEAN,
         payers=payers,
+        citizens=CitizenOutcome(CitizenExperience(), carts=0, bills={}, paid_paisa=0),
         night=NightOutcome([], 0, SEEDED, [], [], [], [], [], [], {}, PAID),
         doors=DoorsOutcome(OPENED, []),
     )

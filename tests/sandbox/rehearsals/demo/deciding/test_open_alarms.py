@@ -86,3 +86,10 @@ def test_open_breaks_are_explained_by_as_many_as_the_nights_left(count: str, *, 
     alarm = {"kind": "breaks_open", "payment_id": None, "facts": {"breaks": count}}
     assert bool(_cause(causes, alarm | {"subject": "breaks agrani"})) is is_explained
     assert not _cause(causes, alarm | {"subject": "breaks nagad"})
+
+
+def test_a_citizen_whose_connector_gives_nothing_back_is_a_cause_for_refunds_only() -> None:
+    causes = DemoCauses([], {}, {}, owed={PAYMENT: "ebl"})
+    assert "ebl gives nothing back to a citizen" in _cause(causes, _alarm("refund_needs_a_person"))
+    assert not _cause(causes, _alarm("late_approval"))
+    assert not _cause(DemoCauses([], {}, {}), _alarm("refund_needs_a_person"))
