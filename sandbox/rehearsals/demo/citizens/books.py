@@ -19,7 +19,7 @@ from sandbox.rehearsals.demo.comparison.biller_books import (
     REFUNDED,
     Disagreement,
 )
-from sandbox.rehearsals.demo.comparison.bkash_books import REFUND_BY_HAND
+from sandbox.rehearsals.demo.comparison.bkash_books import REFUND_BY_HAND, REFUND_DONE
 
 PORTAL = "portal"
 """The id of the partner that citizens' bills are paid by."""
@@ -39,14 +39,15 @@ class CitizenOutcome:
     """Everything that a demo found out about its citizens; amounts in paisa.
 
     `bills` counts the bills of paid carts by what their citizens read last, `paid_paisa` is what billers got.
-    `owed` are the payments, by id, whose citizens read that staff bring money back: to the connector that has
-    no call for it.
+    `refunds` counts what their providers have given back. `owed` are the payments, by id, whose citizens read
+    that staff bring money back: to the connector that has no call for it.
     """
 
     experience: CitizenExperience
     carts: int
     bills: Mapping[str, int]
     paid_paisa: int
+    refunds: int = 0
     unexplained: Sequence[Disagreement] = field(default_factory=list)
     owed: Mapping[str, str] = field(default_factory=dict)
 
@@ -95,6 +96,7 @@ def compare_citizens(
         carts=sum(line["state"] == COMPLETED for line in collected.values()),
         bills=read,
         paid_paisa=sum(line["amount"] + line["rounding"] for line in paid),
+        refunds=sum(back["state"] == REFUND_DONE for line in collected.values() for back in line["refunds"]),
         unexplained=unexplained,
         owed=owed,
     )

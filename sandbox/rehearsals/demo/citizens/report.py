@@ -20,6 +20,7 @@ def citizens_json(outcome: CitizenOutcome) -> dict[str, object]:
         "carts_paid": outcome.carts,
         "bills": dict(outcome.bills),
         "paid_paisa": outcome.paid_paisa,
+        "refunds": outcome.refunds,
         "courses": {name: dict(ends) for name, ends in _ends(outcome).items()},
         "tracked": sum(visit.tracked is not None for visit in visits),
         "unexplained": len(outcome.disagreements),
