@@ -119,7 +119,7 @@ def demo(
     setting = _settings_on_free_ports(folder)
     screen.print(
         f"seed {seed}: {payments:,} bills by {partners} partners, {per_house} at each other biller; "
-        f"{collected:,} payers; {citizens:,} citizens; waiting times ÷ {setting.time_divisor}"
+        f"{collected:,} payers; {citizens:,} citizens; waits ÷ {setting.time_divisor}"
     )
     screen.print(f"logs while it runs: {_shown_path(setting.logs)}")
     try:
