@@ -40,9 +40,10 @@ def code_text(code: str, portal_name: str, language: PayerLanguage) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PaidCart:
-    """A paid cart whose bills have all ended: what billers got of each, and what goes back of each.
+    """A paid cart whose bills have all ended: the amounts of those that were paid, and of those that go back.
 
-    `number` is the payment's, by which its payer can follow it.
+    What goes back has its part of the charges beside the amount. `number` is the payment's, by which its
+    payer can follow it.
     """
 
     number: str
@@ -64,7 +65,8 @@ def _outcome_in_english(cart: PaidCart) -> Sequence[str]:
     if cart.paid:
         parts.append(f"{_bills_in_english(cart.paid)} paid, Tk {_taka(cart.paid)}.")
     if cart.given_back:
-        parts.append(f"{_bills_in_english(cart.given_back)} not paid, Tk {_taka(cart.given_back)} goes back.")
+        bills, back = _bills_in_english(cart.given_back), _taka(cart.given_back)
+        parts.append(f"{bills} not paid, Tk {back} and its charges go back.")
     return parts
 
 
@@ -75,12 +77,11 @@ def _bills_in_english(amounts: Sequence[Money]) -> str:
 def _outcome_in_bangla(cart: PaidCart) -> Sequence[str]:
     parts = []
     if cart.paid:
-        paid = in_bangla_digits(f"{len(cart.paid)}টি বিল পরিশোধ হয়েছে, {_taka(cart.paid)} টাকা।")
-        parts.append(paid)
+        parts.append(f"{len(cart.paid)}টি বিল পরিশোধ হয়েছে, {_taka(cart.paid)} টাকা।")
     if cart.given_back:
-        back = f"{len(cart.given_back)}টি বিল পরিশোধ হয়নি, {_taka(cart.given_back)} টাকা ফেরত যাবে।"
-        parts.append(in_bangla_digits(back))
-    return parts
+        bills, back = len(cart.given_back), _taka(cart.given_back)
+        parts.append(f"{bills}টি বিল পরিশোধ হয়নি, {back} টাকা ও এর ভাগের চার্জ ফেরত যাবে।")
+    return [in_bangla_digits(part) for part in parts]
 
 
 def _taka(amounts: Sequence[Money]) -> str:

@@ -39,18 +39,18 @@ NUMBER = "261202144316bf0ed"
         ),
         (
             PaidCart(NUMBER, [], BACK),
-            "ekPay: 1 bill not paid, Tk 1,511.11 goes back. Payment 261202144316bf0ed.",
-            "একপে: ১টি বিল পরিশোধ হয়নি, ১,৫১১.১১ টাকা ফেরত যাবে। নম্বর 261202144316bf0ed।",
+            "ekPay: 1 bill not paid, Tk 1,511.11 and its charges go back. Payment 261202144316bf0ed.",
+            "একপে: ১টি বিল পরিশোধ হয়নি, ১,৫১১.১১ টাকা ও এর ভাগের চার্জ ফেরত যাবে। নম্বর 261202144316bf0ed।",
         ),
         (
             PaidCart(NUMBER, PAID[:1], BACK),
             (
-                "ekPay: 1 bill paid, Tk 5,517.93. 1 bill not paid, Tk 1,511.11 goes back. "
+                "ekPay: 1 bill paid, Tk 5,517.93. 1 bill not paid, Tk 1,511.11 and its charges go back. "
                 "Payment 261202144316bf0ed."
             ),
             (
-                "একপে: ১টি বিল পরিশোধ হয়েছে, ৫,৫১৭.৯৩ টাকা। ১টি বিল পরিশোধ হয়নি, ১,৫১১.১১ টাকা ফেরত যাবে। "
-                "নম্বর 261202144316bf0ed।"
+                "একপে: ১টি বিল পরিশোধ হয়েছে, ৫,৫১৭.৯৩ টাকা। "
+                "১টি বিল পরিশোধ হয়নি, ১,৫১১.১১ টাকা ও এর ভাগের চার্জ ফেরত যাবে। নম্বর 261202144316bf0ed।"
             ),
         ),
     ],

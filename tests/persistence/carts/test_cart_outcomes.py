@@ -62,7 +62,14 @@ async def test_a_bill_that_goes_back_is_said_too(portal: Portal) -> None:
     cart = await portal.worked(await paid(portal))
     assert [stored.end for stored in cart.bills] == [BillEnd.PAID, BillEnd.GIVEN_BACK, BillEnd.PAID]
     (message,) = await messages(portal)
-    assert "2 bills paid, Tk 2,100.00. 1 bill not paid, Tk 1,050.00 goes back." in message.text
+    assert "2 bills paid, Tk 2,100.00. 1 bill not paid, Tk 1,050.00 and its charges go back." in message.text
+
+
+async def test_a_repeat_after_a_lost_commit_tells_nobody_twice(portal: Portal) -> None:
+    cart = await portal.worked(await paid(portal))
+    for stored in cart.bills:
+        assert await portal.carts.end_bill(cart, stored) is BillEnd.PAID
+    assert len(await messages(portal)) == 1
 
 
 async def test_nobody_is_told_who_left_no_number(portal: Portal) -> None:

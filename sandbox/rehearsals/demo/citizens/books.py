@@ -66,8 +66,8 @@ def compare_citizens(
     messages that were sent.
     """
     own = [line for line in exported if line["partner_id"] == PORTAL]
-    ids = {line["id"]: _of(line, _MERCHANT_PAYMENT) for line in own if line["tries"]}
     collected = {_of(line, _MERCHANT_PAYMENT): line for line in own if line["tries"]}
+    ids = {line["id"]: cart_id for cart_id, line in collected.items()}
     bills: dict[str, list[Row]] = {}
     for line in own:
         if line["reference"].startswith(_CART):

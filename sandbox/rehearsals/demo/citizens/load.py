@@ -21,6 +21,7 @@ from sandbox.rehearsals.demo.admin_clients.sms import NoTextMessageError, SmsAdm
 from sandbox.rehearsals.demo.citizens.script import CitizenCourse, CitizenOrder
 from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, DemoProvider
 from sandbox.rehearsals.demo.paying.load import DemoBillers, FarSideAvailability
+from sandbox.rehearsals.demo.spaced_starts import start_spaced
 
 # They come one by one, so that no provider gets more calls than it takes.
 _EVERY_SECONDS = 0.25
@@ -94,9 +95,8 @@ class CitizenLoad:
 
     async def perform(self, orders: Sequence[CitizenOrder], advance: Callable[[], None]) -> None:
         """Let every citizen do what the script says, some concurrently; `advance` is called after each."""
-        places = asyncio.Semaphore(_AT_ONCE)
 
-        async def begin(order: CitizenOrder) -> None:
+        async def carry_out(order: CitizenOrder) -> None:
             visit = CitizenVisit(order)
             self.experience.visits.append(visit)
             try:
@@ -104,14 +104,9 @@ class CitizenLoad:
             except (LostPayerError, NoTextMessageError, aiohttp.ClientError, TimeoutError) as trouble:
                 self._surprise(visit, f"{type(trouble).__name__} {trouble}".strip())
             finally:
-                places.release()
                 advance()
 
-        async with asyncio.TaskGroup() as citizens:
-            for order in orders:
-                await places.acquire()
-                citizens.create_task(begin(order))
-                await asyncio.sleep(_EVERY_SECONDS)
+        await start_spaced(orders, carry_out, at_once=_AT_ONCE, every_seconds=_EVERY_SECONDS)
 
     async def _come(self, visit: CitizenVisit) -> None:
         order = visit.order

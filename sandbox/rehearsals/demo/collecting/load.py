@@ -36,6 +36,7 @@ from sandbox.rehearsals.demo.collecting.participants import PayerSide
 from sandbox.rehearsals.demo.collecting.scenarios import CourseSteps, NextAction, PayerOrder
 from sandbox.rehearsals.demo.paying.load import DemoBillers, FarSideAvailability
 from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
+from sandbox.rehearsals.demo.spaced_starts import start_spaced
 
 Answer = TypeVar("Answer")
 
@@ -124,23 +125,17 @@ class PayerLoad:
 
     async def perform(self, orders: Sequence[PayerOrder], advance: Callable[[], None]) -> None:
         """Let every payer pay, some concurrently; `advance` is called after each."""
-        places = asyncio.Semaphore(_AT_ONCE)
 
-        async def _begin(order: PayerOrder) -> None:
+        async def carry_out(order: PayerOrder) -> None:
             try:
                 await self._act(order)
             except (RefusedError, LostPayerError, aiohttp.ClientError, TimeoutError) as trouble:
                 said = f"{type(trouble).__name__} {trouble}".strip()
                 self._surprise(f"{order.connector}: {order.course} of bill {order.bill.target}: {said}")
             finally:
-                places.release()
                 advance()
 
-        async with asyncio.TaskGroup() as payers:
-            for order in orders:
-                await places.acquire()
-                payers.create_task(_begin(order))
-                await asyncio.sleep(_EVERY_SECONDS)
+        await start_spaced(orders, carry_out, at_once=_AT_ONCE, every_seconds=_EVERY_SECONDS)
 
     async def settle(self, on_progress: Callable[[int], None]) -> None:
         """Ask about all that is not yet as it must end; `on_progress` gets the number left.
