@@ -8,7 +8,8 @@ from uuid import UUID
 
 from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
 from sandbox.callers.client.client import RefusedError
-from sandbox.callers.client.messages import ApiOrder, ApiPayment, new_key
+from sandbox.callers.client.messages import ApiOrder, ApiPayment
+from sandbox.callers.client.opening import await_page, open_payment
 from sandbox.callers.payer.browser import Browser, PageView
 from sandbox.callers.payer.payer import Payer, PayerDecision, PayerVisit, pay
 from sandbox.rehearsals.demo.admin_clients.admin_client import by_own_names
@@ -124,12 +125,13 @@ class Scene:
 
     async def _is_begun(self, by: Provider) -> bool:
         try:
-            self.payment = await self.site.client.try_again(self.payment.id, by.id)
+            begun = await self.site.client.try_again(self.payment.id, by.id)
         except RefusedError as refused:
             if refused.problem.code != "payment_not_payable" or self.first:
                 raise
             self.first.append(f"at first {refused.problem.code}")
             return False
+        self.payment = await await_page(self.site.client, begun)
         return True
 
     async def asks_refund(self, amount: int) -> bool:
@@ -217,7 +219,7 @@ class Payments:
         named = by_own_names(desk.parameters, {"bllr_accno": meter, "amount": str(taka)})
         url = self.site.page.url(f"{provider.id}-{nth}")
         order = ApiOrder(desk.biller, named, taka * PAISA, url, provider.id)
-        made = await self.site.client.create(order, new_key())
-        if made.payment.page_url is None:
+        payment = await open_payment(self.site.client, order)
+        if payment.page_url is None:
             raise UnexpectedAnswerError("there is no page for the payer")
-        return Scene(provider, made.payment, payer, nth)
+        return Scene(provider, payment, payer, nth)

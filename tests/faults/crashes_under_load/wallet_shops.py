@@ -49,6 +49,7 @@ class WalletCustomer:
     """One payer after the other; each order is followed to its end."""
 
     shop: WalletShop
+    rehearsal: Rehearsal
     draws: random.Random
     ended: list[Ended] = field(default_factory=list)
 
@@ -58,12 +59,15 @@ class WalletCustomer:
             (errand,) = await self.shop.prepare(self.draws.choices(list(KINDS), list(KINDS.values())))
             placed_at = time.monotonic()
             await self._buy(errand)
-            await self.shop.settle([errand])
+            await self._settle(errand)
             self.ended.append(Ended(placed_at, time.monotonic()))
             if self.draws.uniform(0, 100) < ASKS_BACK_PERCENT:
                 await self.shop.ask_back([errand])
-                await self.shop.settle([errand])
+                await self._settle(errand)
             await asyncio.sleep(self.draws.uniform(*PAUSE_SECONDS))
+
+    async def _settle(self, errand: Errand) -> None:
+        await self.shop.settle([errand], lambda: self.rehearsal.struck_at)
 
     async def _buy(self, errand: Errand) -> None:
         habit = self.draws.choices(list(HABITS), list(HABITS.values()))[0]
@@ -125,7 +129,7 @@ async def wallets_loading(rehearsal: Rehearsal, shop: WalletShop) -> AsyncIterat
     await shop.send_payers(first)
     await shop.settle(first)
     customers = [
-        WalletCustomer(shop, random.Random(f"{SEED}/wallet/{number}"))  # noqa: S311 - a rehearsal
+        WalletCustomer(shop, rehearsal, random.Random(f"{SEED}/wallet/{number}"))  # noqa: S311 - a rehearsal
         for number in range(CUSTOMERS)
     ]
     load, closing = WalletLoad(shop, customers), asyncio.Event()

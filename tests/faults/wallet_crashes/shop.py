@@ -7,7 +7,7 @@ answered is done again with the same key, as docs/rest-v1.md asks for.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -174,9 +174,19 @@ class WalletShop:
                 errand.wishes.append(wish)
         await asyncio.gather(*(self._ask_back(errand) for errand in chosen))
 
-    async def settle(self, errands: Iterable[Errand] | None = None) -> None:
-        """Ask about each order until it has ended; whoever has not agreed yet gets a page and does."""
-        give_up_at = time.monotonic() + PATIENCE_SECONDS
+    async def settle(
+        self, errands: Iterable[Errand] | None = None, struck_at: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """Ask about each order until it has ended; whoever has not agreed yet gets a page and does.
+
+        Patience begins again with each strike, which `struck_at` tells by the monotonic clock: while
+        processes go on dying, nothing says when an order must have ended.
+        """
+        began_at = time.monotonic()
+
+        def give_up_at() -> float:
+            return max(began_at, struck_at()) + PATIENCE_SECONDS
+
         chosen = self.errands if errands is None else errands
         await asyncio.gather(*(self._settle(errand, give_up_at) for errand in chosen))
 
@@ -277,9 +287,9 @@ class WalletShop:
                 if made is not None:
                     wish.refund = made.refund
 
-    async def _settle(self, errand: Errand, give_up_at: float) -> None:
+    async def _settle(self, errand: Errand, give_up_at: Callable[[], float]) -> None:
         while not errand.is_settled:
-            assert time.monotonic() < give_up_at, f"{errand.kind} {errand.key}: heard {errand.statuses[-5:]}"
+            assert time.monotonic() < give_up_at(), f"never ended: {errand}"
             await self._look(errand)
             if errand.payment is not None and errand.payment.status == PENDING:
                 await self._help(errand, errand.payment)

@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from ekpay_switch.domain.refunds.new_refund import RefundRefusal
 from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
-from sandbox.callers.client.messages import ApiOrder, new_key
+from sandbox.callers.client.messages import ApiOrder
+from sandbox.callers.client.opening import open_payment
 from sandbox.callers.payer.payer import Payer, PayerDecision
 from sandbox.providers.bkash.notifications import NotificationKind
 from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
@@ -246,8 +247,7 @@ class Player:
         normal = f"{FIRST_NORMAL_WALLET + place:0{WALLET_LENGTH}d}"
         wallet = normal if play.wallet is WalletKind.NORMAL else magic_wallet(play.wallet, place)
         order = next(self._bills) if play.is_unpaid else await self._recharge(place, play.biller_fault)
-        made = await self._site.client.create(order, new_key())
-        return Scene(self._site, made.payment, Payer(wallet))
+        return Scene(self._site, await open_payment(self._site.client, order), Payer(wallet))
 
     async def _recharge(self, place: int, fault: str) -> ApiOrder:
         """The order of 500 taka for a meter, whose biller may then have a fault."""

@@ -27,6 +27,8 @@ from sandbox.rehearsals.demo.spaced_starts import start_spaced
 _EVERY_SECONDS = 0.25
 _AT_ONCE = 40
 _READ_EVERY_SECONDS = 1.0
+# How often a citizen tries to be taken to the page of a provider.
+_CHANCES = 6
 _SETTLE_SECONDS = 600.0
 _MESSAGE_SECONDS = 120.0
 _REFUSE = "refuse"
@@ -156,21 +158,28 @@ class CitizenLoad:
         if not order.course.is_paid:
             await check_out(browser, url, [], cancels=True)
             return
-        provider = order.provider
-        try:
-            await check_out(browser, url, self._choices(order, provider))
-        except NotOfferedError as refused:
-            # A sum may be too large for a wallet: the citizen takes what is offered instead.
-            known = (self._providers[name] for name in refused.offered if name in self._providers)
-            other = next(known, None)
+        provider, choices, tried = order.provider, self._choices(order), {order.provider.id}
+        for further_chances in reversed(range(_CHANCES)):
+            try:
+                await check_out(browser, url, choices)
+                break
+            except NotOfferedError as refused:
+                if not further_chances:
+                    raise
+                offered = refused.offered
+            # A sum may be too large for a wallet, or a provider be away: the citizen takes what else is
+            # offered. Where nothing is, the page is opened again.
+            other = next((name for name in offered if name in self._providers.keys() - tried), None)
             if other is None:
-                raise
-            provider = other
-            await check_out(browser, url, self._choices(order, provider))
+                await asyncio.sleep(_READ_EVERY_SECONDS)
+            else:
+                tried.add(other)
+                provider = self._providers[other]
+                choices = [InstrumentChoice(other, Payer(order.number(provider)))]
         visit.provider = provider
 
-    def _choices(self, order: CitizenOrder, provider: DemoProvider) -> list[InstrumentChoice]:
-        chosen = InstrumentChoice(provider.id, Payer(order.number(provider)))
+    def _choices(self, order: CitizenOrder) -> list[InstrumentChoice]:
+        chosen = InstrumentChoice(order.provider.id, Payer(order.number(order.provider)))
         if order.course is not CitizenCourse.ANOTHER_WAY:
             return [chosen]
         wallet = self._providers[BKASH]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sandbox.callers.client.client import ApiClient
 from sandbox.callers.client.messages import PAID, ApiOrder, ApiPayment, new_key
+from sandbox.callers.client.opening import open_payment
 from sandbox.callers.client.return_page import open_return_page
 from sandbox.callers.payer.payer import Payer, pay
 from sandbox.kit.institution.amounts import lakh
@@ -37,11 +38,10 @@ async def take_held_money(
         open_return_page(shop.port) as page,
         ApiClient(stage.setting.switch_address, shop.key) as client,
     ):
-        key = new_key()
         bill = await _untried_bill(biller, tried_bills)
         parameters = by_own_names(biller.parameters, bill.named[0])
-        order = ApiOrder(bill.biller, parameters, bill.amount_paisa, page.url(key), SSLCOMMERZ)
-        payment = (await client.create(order, key)).payment
+        order = ApiOrder(bill.biller, parameters, bill.amount_paisa, page.url(new_key()), SSLCOMMERZ)
+        payment = await open_payment(client, order)
         if payment.page_url is None:
             raise NothingWaitsError(f"{SSLCOMMERZ} opened no page for {payment.id}")
         await pay(payment.page_url, Payer(_risky_payer()), follow=True, patience_seconds=_POLL_SECONDS)

@@ -1,6 +1,7 @@
 """A stand-in for the switch's REST v1, for clients that are tried: it answers as docs/rest-v1.md shows."""
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ class StubSwitch:
     origin: str = ""
     answers: dict[str, tuple[int, str, object]] = field(default_factory=dict)
     replays: bool = False
+    earlier: dict[str, list[tuple[int, str, object]]] = field(default_factory=lambda: defaultdict(list))
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
     def will_answer(self, call: str, status: int, document: object, kind: str = "application/json") -> None:
@@ -82,10 +84,16 @@ class StubSwitch:
         document = PROBLEM | changes
         self.will_answer(call, int(str(document["status"])), document, "application/problem+json")
 
+    def will_first(self, call: str, *answers: tuple[int, str, object]) -> None:
+        """Answer so, one after the other, before what `will_answer` says."""
+        self.earlier[call].extend(answers)
+
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
         self.asked.append((request.method, request.path, dict(request.headers), body))
-        answer = self.answers.get(f"{request.method} {request.path.replace(PAYMENT_ID, 'ID')}", _UNKNOWN)
+        call = f"{request.method} {request.path.replace(PAYMENT_ID, 'ID')}"
+        earlier = self.earlier[call]
+        answer = earlier.pop(0) if earlier else self.answers.get(call, _UNKNOWN)
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             answer = _STRANGER
         status, kind, document = answer
