@@ -4,6 +4,7 @@ from ekpay_switch.composition.switch import Switch
 from ekpay_switch.config_files.portal import read_portal
 from ekpay_switch.config_files.text_messages import MessageRate, read_text_messages
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.persistence.citizens.accounts import PostgresCitizenAccounts
 from ekpay_switch.persistence.citizens.cart_outcomes import CartOutcomeMessages
 from ekpay_switch.persistence.citizens.contacts import PostgresCartContacts
 from ekpay_switch.persistence.citizens.message_limits import MessageRates, PostgresMessageLimits
@@ -54,6 +55,7 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
         contacts=PostgresCartContacts(switch.transactions, sealer),
         codes=PostgresOneTimeCodes(switch.transactions, digests, sealer),
         limits=PostgresMessageLimits(switch.engine, clock, rates, digests, switch.world.alarms),
+        accounts=PostgresCitizenAccounts(switch.transactions, digests, sealer),
         portal_names=_portal_names(settings),
     )
 

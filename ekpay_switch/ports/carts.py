@@ -34,6 +34,10 @@ class Carts(Protocol):
         """The cart, or None."""
         ...
 
+    async def by_ids(self, cart_ids: Sequence[UUID]) -> Sequence[StoredCart]:
+        """These carts, the oldest first; one that is not there is left out."""
+        ...
+
     async def open(self, cart_id: UUID, reference: str) -> StoredCart:
         """A new, empty cart."""
         ...

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from ekpay_switch.domain.citizens.accounts import CitizenSession, SignedIn
 from ekpay_switch.domain.citizens.one_time_codes import CodeCheck, CodePurpose
 from ekpay_switch.domain.citizens.text_messages import MessageEnd, MessageKind
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
@@ -106,6 +107,58 @@ class OneTimeCodes(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session to begin for whoever proved a number; `secret` is what its browser keeps.
+
+    `instead_of` is the secret that the same browser had before: that session ends.
+    """
+
+    session_id: UUID
+    citizen_id: UUID
+    secret: str = field(repr=False)
+    number: str = field(repr=False)
+    language: PayerLanguage
+    device: str
+    instead_of: str = field(default="", repr=False)
+
+
+class CitizenAccounts(Protocol):
+    """Registered citizens, their sessions, and which carts are theirs; each call is durable on return."""
+
+    async def sign_in(self, new: NewSession) -> None:
+        """Begin a session of the account of a number, which is made where there is none."""
+        ...
+
+    async def by_secret(self, secret: str) -> SignedIn | None:
+        """Who is signed in with this secret; None where nobody is, or not any more."""
+        ...
+
+    async def sessions(self, citizen_id: UUID) -> Sequence[CitizenSession]:
+        """The live sessions of a citizen, the one used last first."""
+        ...
+
+    async def end_session(self, citizen_id: UUID, session_id: UUID) -> None:
+        """End a session of this citizen; one of somebody else stays."""
+        ...
+
+    async def end_other_sessions(self, citizen_id: UUID, session_id: UUID) -> None:
+        """End every session of a citizen but this one."""
+        ...
+
+    async def claim_cart(self, citizen_id: UUID, cart_id: UUID) -> None:
+        """Let a cart be this citizen's; one that is somebody's stays theirs."""
+        ...
+
+    async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
+        """The carts of a citizen, the newest first."""
+        ...
+
+    async def close(self, citizen_id: UUID) -> None:
+        """Close the account: its number, its sessions and whose its carts were are forgotten."""
+        ...
+
+
 class TextMessages(Protocol):
     """Messages that wait to be sent; each call is one short transaction."""
 
@@ -137,6 +190,7 @@ class CitizenPorts:
     contacts: CartContacts
     codes: OneTimeCodes
     limits: MessageLimits
+    accounts: CitizenAccounts
     portal_names: dict[PayerLanguage, str]
 
 

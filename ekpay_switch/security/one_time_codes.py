@@ -24,3 +24,7 @@ class CodeDigests:
     def of_number(self, number: str) -> str:
         """What a mobile number is counted under: whoever reads the counts learns no number."""
         return hmac.new(self._key, b"number " + number.encode(), hashlib.sha256).hexdigest()
+
+    def of_account(self, number: str) -> bytes:
+        """What the account of a mobile number is found by: whoever reads it learns no number."""
+        return hmac.new(self._key, b"account " + number.encode(), hashlib.sha256).digest()

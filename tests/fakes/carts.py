@@ -68,6 +68,9 @@ class FakeCarts:
         cart_id = next(found, None)
         return None if cart_id is None else self.standing(cart_id)
 
+    async def by_ids(self, cart_ids: Sequence[UUID]) -> Sequence[StoredCart]:
+        return [self.standing(cart_id) for cart_id in self.carts if cart_id in cart_ids]
+
     async def open(self, cart_id: UUID, reference: str) -> StoredCart:
         with self.steps.step("open_cart"):
             self.carts[cart_id] = StoredCart(cart_id, reference, self.clock.now(), self.clock.now())

@@ -1,10 +1,11 @@
 """Citizens' contacts, codes and messages in memory: `ports.citizens`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from ekpay_switch.domain.citizens.accounts import CitizenSession, SignedIn
 from ekpay_switch.domain.citizens.one_time_codes import LIFE, TRIES_MAX, CodeCheck, CodePurpose, CodeVerdict
 from ekpay_switch.domain.citizens.text_messages import MessageEnd
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
@@ -13,6 +14,7 @@ from ekpay_switch.ports.citizens import (
     CitizenPorts,
     LeasedMessage,
     NewCode,
+    NewSession,
     NewTextMessage,
     SendAnswer,
     SendVerdict,
@@ -80,6 +82,52 @@ class FakeCodes:
 
 
 @dataclass
+class FakeAccounts:
+    """Accounts by number, sessions by secret, and whose which cart is."""
+
+    clock: FakeClock
+    citizens: dict[str, UUID] = field(default_factory=dict)
+    live: dict[str, tuple[SignedIn, CitizenSession]] = field(default_factory=dict)
+    carts: dict[UUID, UUID] = field(default_factory=dict)
+
+    async def sign_in(self, new: NewSession) -> None:
+        self.live.pop(new.instead_of, None)
+        citizen_id = self.citizens.setdefault(new.number, new.citizen_id)
+        now = self.clock.now()
+        self.live[new.secret] = (
+            SignedIn(citizen_id, new.session_id, new.number, now, now),
+            CitizenSession(new.session_id, new.device, now, now),
+        )
+
+    async def by_secret(self, secret: str) -> SignedIn | None:
+        found = self.live.get(secret)
+        return None if found is None else replace(found[0], now=self.clock.now())
+
+    async def sessions(self, citizen_id: UUID) -> Sequence[CitizenSession]:
+        return [seen for who, seen in reversed(self.live.values()) if who.citizen_id == citizen_id]
+
+    async def end_session(self, citizen_id: UUID, session_id: UUID) -> None:
+        self._keep(lambda who: (who.citizen_id, who.session_id) != (citizen_id, session_id))
+
+    async def end_other_sessions(self, citizen_id: UUID, session_id: UUID) -> None:
+        self._keep(lambda who: who.citizen_id != citizen_id or who.session_id == session_id)
+
+    async def claim_cart(self, citizen_id: UUID, cart_id: UUID) -> None:
+        self.carts.setdefault(cart_id, citizen_id)
+
+    async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
+        return [cart for cart, whose in reversed(self.carts.items()) if whose == citizen_id][:count_max]
+
+    async def close(self, citizen_id: UUID) -> None:
+        self.citizens = {number: known for number, known in self.citizens.items() if known != citizen_id}
+        self._keep(lambda who: who.citizen_id != citizen_id)
+        self.carts = {cart: whose for cart, whose in self.carts.items() if whose != citizen_id}
+
+    def _keep(self, is_kept: Callable[[SignedIn], bool]) -> None:
+        self.live = {secret: pair for secret, pair in self.live.items() if is_kept(pair[0])}
+
+
+@dataclass
 class FakeLimits:
     """Limits that a test closes."""
 
@@ -125,4 +173,4 @@ class FakeGateway:
 def citizens_of(carts: FakeCarts, clock: FakeClock) -> CitizenPorts:
     """The ports over the carts of a scene."""
     names = {PayerLanguage.BANGLA: "একপে", PayerLanguage.ENGLISH: "ekPay"}
-    return CitizenPorts(FakeContacts(carts), FakeCodes(clock), FakeLimits(), names)
+    return CitizenPorts(FakeContacts(carts), FakeCodes(clock), FakeLimits(), FakeAccounts(clock), names)

@@ -22,6 +22,7 @@ _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}", re.ASCII)
 class CodePurpose(StrEnum):
     """What a code opens; one for another purpose opens nothing."""
 
+    SIGN_IN = "sign_in"  # the account of a mobile number
     TRACK = "track"  # the page of one cart, for the number that its payer named
 
 

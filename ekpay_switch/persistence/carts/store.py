@@ -61,7 +61,7 @@ class PostgresCarts:
         )
 
     async def by_ids(self, cart_ids: Sequence[UUID]) -> Sequence[StoredCart]:
-        """These carts, the oldest first, for the staff; one that is not there is left out."""
+        """See `ports.carts.Carts`."""
         return await self._transactions.run(partial(rows.read_carts, cart_ids=list(cart_ids)))
 
     async def open_carts(self, count_max: int) -> Sequence[StoredCart]:

@@ -3,14 +3,16 @@
 A try is one statement that counts and judges under the row's lock, so a thousand guesses at once are five.
 """
 
+import base64
 from uuid import UUID
 
+from ekpay_switch import telemetry
 from ekpay_switch.domain.citizens.one_time_codes import LIFE, TRIES_MAX, CodeCheck, CodePurpose, CodeVerdict
 from ekpay_switch.persistence.citizens.text_messages import new_message
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import NewCode, NewTextMessage
 from ekpay_switch.security.one_time_codes import CodeDigests
-from ekpay_switch.security.sealed_fields import Sealer
+from ekpay_switch.security.sealed_fields import SealBrokenError, Sealer
 
 _NEW = """
 INSERT INTO one_time_codes (id, purpose, subject, digest, expires_at)
@@ -45,7 +47,7 @@ class PostgresOneTimeCodes:
             if new.replaces is not None:
                 await connection.execute(_REPLACE, new.replaces)
             digest = self._digests.of(new.code_id, new.code)
-            await connection.execute(_NEW, new.code_id, new.purpose, new.subject, digest, LIFE)
+            await connection.execute(_NEW, new.code_id, new.purpose, self._stored_subject(new), digest, LIFE)
             if message is not None:
                 await new_message(connection, message, self._sealer)
 
@@ -65,9 +67,27 @@ class PostgresOneTimeCodes:
         if row is None:
             return CodeCheck(CodeVerdict.DEAD)
         if row["is_right"]:
-            return CodeCheck(CodeVerdict.RIGHT, row["subject"])
+            subject = self._subject(code_id, purpose, row["subject"])
+            return CodeCheck(CodeVerdict.RIGHT, subject) if subject else CodeCheck(CodeVerdict.DEAD)
         left = TRIES_MAX - row["tries"]
         return CodeCheck(CodeVerdict.WRONG if left else CodeVerdict.DEAD, tries_left=left)
+
+    def _stored_subject(self, new: NewCode) -> str | None:
+        """The subject as it is stored: a mobile number is sealed."""
+        if new.subject is None or new.purpose is not CodePurpose.SIGN_IN:
+            return new.subject
+        sealed = self._sealer.seal(_context(new.code_id), new.subject.encode())
+        return base64.b64encode(sealed).decode()
+
+    def _subject(self, code_id: UUID, purpose: CodePurpose, stored: str) -> str:
+        """The subject of a right code; empty where its row was changed."""
+        if purpose is not CodePurpose.SIGN_IN:
+            return stored
+        try:
+            return self._sealer.unseal(_context(code_id), base64.b64decode(stored)).decode()
+        except (SealBrokenError, ValueError) as error:
+            telemetry.count_error("code_subject_unreadable", error=error)
+            return ""
 
 
 async def drop_old_codes(transactions: ShortTransactions) -> None:
@@ -77,3 +97,7 @@ async def drop_old_codes(transactions: ShortTransactions) -> None:
         await connection.execute(_DROP_OLD)
 
     await transactions.run(_drop)
+
+
+def _context(code_id: UUID) -> str:
+    return f"one_time_codes.subject:{code_id}"

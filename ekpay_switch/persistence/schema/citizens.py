@@ -1,4 +1,4 @@
-"""The tables of citizens: contacts of carts, one-time codes, text messages, and how often one may be sent.
+"""The tables of citizens: accounts and sessions, contacts of carts, one-time codes, text messages, limits.
 
 No row tells a mobile number, a code or a text: numbers and texts are sealed, codes are keyed digests, and
 what was sent is forgotten as it ends (docs/adr/0122).
@@ -92,3 +92,45 @@ message_permits = Table(
     Column("holder", Text, primary_key=True),
     instant("free_at", index=True),
 )
+
+# A registered citizen. `number_digest` finds the account of a number, which is sealed; a closed account has
+# neither, and its number may register anew.
+citizens = Table(
+    "citizens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number_digest", LargeBinary, unique=True),
+    Column("number_sealed", LargeBinary),
+    Column("language", Text, nullable=False),
+    instant("created_at", server_default=func.now()),
+    instant("closed_at", nullable=True),
+    CheckConstraint(one_of("language", PayerLanguage), name="language"),
+    CheckConstraint("octet_length(number_digest) = 32", name="number_digest"),
+    CheckConstraint("(closed_at IS NULL) = (number_digest IS NOT NULL)", name="open_number"),
+    CheckConstraint("(closed_at IS NULL) = (number_sealed IS NOT NULL)", name="open_sealed"),
+)
+
+# A browser that is signed in; its cookie holds a secret of which only the digest is here. A session that was
+# ended is gone.
+citizen_sessions = Table(
+    "citizen_sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("citizen_id", Uuid, ForeignKey("citizens.id"), nullable=False, index=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("device", Text, nullable=False),
+    instant("begun_at", server_default=func.now()),
+    instant("used_at", server_default=func.now(), index=True),
+    instant("proven_at", server_default=func.now()),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+)
+
+# Whose cart it is, once it was ordered by somebody who was signed in.
+citizen_carts = Table(
+    "citizen_carts",
+    metadata,
+    Column("cart_id", Uuid, ForeignKey("bill_carts.id", ondelete="CASCADE"), primary_key=True),
+    Column("citizen_id", Uuid, ForeignKey("citizens.id"), nullable=False),
+    instant("at", server_default=func.now()),
+)
+Index("ix_citizen_carts_citizen_id_at", citizen_carts.c.citizen_id, citizen_carts.c.at)

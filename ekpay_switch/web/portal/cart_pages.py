@@ -6,14 +6,16 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from ekpay_switch.domain.carts.bill_cart import CartRefusal, StoredCart
+from ekpay_switch.domain.citizens.text_messages import masked_number
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.flows.carts.fill_cart import find_cart, remove_bill
 from ekpay_switch.flows.carts.order_cart import order_cart
-from ekpay_switch.ports.citizens import CartContact
+from ekpay_switch.ports.citizens import CartContact, CitizenPorts
 from ekpay_switch.web.checkout.tiles import brand_of
 from ekpay_switch.web.portal.bill_pages import LANGUAGE_BUTTON
 from ekpay_switch.web.portal.cart_bills import shown_bill
+from ekpay_switch.web.portal.session_cookie import signed_in
 from ekpay_switch.web.portal.typed_numbers import NOTHING_TYPED, TypedContact, typed_contact
 from ekpay_switch.web.portal.visits import PortalVisit
 
@@ -33,7 +35,7 @@ async def show_cart(visit: PortalVisit) -> Response:
     cart = await _cart(visit)
     if cart is not None and cart.payment is not None:
         return visit.redirect(f"/cart/{cart.reference}")
-    return _cart_page(visit, cart)
+    return await _cart_page(visit, cart)
 
 
 async def drop_bill(visit: PortalVisit) -> Response:
@@ -58,41 +60,55 @@ async def begin_payment(visit: PortalVisit) -> Response:
     contact = typed_contact(sent)
     if LANGUAGE_BUTTON in sent:
         # The same page in other words, as the answer to it, so that nothing typed stands in an address.
-        return _cart_page(visit, cart, contact=replace(contact, fault=""))
+        return await _cart_page(visit, cart, contact=replace(contact, fault=""))
     # Where another tab has changed the cart, nothing is paid that was not seen.
     is_seen = sent.get("total") == str(cart.amount.minor)
     if not is_seen or contact.fault:
-        return _cart_page(visit, cart, None if is_seen else CartRefusal.AMOUNT_CHANGED, contact)
+        return await _cart_page(visit, cart, None if is_seen else CartRefusal.AMOUNT_CHANGED, contact)
     return await _order(visit, cart, contact)
 
 
 async def _order(visit: PortalVisit, cart: StoredCart, contact: TypedContact) -> Response:
     portal, language = visit.portal, PayerLanguage(visit.words.language)
-    if portal.citizens is not None and contact.number:
+    if portal.citizens is not None:
         # Kept before the cart is ordered: from then on nothing about it changes.
-        await portal.citizens.contacts.keep(cart.cart_id, CartContact(contact.number, language))
+        await _keep_payer(visit, cart, contact.number, portal.citizens)
     work = order_cart(cart, language, portal.office)
     try:
         answer = await portal.tasks.run_within(work, portal.answer_seconds)
     except StillRunningError:
         answer = CartRefusal.UNAVAILABLE
     if isinstance(answer, CartRefusal):
-        return _cart_page(visit, await _cart(visit), answer, contact)
+        return await _cart_page(visit, await _cart(visit), answer, contact)
     return visit.redirect(answer)
+
+
+async def _keep_payer(visit: PortalVisit, cart: StoredCart, number: str, citizens: CitizenPorts) -> None:
+    """Whom to write to about the cart, and whose it is, as far as anybody has said so."""
+    who = await signed_in(visit, citizens)
+    if who is not None:
+        await citizens.accounts.claim_cart(who.citizen_id, cart.cart_id)
+    known = number or (who.number if who is not None else "")
+    if known:
+        contact = CartContact(known, PayerLanguage(visit.words.language))
+        await citizens.contacts.keep(cart.cart_id, contact)
 
 
 async def _cart(visit: PortalVisit) -> StoredCart | None:
     return await find_cart(visit.cart, visit.portal.office) if visit.cart else None
 
 
-def _cart_page(
+async def _cart_page(
     visit: PortalVisit,
     cart: StoredCart | None,
     problem: CartRefusal | None = None,
     contact: TypedContact = NOTHING_TYPED,
 ) -> Response:
+    citizens = visit.portal.citizens
+    who = await signed_in(visit, citizens) if citizens is not None else None
     values: dict[str, object] = {
         "cart": cart,
+        "own_number": masked_number(who.number) if who is not None else "",
         "bills": [] if cart is None else bill_values(visit, cart),
         "now": None if cart is None else cart.read_at,
         "problem": _PROBLEMS.get(problem, "other") if problem is not None else "",

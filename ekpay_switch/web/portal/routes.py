@@ -1,4 +1,4 @@
-"""The addresses of the citizen portal: `/`, `/bills/<biller>`, `/cart`, `/track` (docs/adr/0118, 0123).
+"""The addresses of the portal: `/`, `/bills/<biller>`, `/cart`, `/track`, `/account` (ADR 0118, 0123, 0124).
 
 GET changes nothing; every change is a form of this browser, answered with a redirect, so that a reload
 repeats nothing. No page needs a script.
@@ -16,6 +16,7 @@ from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.ports.citizens import CitizenPorts
+from ekpay_switch.web.portal import account_pages as accounts
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.home_page import show_home
@@ -59,6 +60,15 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add("/track/code", ["GET"], _with_citizens(show_code))
     add("/track/code", ["POST"], _with_citizens(send_code))
     add("/track/{rest:path}", METHODS, _show_nowhere)
+    add("/account", ["GET"], _with_citizens(accounts.show_account))
+    add("/account", ["POST"], _with_citizens(accounts.send_number))
+    add("/account/code", ["GET"], _with_citizens(accounts.show_code))
+    add("/account/code", ["POST"], _with_citizens(accounts.send_code))
+    add("/account/out", ["POST"], _with_citizens(accounts.account_form(accounts.sign_out)))
+    add("/account/sessions", ["POST"], _with_citizens(accounts.account_form(accounts.end_sessions)))
+    add("/account/close", ["GET"], _with_citizens(accounts.show_closing))
+    add("/account/close", ["POST"], _with_citizens(accounts.account_form(accounts.close_account)))
+    add("/account/{rest:path}", METHODS, _show_nowhere)
 
 
 def category_names() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The pages of the portal in every state, each over a small world of its own."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -45,7 +46,7 @@ def state(play: Play) -> Play:
     """One state: its path, or what a form was answered with."""
 
     async def shown(language: str) -> ShownPortal:
-        has_gateway = "track" in play.__name__ or "mobile" in play.__name__
+        has_gateway = any(word in play.__name__ for word in ("track", "mobile", "account"))
         is_rehearsal = "rehearsal" in play.__name__
         stand = PortalStand(language, is_rehearsal=is_rehearsal, has_gateway=has_gateway)
         static_files.mount(stand.counter.app, Pages(ORIGIN).headers)
@@ -214,6 +215,71 @@ async def portal_track_code_dead(stand: PortalStand) -> Seen:
     for _ in range(TRIES_MAX - 1):
         await _typed(stand)
     return await _typed(stand)
+
+
+# ---- an account
+
+
+@state
+async def portal_account_sign_in(_: PortalStand) -> str:
+    return "/account"
+
+
+@state
+async def portal_account_sign_in_wrong(stand: PortalStand) -> Seen:
+    return await stand.press(await stand.browser.get("/account"), "/account", mobile="12345")
+
+
+@state
+async def portal_account_code(stand: PortalStand) -> str:
+    await _asked_for_code(stand)
+    return "/account/code"
+
+
+@state
+async def portal_account_empty(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    return "/account"
+
+
+@state
+async def portal_account(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    await _two_bills(stand)
+    await stand.pay()
+    del stand.browser.cookies["__Host-ekpay-session"]
+    await _signed_in(stand)
+    return "/account"
+
+
+@state
+async def portal_account_cart(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    await _two_bills(stand)
+    return "/cart"
+
+
+@state
+async def portal_account_close(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    return "/account/close"
+
+
+@state
+async def portal_account_close_after_a_while(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    stand.scene.small.clock.pass_by(3_600)
+    return "/account/close"
+
+
+async def _asked_for_code(stand: PortalStand) -> None:
+    await stand.press(await stand.browser.get("/account"), "/account", mobile="01712345678")
+
+
+async def _signed_in(stand: PortalStand) -> None:
+    await _asked_for_code(stand)
+    (code,) = re.findall("[0-9]{6}", stand.codes.messages[-1].text)
+    await stand.press(await stand.browser.get("/account/code"), "/account/code", code=code)
 
 
 async def _tracked(stand: PortalStand) -> Seen:
