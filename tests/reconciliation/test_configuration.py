@@ -151,6 +151,14 @@ def test_every_institution_has_a_layout_and_times() -> None:
     assert isinstance(CALENDAR, Calendar)
 
 
+def test_whoever_states_gross_and_net_may_be_a_paisa_off() -> None:
+    """Each rounds fee and VAT by itself, and a file is not refused whole for it."""
+    layouts = read_layouts(CONFIG / "statements").values()
+    stating = [one for one in layouts if one.fields and one.fields.gross and one.fields.net]
+    assert stating
+    assert [one.institution for one in stating if one.rounding != 1] == []
+
+
 def test_whoever_has_chargeback_rows_says_by_when_they_are_answered() -> None:
     layouts = read_layouts(CONFIG / "statements").values()
     told = [one for one in layouts if one.events and "chargeback" in one.events.words.values()]

@@ -80,6 +80,9 @@ def test_one_missing_file_is_told_as_one(ready: NightStage) -> None:
     done = typed(ready, "run", "--night", "2026-04-05")
     assert done.exit_code == 1
     assert "a file is missing: breb_postpaid_20260405_01.txt" in done.output
+    # The digest of its breaks, of which this is the only one.
+    told = json.loads(typed(ready, "run", "--night", "2026-04-05", "--json").stdout)["digests"]
+    assert f"\nbreaks {told['findings']}\n" in done.output
 
 
 def test_a_date_that_is_not_over_is_rehearsed_only_and_none_begins_before_its_day(

@@ -77,6 +77,26 @@ async def test_one_refused_file_is_named_with_its_place(stage: NightStage) -> No
     assert words.startswith("a file is refused: nagad_20260405_01.xlsx: line 2, column amount: ")
 
 
+async def test_a_file_that_breaks_its_reader_breaks_nothing_of_the_night(stage: NightStage) -> None:
+    """It is read in another process, within the limits of the configuration."""
+    place = stage.config / "reconciliation.toml"
+    text = place.read_text(encoding="utf-8")
+    for found, instead in (
+        ("memory_megabytes = 1500", "memory_megabytes = 64"),
+        ("unpacked_ratio = 200", "unpacked_ratio = 5000"),
+    ):
+        assert found in text
+        text = text.replace(found, instead)
+    place.write_text(text, encoding="utf-8")
+    stage.book(BREB, *ROWS).send(BREB, ROWS, SUN)
+    stage.lay(LogicalKey(NAGAD, SUN, 1), hostile.with_large_texts(BOOK))
+    ran = await stage.full_night(SUN)
+    assert ran.run.holds, ran.run.invariants
+    (words,) = [words for words in (await stands(stage)).red if "refused" in words]
+    assert words.endswith("nagad_20260405_01.xlsx: it is damaged, or takes more than 64 MB to read")
+    assert all_rows(stage.home_folder, ran.run).height == 2 * len(ROWS)
+
+
 async def test_a_name_that_no_table_holds_stays_in_the_inbox(stage: NightStage) -> None:
     stage.book(BREB, *ROWS).send(BREB, ROWS, SUN)
     names = ["breb_postpaid_20260405_01_c99999.txt", "nagad_00010101_01.xlsx", "x" * 90 + "_20260405_01.txt"]

@@ -8,10 +8,13 @@ import polars as pl
 import pytest
 
 from ekpay_switch.persistence.embedded.server import Endpoint
+from reconciliation.breaks.codes import BreakCode
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.engine.restatement import outcome
 from reconciliation.errors import NightError
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.matching.institution_positions import positions
+from reconciliation.nightly.break_changes import BreakChanges
 from reconciliation.nightly.night_run import LOCK
 from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.runs import read_positions, read_runs
@@ -50,6 +53,19 @@ async def test_a_night_finds_what_does_not_agree(stage: NightStage) -> None:
     assert all_rows(stage.home_folder, ran.run).height == 9
     assert (ran.run.figures["found"], ran.run.figures["open"]) == (2, 2)
     assert ran.run.figures["exposure"] == 99_996 + 100_002
+
+
+@pytest.mark.parametrize("code", BreakCode)
+def test_the_digest_of_a_night_covers_breaks_of_rows_and_of_files(code: BreakCode) -> None:
+    name = "breb_postpaid_20260405_01.txt"
+    finding = BreakFinding(FindingKey(code, BREB, name), file=name, day=SUN, cycle=1)
+    changes = [
+        BreakChanges((), {}, {}),
+        BreakChanges((finding,), {}, {}),
+        BreakChanges((), {finding.key: (SUN, finding)}, {}),
+        BreakChanges((), {}, {finding.key: "arrived"}),
+    ]
+    assert len({change.digest("", MON) for change in changes}) == len(changes)
 
 
 async def test_a_night_without_anything_new_stands(stage: NightStage) -> None:

@@ -1,7 +1,7 @@
 """reconciliation.md 5, case 13, as decisions and closed days see it: nothing is deleted."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import pytest
@@ -24,11 +24,17 @@ LATER = date(2026, 11, 4)
 V1, V2 = "bkash_20261102_01.csv", "bkash_20261102_01_c1.csv"
 
 
-async def closed(scene: Scene, night: date = NIGHT, by: str = MAKER, approved_by: str = CHECKER) -> ClosedDay:
+async def closed(
+    scene: Scene,
+    night: date = NIGHT,
+    by: str = MAKER,
+    approved_by: str = CHECKER,
+    before: timedelta = timedelta(0),
+) -> ClosedDay:
     desk = scene.desk
     return await close_day(
         scene.finance, desk.rules, desk.calendar, night, closed_by=by, approved_by=approved_by,
-        closing_time=ClosingTime(cut_off_of(night), cut_off_of(night)),
+        closing_time=ClosingTime(cut_off_of(night) - before, cut_off_of(night)),
     )  # fmt: skip
 
 
@@ -317,6 +323,13 @@ async def test_the_database_closes_no_day_that_is_not_over_by_its_own_clock(scen
     with pytest.raises(UnfitError, match="2999-01-01 is not over by the clock of the database"):
         await closed(scene, far)
     assert await scene.count("reconciliation.closed_days") == 0
+
+
+async def test_a_day_is_not_closed_before_its_cut_off(scene: Scene) -> None:
+    with pytest.raises(UnfitError, match="2026-11-02 cannot be closed before its cut-off"):
+        await closed(scene, before=timedelta(seconds=1))
+    assert await scene.count("reconciliation.closed_days") == 0
+    assert (await closed(scene)).restatement == 1
 
 
 async def test_a_day_is_not_closed_on_a_run_that_rehearsed_it(scene: Scene) -> None:

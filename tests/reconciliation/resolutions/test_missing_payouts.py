@@ -60,6 +60,7 @@ async def test_one_line_pays_two_payouts_and_the_charge_of_one_that_never_came(s
     await short(scene, 4_000)
     await absent(scene, 6_000)
     both = await line(scene, 10_000)
+    assert "pays_payouts" in await fitting(scene, both)
     await scene.decided(both, PAYS, payouts=(BKASH, SSL))
     # Sonali takes 11.50 taka off each payout; that of the first is booked with what came of it.
     assert await scene.balances() == {

@@ -1,6 +1,7 @@
 """Files that no institution sends, made to break whoever reads them."""
 
 import os
+import re
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -80,6 +81,23 @@ def unpacking_to(megabytes: int) -> bytes:
             for _ in range(megabytes):
                 part.write(padding)
     return stream.getvalue()
+
+
+def with_rows(content: bytes, count: int) -> bytes:
+    """A workbook with so many more rows, each of which is its first one again."""
+    row = sheet_of(content).partition(b'<row r="2"')[2].partition(b"</row>")[0]
+    rows = b"".join(
+        b'<row r="%d"' % line + re.sub(rb'(r="[A-Z]+)2"', rb'\g<1>%d"' % line, row) + b"</row>"
+        for line in range(3, 3 + count)
+    )
+    return with_sheet(content, b"</sheetData>", rows + b"</sheetData>")
+
+
+def with_large_texts(content: bytes) -> bytes:
+    """A workbook whose shared texts take more memory than a reader of 64 MB has."""
+    texts = (b"<si><t>" + b"x" * 32_000 + b"</t></si>") * 8_000
+    shared = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + texts + b"</sst>"
+    return with_part(content, {"xl/sharedStrings.xml": shared})
 
 
 def lying_about_its_size(content: bytes) -> bytes:

@@ -104,8 +104,11 @@ def test_a_directory_that_lies_is_found_out() -> None:
 
 def test_cells_are_counted() -> None:
     assert reading("nagad", BOOK, USUAL_LIMITS.model_copy(update={"cells": 20})).rows.height == 1
-    problem = refusal("nagad", BOOK, USUAL_LIMITS.model_copy(update={"cells": 15}))
-    assert "more than 15" in str(problem)
+    # Its shared texts are fewer, and counted by themselves.
+    problem = refusal("nagad", BOOK, USUAL_LIMITS.model_copy(update={"cells": 19}))
+    assert "more than 19 cells" in str(problem)
+    problem = refusal("nagad", BOOK, USUAL_LIMITS.model_copy(update={"cells": 12}))
+    assert "more than 12 shared texts" in str(problem)
 
 
 @pytest.mark.parametrize("digits", [40, 4_300, 100_000])

@@ -1,6 +1,7 @@
 """A file can break the process that reads it, and nothing else."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,9 +108,7 @@ def test_a_process_that_never_reads_is_no_fault_of_a_file(
 
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_is_read(tmp_path: Path) -> None:
-    texts = b"<si><t>" + b"x" * 32_000 + b"</t></si>"
-    shared = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + texts * 8_000
-    large = hostile.with_part(WHOLE["nagad"], {"xl/sharedStrings.xml": shared + b"</sst>"})
+    large = hostile.with_large_texts(WHOLE["nagad"])
     with limited(memory_megabytes=64, unpacked_ratio=5_000) as reader:
         with pytest.raises(UnreadableFileError, match="it is damaged, or takes more than 64 MB to read"):
             read(reader, laid(tmp_path, large), "nagad")
@@ -117,19 +116,24 @@ def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_is_read(tmp_p
 
 
 def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path: Path) -> None:
-    row = hostile.sheet_of(WHOLE["nagad"]).partition(b'<row r="2"')[2].partition(b"</row>")[0]
-    rows = b"".join(
-        b'<row r="%d"' % line
-        + row.replace(b'2" ', b'%d" ' % line).replace(b'2"><v>', b'%d"><v>' % line)
-        + b"</row>"
-        for line in range(3, 150_000)
-    )
-    long = hostile.with_sheet(WHOLE["nagad"], b"</sheetData>", rows + b"</sheetData>")
+    long = hostile.with_rows(WHOLE["nagad"], 300_000)
     words = "it takes more than 1 s of the processor, or 1200 s, to read"
     with limited(processor_seconds=1) as reader:
         with pytest.raises(UnreadableFileError, match=words):
             read(reader, laid(tmp_path, long), "nagad")
         assert read(reader, laid(tmp_path, WHOLE["nagad"]), "nagad").rows.height == 1
+
+
+def test_the_cells_of_a_large_workbook_are_never_in_memory_together(tmp_path: Path) -> None:
+    """Together the cells of these rows take more than the reader has here."""
+    told = b'<c r="E2" t="inlineStr"><is><t>' + b"0" * 300 + b"</t></is></c>"
+    sheet = hostile.sheet_of(WHOLE["nagad"])
+    cell = re.search(rb'<c r="E2".*?</c>', sheet)
+    assert cell is not None
+    wide = hostile.with_sheet(WHOLE["nagad"], cell[0], told)
+    large = hostile.with_rows(wide, 100_000)
+    with limited(memory_megabytes=160, unpacked_ratio=5_000) as reader:
+        assert read(reader, laid(tmp_path, large), "nagad").rows.height == 100_001
 
 
 def test_a_file_that_never_ends_is_refused_by_the_clock(tmp_path: Path) -> None:

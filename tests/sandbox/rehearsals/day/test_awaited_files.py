@@ -2,18 +2,27 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock, Mock
 
 import pytest
 
 from reconciliation.calendar import read_calendar
 from reconciliation.intake.file_schedule import FileSchedule
+from sandbox.rehearsals.day import file_writer
+from sandbox.rehearsals.day.file_writer import Night
 from sandbox.rehearsals.day.injected_errors import ErrorInjector, NothingToInjectError
 from sandbox.rehearsals.day.institutions import INSTITUTIONS
-from sandbox.rehearsals.day.movement_queries import DayBook, with_awaited_books
+from sandbox.rehearsals.day.movement_queries import (
+    DayBook,
+    InstitutionUnavailableError,
+    with_awaited_books,
+)
 from sandbox.rehearsals.day.plan import PlannedFile, plan_night
 from sandbox.rehearsals.day.state import DayState, DepositedFile
+from sandbox.rehearsals.demo.night import night_run
 from sandbox.rehearsals.demo.night.night_run import (
     INJECTION_REQUESTS,
     PAYOUT_INJECTION_REQUESTS,
@@ -86,6 +95,33 @@ def test_the_institutions_of_our_payments_are_those_that_they_name() -> None:
         {"biller_id": None, "attempts": [], "tries": [{"connector_id": "tap"}]},
     ]
     assert institutions_of(exported) == {"bpdb_prepaid", "tap"}
+
+
+async def test_who_is_awaited_and_was_never_reached_leaves_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_writer, "read_books", AsyncMock(return_value={}))
+    night = Night(DAY, tmp_path / "state", tmp_path / "out", awaited={"tap": DAY})
+    left = await file_writer.deposit_files(night, {})
+    assert any(name.startswith("tap_20260310_01.") for name in left.files), left.files
+
+
+async def test_the_demo_awaits_whoever_its_payments_name_from_its_first_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deposit_files = AsyncMock(side_effect=InstitutionUnavailableError)
+    monkeypatch.setattr(night_run, "deposit_files", deposit_files)
+    monkeypatch.setattr(night_run, "add_staff_member", AsyncMock())
+    stage = MagicMock()
+    stage.setting.home_folder = tmp_path
+    parties = Mock(staff=(Mock(), Mock()))
+    exported: list[Mapping[str, Any]] = [
+        {"biller_id": "bpdb_prepaid", "attempts": [], "tries": [{"connector_id": "tap"}]}
+    ]
+    with pytest.raises(InstitutionUnavailableError):
+        await night_run.run_nights(stage, parties, exported, MagicMock(), began_on=DAY, seed=7)
+    (night, _), _ = deposit_files.call_args
+    assert night.awaited == {"bpdb_prepaid": DAY, "tap": DAY}
 
 
 def test_a_second_route_is_awaited_under_the_name_of_the_first() -> None:
