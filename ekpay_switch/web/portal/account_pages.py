@@ -66,21 +66,16 @@ async def send_number(visit: PortalVisit, citizens: CitizenPorts) -> Response:
 
 
 async def show_code(visit: PortalVisit, _: CitizenPorts) -> Response:
-    """The form that asks for the code; whoever has requested none begins at the beginning."""
-    return visit.redirect(_ACCOUNT) if CODE.code_id(visit) is None else CODE.page(visit)
+    """The form that asks for the code."""
+    return CODE.show(visit)
 
 
 async def send_code(visit: PortalVisit, citizens: CitizenPorts) -> Response:
     """Sign in by a right code; a wrong one may be corrected a few times."""
-    sent = await visit.own_fields()
-    if sent is None:
-        return visit.notice("foreign", 403, link=_ACCOUNT)
-    code_id = CODE.code_id(visit)
-    if code_id is None:
-        return visit.redirect(_ACCOUNT)
-    code = CODE.read(visit, sent)
-    if isinstance(code, Response):
-        return code
+    typed = await CODE.read(visit)
+    if isinstance(typed, Response):
+        return typed
+    code_id, code = typed
     device = device_name(visit.request.headers.get("user-agent", ""))
     secret = session_secret(visit.request, is_https=visit.portal.pages.is_https)
     tried = SignInTry(code_id, code, PayerLanguage(visit.words.language), device, secret)
@@ -111,7 +106,7 @@ async def sign_out(
 ) -> Response:
     """End the session of this browser."""
     await citizens.accounts.end_session(who.citizen_id, who.session_id)
-    return _left(visit)
+    return _signed_out_page(visit)
 
 
 async def end_sessions(
@@ -143,7 +138,7 @@ async def close_account(
     if not who.is_fresh:
         return await _request_code(visit, citizens, who.number)
     await citizens.accounts.close(who.citizen_id)
-    return _left(visit)
+    return _signed_out_page(visit)
 
 
 async def _request_code(visit: PortalVisit, citizens: CitizenPorts, number: str) -> Response:
@@ -161,7 +156,8 @@ async def _request_code(visit: PortalVisit, citizens: CitizenPorts, number: str)
     return answer
 
 
-def _left(visit: PortalVisit) -> Response:
+def _signed_out_page(visit: PortalVisit) -> Response:
+    """The way to the first page, for a browser that is signed in no more."""
     answer = visit.redirect("/")
     forget_session(answer, is_https=visit.portal.pages.is_https)
     return answer

@@ -3,7 +3,6 @@
 One page for every purpose; its words begin with the name of the purpose (`track_code`, `sign_in_code`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -44,10 +43,21 @@ class CodeForm:
         """Forget the code in this browser."""
         set_host_cookie(answer, self.cookie, "", 0, is_https=visit.portal.pages.is_https)
 
-    def read(self, visit: PortalVisit, sent: Mapping[str, str]) -> str | Response:
-        """The code that was typed, or the page that says what is wrong with it."""
+    def show(self, visit: PortalVisit) -> Response:
+        """The form that asks for the code; whoever has requested none begins at the beginning."""
+        return visit.redirect(self.again) if self.code_id(visit) is None else self.page(visit)
+
+    async def read(self, visit: PortalVisit) -> tuple[UUID, str] | Response:
+        """The code's id and what was typed, or the page that says what is wrong with the form."""
+        sent = await visit.own_fields()
+        if sent is None:
+            return visit.notice("foreign", 403, link=self.again)
+        code_id = self.code_id(visit)
+        if code_id is None:
+            return visit.redirect(self.again)
         typed = sent.get("code", "").strip()
-        return typed_code(typed) or self.page(visit, WRONG if typed else MISSING, status=422)
+        code = typed_code(typed)
+        return (code_id, code) if code else self.page(visit, WRONG if typed else MISSING, status=422)
 
     async def refusal(self, visit: PortalVisit, check: CodeCheck) -> Response:
         """The page after a code that was not the right one, which is counted."""

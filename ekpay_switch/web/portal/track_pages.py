@@ -52,21 +52,16 @@ async def send_tracking(visit: PortalVisit, citizens: CitizenPorts) -> Response:
 
 
 async def show_code(visit: PortalVisit, _: CitizenPorts) -> Response:
-    """The form that asks for the code; whoever has requested none begins at the beginning."""
-    return visit.redirect(_TRACK) if CODE.code_id(visit) is None else CODE.page(visit)
+    """The form that asks for the code."""
+    return CODE.show(visit)
 
 
 async def send_code(visit: PortalVisit, citizens: CitizenPorts) -> Response:
     """Open the payment's page by a right code; a wrong one may be corrected a few times."""
-    sent = await visit.own_fields()
-    if sent is None:
-        return visit.notice("foreign", 403, link=_TRACK)
-    code_id = CODE.code_id(visit)
-    if code_id is None:
-        return visit.redirect(_TRACK)
-    code = CODE.read(visit, sent)
-    if isinstance(code, Response):
-        return code
+    typed = await CODE.read(visit)
+    if isinstance(typed, Response):
+        return typed
+    code_id, code = typed
     check = await open_tracking(code_id, code, citizens)
     if check.verdict is not CodeVerdict.RIGHT:
         return await CODE.refusal(visit, check)

@@ -1,7 +1,6 @@
 """The shop's client against a stand-in that speaks as docs/rest-v1.md says, or does not."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import aiohttp
@@ -18,13 +17,11 @@ from sandbox.callers.client.messages import (
 )
 from sandbox.callers.client.return_page import open_return_page
 from tests.sandbox.callers.client.stub_rest_v1 import (
-    KEY,
     PAYMENT,
     PAYMENT_ID,
     REFUND,
     REFUND_ID,
     StubSwitch,
-    stub_switch,
 )
 
 ORDER = ApiOrder("b025", {"account_no": "10000007"}, 125_000, "https://shop.example/done?order=7")
@@ -36,18 +33,6 @@ CREATE, TRIES, CANCEL, REFUNDS, GET = (
     "POST /v1/payments/ID/refunds",
     "GET /v1/payments/ID",
 )
-
-
-@pytest.fixture
-async def switch() -> AsyncIterator[StubSwitch]:
-    async with stub_switch() as stub:
-        yield stub
-
-
-@pytest.fixture
-async def client(switch: StubSwitch) -> AsyncIterator[ApiClient]:
-    async with ApiClient(switch.origin, KEY) as opened_client:
-        yield opened_client
 
 
 async def test_a_payment_is_made_with_a_key_and_read_whole(switch: StubSwitch, client: ApiClient) -> None:

@@ -1,18 +1,14 @@
 """A shop that opens a payment while the switch is busy, or slow to open the page."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from sandbox.callers.client.client import ApiClient, RefusedError
 from sandbox.callers.client.messages import ApiOrder
 from sandbox.callers.client.opening import open_payment
 from tests.sandbox.callers.client.stub_rest_v1 import (
-    KEY,
     PAYMENT,
     PROBLEM,
     StubSwitch,
-    stub_switch,
 )
 
 ORDER = ApiOrder("b025", {"account_no": "10000007"}, 125_000, "https://shop.example/done?order=7")
@@ -21,18 +17,6 @@ JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 BUSY = (503, PROBLEM_JSON, PROBLEM | {"status": 503, "code": "busy", "retryable": True})
 RATE_LIMITED = (429, PROBLEM_JSON, PROBLEM | {"status": 429, "code": "rate_limited", "retryable": True})
 WITHOUT_PAGE = PAYMENT | {"next_action": None}
-
-
-@pytest.fixture
-async def switch() -> AsyncIterator[StubSwitch]:
-    async with stub_switch() as stub:
-        yield stub
-
-
-@pytest.fixture
-async def client(switch: StubSwitch) -> AsyncIterator[ApiClient]:
-    async with ApiClient(switch.origin, KEY) as opened_client:
-        yield opened_client
 
 
 async def test_a_busy_switch_is_sent_the_same_key_again(switch: StubSwitch, client: ApiClient) -> None:
