@@ -31,6 +31,10 @@ PAISA = 100
 WEEK = timedelta(days=7)
 COMPLETED, EXPIRED, REFUNDED, IN_REVIEW = "completed", "expired", "refunded", "in_review"
 PARTS = (10_000, 15_050, 24_950)
+BUSY_TRIES = """
+SELECT count(*) AS count FROM tries
+WHERE is_woken OR lease_until IS NOT NULL OR next_action_at < now() + $1::interval
+"""
 
 
 async def _paid(scene: Scene) -> None:
@@ -258,14 +262,24 @@ class Player:
         return ApiOrder(desk.biller, named, TAKA * PAISA, self._site.page.url(f"row{place}"))
 
     async def _all_is_quiet(self) -> None:
-        """Until bKash owes us no notification and whatever may still stir has had its time."""
+        """Until bKash owes us no notification, and no try of ours has anything to do.
+
+        Raises:
+            TimeoutError: that never came.
+        """
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                notices = (await self._site.wallet.admin("GET", "dump"))["notices"]
-                if all(notice["delivered_at"] for notice in notices):
-                    break
-                await asyncio.sleep(POLL_SECONDS)
-        await asyncio.sleep(QUIET_SECONDS)
+            await _until(self._is_told)
+            await asyncio.sleep(QUIET_SECONDS)
+            # A woken try may wait longer than that on a slow machine, and its inquiry is a cell of its row.
+            await _until(self._is_idle)
+
+    async def _is_told(self) -> bool:
+        notices = (await self._site.wallet.admin("GET", "dump"))["notices"]
+        return all(notice["delivered_at"] for notice in notices)
+
+    async def _is_idle(self) -> bool:
+        ((count,),) = await self._site.rows(BUSY_TRIES, timedelta(seconds=QUIET_SECONDS))
+        return bool(count == 0)
 
     async def _end(self, row: str, played: Scene | Exception) -> End:
         if isinstance(played, Exception):
@@ -280,6 +294,13 @@ class Player:
         alarms = self._site.alarms().get(str(played.payment_id), [])
         cells = cells_of(books, alarms, inquiries_vary=PLAYS[row].inquiries_vary)
         return End(row, cells, [*faults, *([broken] if broken else [])], books, played.payer.wallet)
+
+
+async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        if await is_so():
+            return
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _broken(row: str, error: Exception) -> End:
