@@ -117,7 +117,8 @@ class ParameterEntry(Section):
     One that `names_payer` says who pays and is no part of the bill's name. Where there are `choices`, the
     value is one of them. A member of ours that ekPay's clients do not send has a `default`. `hint_en` and
     `hint_bn` say where a payer finds it, and `on_bill` where it is printed on a paper bill: at the `top`, or
-    beside the `customer`.
+    beside the `customer`. One that `is_standing` is the same for the next bill of the same customer, so a
+    citizen may save it.
     """
 
     name: Name
@@ -132,6 +133,7 @@ class ParameterEntry(Section):
     group: Annotated[str, Field(pattern=r"^[A-Z]$")]
     is_required: bool = True
     names_payer: bool = False
+    is_standing: bool = False
     choices: tuple[Choice, ...] = ()
     default: str = ""
 
@@ -139,6 +141,12 @@ class ParameterEntry(Section):
     def _default_is_a_choice(self) -> Self:
         if self.default and (self.is_required or self.default not in self.values):
             raise ValueError(f"the default of {self.name} must be a choice of a field that is not required")
+        return self
+
+    @model_validator(mode="after")
+    def _an_amount_is_of_one_bill(self) -> Self:
+        if self.is_standing and self.wire_name == "amount":
+            raise ValueError(f"{self.name} is an amount, which is_standing cannot be said of")
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from ekpay_switch.persistence.citizens.cart_outcomes import CartOutcomeMessages
 from ekpay_switch.persistence.citizens.contacts import PostgresCartContacts
 from ekpay_switch.persistence.citizens.message_limits import MessageRates, PostgresMessageLimits
 from ekpay_switch.persistence.citizens.one_time_codes import PostgresOneTimeCodes
+from ekpay_switch.persistence.citizens.saved_bills import PostgresSavedBills
 from ekpay_switch.persistence.citizens.text_messages import PostgresTextMessages
 from ekpay_switch.persistence.parties.shared_buckets import SharedRate
 from ekpay_switch.ports.citizens import CitizenPorts, MessagePorts
@@ -56,6 +57,7 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
         codes=PostgresOneTimeCodes(switch.transactions, digests, sealer),
         limits=PostgresMessageLimits(switch.engine, clock, rates, digests, switch.world.alarms),
         accounts=PostgresCitizenAccounts(switch.transactions, digests, sealer),
+        saved_bills=PostgresSavedBills(switch.transactions, digests, sealer),
         portal_names=_portal_names(settings),
     )
 

@@ -19,7 +19,8 @@ class Parameter:
     """One field that a payer fills in to name a bill, or, where `names_payer`, itself.
 
     Left empty it is `default`, where there is one. The hints say where a payer finds it, and `on_bill` where
-    it is printed on a paper bill; empty where the manifest does not say.
+    it is printed on a paper bill; empty where the manifest does not say. One that `is_standing` is the same
+    for the next bill of the same customer.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Parameter:
     group: str
     is_required: bool
     names_payer: bool = False
+    is_standing: bool = False
     choices: tuple[tuple[str, str, str], ...] = ()  # value, English label, Bangla label
     bounds: AmountBounds | None = None
     default: str = ""

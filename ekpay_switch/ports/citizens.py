@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.citizens.accounts import CitizenSession, SignedIn
 from ekpay_switch.domain.citizens.one_time_codes import CodeCheck, CodePurpose
+from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.citizens.text_messages import MessageEnd, MessageKind
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 
@@ -150,12 +151,35 @@ class CitizenAccounts(Protocol):
         """Let a cart be this citizen's; one that is somebody's stays theirs."""
         ...
 
+    async def owns_cart(self, citizen_id: UUID, cart_id: UUID) -> bool:
+        """Whether a cart is this citizen's."""
+        ...
+
     async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
         """The carts of a citizen, the newest first."""
         ...
 
     async def close(self, citizen_id: UUID) -> None:
-        """Close the account: its number, its sessions and whose its carts were are forgotten."""
+        """Close the account: its number, sessions, saved bills and whose its carts were are forgotten."""
+        ...
+
+
+class SavedBills(Protocol):
+    """What citizens keep to pay the next bill; each call is durable on return."""
+
+    async def save(self, citizen_id: UUID, bill: SavedBill) -> bool:
+        """Keep it, or give what is kept already its nickname; False where the citizen has as many as may be.
+
+        False as well where the account has been closed.
+        """
+        ...
+
+    async def of_citizen(self, citizen_id: UUID) -> Sequence[SavedBill]:
+        """Those of a citizen, the one saved first before the others."""
+        ...
+
+    async def remove(self, citizen_id: UUID, saved_id: UUID) -> None:
+        """Forget one of this citizen; one of somebody else stays."""
         ...
 
 
@@ -191,6 +215,7 @@ class CitizenPorts:
     codes: OneTimeCodes
     limits: MessageLimits
     accounts: CitizenAccounts
+    saved_bills: SavedBills
     portal_names: dict[PayerLanguage, str]
 
 

@@ -28,3 +28,7 @@ class CodeDigests:
     def of_account(self, number: str) -> bytes:
         """What the account of a mobile number is found by: whoever reads it learns no number."""
         return hmac.new(self._key, b"account " + number.encode(), hashlib.sha256).digest()
+
+    def of_saved_bill(self, citizen_id: UUID, name: bytes) -> bytes:
+        """What a bill that a citizen saved is known by, so that it is saved once; `name` is canonical."""
+        return hmac.new(self._key, b"saved bill " + citizen_id.bytes + name, hashlib.sha256).digest()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.citizens.accounts import CitizenSession, SignedIn
 from ekpay_switch.domain.citizens.one_time_codes import LIFE, TRIES_MAX, CodeCheck, CodePurpose, CodeVerdict
+from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.citizens.text_messages import MessageEnd
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.ports.citizens import (
@@ -115,6 +116,9 @@ class FakeAccounts:
     async def claim_cart(self, citizen_id: UUID, cart_id: UUID) -> None:
         self.carts.setdefault(cart_id, citizen_id)
 
+    async def owns_cart(self, citizen_id: UUID, cart_id: UUID) -> bool:
+        return self.carts.get(cart_id) == citizen_id
+
     async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
         return [cart for cart, whose in reversed(self.carts.items()) if whose == citizen_id][:count_max]
 
@@ -125,6 +129,30 @@ class FakeAccounts:
 
     def _keep(self, is_kept: Callable[[SignedIn], bool]) -> None:
         self.live = {secret: pair for secret, pair in self.live.items() if is_kept(pair[0])}
+
+
+@dataclass
+class FakeSavedBills:
+    """Saved bills by citizen."""
+
+    kept: dict[UUID, list[SavedBill]] = field(default_factory=dict)
+    is_full: bool = False
+
+    async def save(self, citizen_id: UUID, bill: SavedBill) -> bool:
+        own = self.kept.setdefault(citizen_id, [])
+        for place, known in enumerate(own):
+            if (known.biller_id, known.fields) == (bill.biller_id, bill.fields):
+                own[place] = replace(known, nickname=bill.nickname)
+                return True
+        if not self.is_full:
+            own.append(bill)
+        return not self.is_full
+
+    async def of_citizen(self, citizen_id: UUID) -> Sequence[SavedBill]:
+        return list(self.kept.get(citizen_id, ()))
+
+    async def remove(self, citizen_id: UUID, saved_id: UUID) -> None:
+        self.kept[citizen_id] = [bill for bill in self.kept.get(citizen_id, []) if bill.saved_id != saved_id]
 
 
 @dataclass
@@ -173,4 +201,6 @@ class FakeGateway:
 def citizens_of(carts: FakeCarts, clock: FakeClock) -> CitizenPorts:
     """The ports over the carts of a scene."""
     names = {PayerLanguage.BANGLA: "একপে", PayerLanguage.ENGLISH: "ekPay"}
-    return CitizenPorts(FakeContacts(carts), FakeCodes(clock), FakeLimits(), FakeAccounts(clock), names)
+    return CitizenPorts(
+        FakeContacts(carts), FakeCodes(clock), FakeLimits(), FakeAccounts(clock), FakeSavedBills(), names
+    )

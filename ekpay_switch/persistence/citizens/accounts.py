@@ -43,6 +43,7 @@ WHERE s.citizen_id = $1 AND {_LIVE} ORDER BY s.used_at DESC, s.id DESC
 _END = "DELETE FROM citizen_sessions WHERE citizen_id = $1 AND id = $2"
 _END_OTHERS = "DELETE FROM citizen_sessions WHERE citizen_id = $1 AND id <> $2"
 _CLAIM = "INSERT INTO citizen_carts (cart_id, citizen_id) VALUES ($2, $1) ON CONFLICT DO NOTHING"
+_OWNS = "SELECT 1 FROM citizen_carts WHERE citizen_id = $1 AND cart_id = $2"
 _CARTS = "SELECT cart_id FROM citizen_carts WHERE citizen_id = $1 ORDER BY at DESC, cart_id DESC LIMIT $2"
 _CLOSE = """
 UPDATE citizens SET closed_at = now(), number_digest = NULL, number_sealed = NULL
@@ -51,6 +52,7 @@ WHERE id = $1 AND closed_at IS NULL
 _FORGET = (
     "DELETE FROM citizen_sessions WHERE citizen_id = $1",
     "DELETE FROM citizen_carts WHERE citizen_id = $1",
+    "DELETE FROM saved_bills WHERE citizen_id = $1",
 )
 _DROP_OLD = """
 DELETE FROM citizen_sessions AS s WHERE s.used_at < now() - $1::interval OR s.begun_at < now() - $2::interval
@@ -115,6 +117,10 @@ class PostgresCitizenAccounts:
     async def claim_cart(self, citizen_id: UUID, cart_id: UUID) -> None:
         """See `ports.citizens.CitizenAccounts`."""
         await self._fetch(_CLAIM, citizen_id, cart_id)
+
+    async def owns_cart(self, citizen_id: UUID, cart_id: UUID) -> bool:
+        """See `ports.citizens.CitizenAccounts`."""
+        return bool(await self._fetch(_OWNS, citizen_id, cart_id))
 
     async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
         """See `ports.citizens.CitizenAccounts`."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
     text,
@@ -134,3 +135,18 @@ citizen_carts = Table(
     instant("at", server_default=func.now()),
 )
 Index("ix_citizen_carts_citizen_id_at", citizen_carts.c.citizen_id, citizen_carts.c.at)
+
+# What names the next bills of a citizen, sealed with the citizen's own word for it; `digest` keeps it from
+# being saved twice. A closed account has none.
+saved_bills = Table(
+    "saved_bills",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("citizen_id", Uuid, ForeignKey("citizens.id"), nullable=False),
+    Column("biller_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    instant("created_at", server_default=func.now()),
+    UniqueConstraint("citizen_id", "digest"),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+)

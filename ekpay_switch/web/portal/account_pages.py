@@ -5,25 +5,25 @@ under a new secret, whatever the browser had before (T42); closing the account a
 minutes (T44).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.responses import Response
 
 from ekpay_switch.domain.carts.bill_cart import StoredCart
 from ekpay_switch.domain.citizens.accounts import SignedIn, device_name
+from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.citizens.text_messages import masked_number
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.citizens.sign_in import SignInRequest, SignInTry, request_sign_in, sign_in
 from ekpay_switch.ports.citizens import CitizenPorts
-from ekpay_switch.web.portal.bill_pages import LANGUAGE_BUTTON
 from ekpay_switch.web.portal.cart_outcomes import cart_outcome
 from ekpay_switch.web.portal.cart_pages import bill_values
 from ekpay_switch.web.portal.code_forms import CodeForm
+from ekpay_switch.web.portal.saved_bills import own_saved_bills, read_id, savable_bills, shown_saved
 from ekpay_switch.web.portal.session_cookie import forget_session, remember_session, session_secret, signed_in
 from ekpay_switch.web.portal.typed_numbers import MISSING, WRONG, TypedContact, typed_contact
-from ekpay_switch.web.portal.visits import PortalVisit
+from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
 
 _ACCOUNT, _CLOSE = "/account", "/account/close"
 CODE = CodeForm("sign_in_code", "ekpay-sign-in", "/account/code", _ACCOUNT)
@@ -38,12 +38,14 @@ async def show_account(visit: PortalVisit, citizens: CitizenPorts) -> Response:
     who = await signed_in(visit, citizens)
     if who is None:
         return _sign_in_page(visit, TypedContact())
+    saved = await own_saved_bills(visit)
     cart_ids = await citizens.accounts.cart_ids(who.citizen_id, CARTS_MAX)
     carts = await visit.portal.office.carts.by_ids(cart_ids)
     values = {
         "number": masked_number(who.number),
         # A cart that the checkout refused is no payment.
-        "carts": [_shown_cart(visit, cart) for cart in reversed(carts) if cart.payment is not None],
+        "carts": [_shown_cart(visit, cart, saved) for cart in reversed(carts) if cart.payment is not None],
+        "saved": [shown_saved(visit, bill) for bill in saved],
         "sessions": await citizens.accounts.sessions(who.citizen_id),
         "session_id": who.session_id,
         "now": who.now,
@@ -116,7 +118,7 @@ async def end_sessions(
     chosen = sent.get("session", "")
     if chosen == _OTHERS:
         await citizens.accounts.end_other_sessions(who.citizen_id, who.session_id)
-    elif (session_id := _read_id(chosen)) is not None:
+    elif (session_id := read_id(chosen)) is not None:
         await citizens.accounts.end_session(who.citizen_id, session_id)
     return visit.redirect(_ACCOUNT)
 
@@ -167,18 +169,12 @@ def _sign_in_page(visit: PortalVisit, typed: TypedContact, status: int = 200) ->
     return visit.form_page("sign_in.html", {"contact": typed}, status)
 
 
-def _shown_cart(visit: PortalVisit, cart: StoredCart) -> Mapping[str, object]:
+def _shown_cart(visit: PortalVisit, cart: StoredCart, saved: Sequence[SavedBill]) -> Mapping[str, object]:
     """A line of what was paid: its bills, and how it stands as far as a line can say."""
     return {
         "cart": cart,
         "bills": bill_values(visit, cart),
+        "savable": savable_bills(visit, cart, saved),
         "outcome": cart_outcome(cart, ()).value,
         "total": cart.payment.sums.total if cart.payment is not None else cart.amount,
     }
-
-
-def _read_id(text: str) -> UUID | None:
-    try:
-        return UUID(hex=text)
-    except ValueError:
-        return None

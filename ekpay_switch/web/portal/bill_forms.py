@@ -166,6 +166,19 @@ def typed_form(form: BillForm, sent: Mapping[str, str]) -> FilledForm:
     return FilledForm(group if form.group(group) else "", typed)
 
 
+def prefilled_form(form: BillForm, fields: Mapping[str, str]) -> FilledForm:
+    """The form with these fields filled in, by the names of the manifest, unjudged.
+
+    It names the first group that has them all.
+    """
+    for group in form.groups:
+        asked = [*group.fields, *form.common]
+        if fields.keys() <= {one.parameter.name for one in asked}:
+            typed = {one.id: fields.get(one.parameter.name, one.parameter.default) for one in asked}
+            return FilledForm(group.letter, typed)
+    return FilledForm()
+
+
 def judged_form(form: BillForm, filled: FilledForm) -> FilledForm:
     """The same, judged: with the faults of its fields, or with the fields that name the bill."""
     group = form.groups[0] if not form.has_choice else form.group(filled.group) or _only_typed(form, filled)

@@ -16,21 +16,32 @@ from ekpay_switch.web.portal.bill_forms import (
     FilledForm,
     bill_form,
     judged_form,
+    prefilled_form,
     typed_form,
 )
 from ekpay_switch.web.portal.catalogue import BillerTile
-from ekpay_switch.web.portal.visits import PortalVisit
+from ekpay_switch.web.portal.saved_bills import SAVED, own_saved_bills
+from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
 
-LANGUAGE_BUTTON = "language"
 OTHER = "other"
 
 
 async def show_form(visit: PortalVisit) -> Response:
-    """The empty form of a biller."""
+    """The form of a biller, empty, or with what the citizen has saved."""
     tile = _tile(visit)
     if tile is None:
         return visit.notice("no_biller", 404)
-    return _form_page(visit, tile, FilledForm())
+    return _form_page(visit, tile, await _saved_form(visit, tile))
+
+
+async def _saved_form(visit: PortalVisit, tile: BillerTile) -> FilledForm:
+    """What the address names of the saved bills of whoever is signed in; anything else is an empty form."""
+    wanted = visit.request.query_params.get(SAVED, "")
+    if not wanted:
+        return FilledForm()
+    saved = await own_saved_bills(visit)
+    fields = next((bill.fields for bill in saved if bill.saved_id.hex == wanted), None)
+    return FilledForm() if fields is None else prefilled_form(bill_form(tile.profile), fields)
 
 
 async def send_form(visit: PortalVisit) -> Response:

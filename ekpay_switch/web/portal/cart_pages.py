@@ -13,11 +13,10 @@ from ekpay_switch.flows.carts.fill_cart import find_cart, remove_bill
 from ekpay_switch.flows.carts.order_cart import order_cart
 from ekpay_switch.ports.citizens import CartContact, CitizenPorts
 from ekpay_switch.web.checkout.tiles import brand_of
-from ekpay_switch.web.portal.bill_pages import LANGUAGE_BUTTON
 from ekpay_switch.web.portal.cart_bills import shown_bill
 from ekpay_switch.web.portal.session_cookie import signed_in
 from ekpay_switch.web.portal.typed_numbers import NOTHING_TYPED, TypedContact, typed_contact
-from ekpay_switch.web.portal.visits import PortalVisit
+from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
 
 _STATUS_OF = {CartRefusal.UNAVAILABLE: 503, CartRefusal.CLOSED: 503}
 # What is said where a cart was not ordered; the others cannot come of a cart that has bills.

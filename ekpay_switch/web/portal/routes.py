@@ -17,6 +17,7 @@ from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.portal import account_pages as accounts
+from ekpay_switch.web.portal import saved_pages as saved
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.home_page import show_home
@@ -68,6 +69,9 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add("/account/sessions", ["POST"], _with_citizens(accounts.account_form(accounts.end_sessions)))
     add("/account/close", ["GET"], _with_citizens(accounts.show_closing))
     add("/account/close", ["POST"], _with_citizens(accounts.account_form(accounts.close_account)))
+    add("/account/save/{reference}/{seq}", ["GET"], _with_citizens(saved.show_saving))
+    add("/account/save/{reference}/{seq}", ["POST"], _with_citizens(accounts.account_form(saved.save)))
+    add("/account/saved", ["POST"], _with_citizens(accounts.account_form(saved.remove)))
     add("/account/{rest:path}", METHODS, _show_nowhere)
 
 

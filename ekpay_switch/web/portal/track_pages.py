@@ -12,10 +12,9 @@ from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.flows.citizens.track_cart import TrackingRequest, open_tracking, request_tracking
 from ekpay_switch.ports.citizens import CitizenPorts
-from ekpay_switch.web.portal.bill_pages import LANGUAGE_BUTTON
 from ekpay_switch.web.portal.code_forms import CodeForm
 from ekpay_switch.web.portal.typed_numbers import TypedTracking, typed_tracking
-from ekpay_switch.web.portal.visits import PortalVisit
+from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
 
 _TRACK = "/track"
 CODE = CodeForm("track_code", "ekpay-code", "/track/code", _TRACK)

@@ -25,6 +25,8 @@ from ekpay_switch.web.wording import Wording
 # A browser waits no longer; the work goes on.
 ANSWER_SECONDS = 20.0
 RETRY_SECONDS = 10
+# The button that sends a form to be shown in the other language.
+LANGUAGE_BUTTON = "language"
 
 
 @dataclass(frozen=True, slots=True)

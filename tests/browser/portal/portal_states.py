@@ -1,8 +1,6 @@
 """The pages of the portal in every state, each over a small world of its own."""
 
-import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from ekpay_switch.domain.bill import BillFound
@@ -11,120 +9,82 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined
 from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.web import static_files
-from ekpay_switch.web.pages import Pages
-from tests.browser.checkout_states import State
+from tests.browser.portal.account_states import ACCOUNT
+from tests.browser.portal.shown_portal import PortalStates
 from tests.factories import a_bill
 from tests.fakes.billers import LOSES_ANSWER, Deed
-from tests.web.checkout.checkout_setup import ORIGIN, Seen
+from tests.web.checkout.checkout_setup import Seen
 from tests.web.portal.portal_setup import BILL_NO, DESCO, PortalStand
 
-
-@dataclass
-class ShownPortal:
-    """A page at which a browser may look; `sent` is what a form that was sent already was answered with."""
-
-    stand: PortalStand
-    path: str
-    sent: Seen | None = None
-
-    async def answer(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Seen:
-        """What the application answers to the browser."""
-        if self.sent is not None and (method, url) == ("GET", self.path):
-            return self.sent
-        kept = "; ".join(f"{name}={value}" for name, value in self.stand.browser.cookies.items())
-        # The window looks at the cart that was filled before it was opened.
-        cookies = {"cookie": kept} if kept and "cookie" not in headers else {}
-        return await self.stand.counter.request(method, url, body, {**headers, **cookies})
+PAGES = PortalStates()
 
 
-Play = Callable[[PortalStand], Awaitable[Seen | str]]
-PORTAL: dict[str, State] = {}
-
-
-def state(play: Play) -> Play:
-    """One state: its path, or what a form was answered with."""
-
-    async def shown(language: str) -> ShownPortal:
-        has_gateway = any(word in play.__name__ for word in ("track", "mobile", "account"))
-        is_rehearsal = "rehearsal" in play.__name__
-        stand = PortalStand(language, is_rehearsal=is_rehearsal, has_gateway=has_gateway)
-        static_files.mount(stand.counter.app, Pages(ORIGIN).headers)
-        seen = await play(stand)
-        if isinstance(seen, Seen):
-            return ShownPortal(stand, f"{DESCO}?lang={language}", seen)
-        return ShownPortal(stand, f"{seen}{'&' if '?' in seen else '?'}lang={language}")
-
-    PORTAL[play.__name__] = shown
-    return play
-
-
-@state
+@PAGES.add
 async def portal_home(_: PortalStand) -> str:
     return "/"
 
 
-@state
+@PAGES.add
 async def portal_home_of_a_rehearsal(_: PortalStand) -> str:
     return "/"
 
 
-@state
+@PAGES.add
 async def portal_found(_: PortalStand) -> str:
     return "/?q=current+bill"
 
 
-@state
+@PAGES.add
 async def portal_found_nothing(_: PortalStand) -> str:
     return "/?q=%E0%A6%9F%E0%A7%8D%E0%A6%B0%E0%A7%87%E0%A6%A8+ticket"
 
 
-@state
+@PAGES.add
 async def portal_bill(_: PortalStand) -> str:
     return DESCO
 
 
-@state
+@PAGES.add
 async def portal_recharge(_: PortalStand) -> str:
     return "/bills/desco_prepaid"
 
 
-@state
+@PAGES.add
 async def portal_bill_with_lists(_: PortalStand) -> str:
     return "/bills/xi_admission"
 
 
-@state
+@PAGES.add
 async def portal_bill_in_three_ways(_: PortalStand) -> str:
     return "/bills/achallan_generic"
 
 
-@state
+@PAGES.add
 async def portal_bill_of_titas(_: PortalStand) -> str:
     return "/bills/titas_nonmetered"
 
 
-@state
+@PAGES.add
 async def portal_bill_nothing_typed(stand: PortalStand) -> Seen:
     return await stand.send({})
 
 
-@state
+@PAGES.add
 async def portal_bill_wrong(stand: PortalStand) -> Seen:
     return await stand.send({"group": "A", "A-bill_no": "0925 1234"})
 
 
-@state
+@PAGES.add
 async def portal_bill_not_found(stand: PortalStand) -> Seen:
     return await stand.send({"group": "A", "A-bill_no": "012512345678"})
 
 
-@state
+@PAGES.add
 async def portal_no_biller(_: PortalStand) -> str:
     return "/bills/no_such_biller"
 
 
-@state
+@PAGES.add
 async def portal_foreign_form(stand: PortalStand) -> Seen:
     return await stand.browser.post(f"{DESCO}?lang={stand.t.language}", {"A-bill_no": BILL_NO})
 
@@ -132,12 +92,12 @@ async def portal_foreign_form(stand: PortalStand) -> Seen:
 # ---- carts
 
 
-@state
+@PAGES.add
 async def portal_cart_without_bills(_: PortalStand) -> str:
     return "/cart"
 
 
-@state
+@PAGES.add
 async def portal_cart(stand: PortalStand) -> str:
     today = stand.scene.small.clock.now().date()
     overdue = replace(a_bill(), late_fee=Money(5_250), total=Money(110_250), due_on=today - timedelta(days=3))
@@ -146,7 +106,7 @@ async def portal_cart(stand: PortalStand) -> str:
     return "/cart"
 
 
-@state
+@PAGES.add
 async def portal_cart_changed(stand: PortalStand) -> Seen:
     await stand.fill()
     page = await stand.browser.get("/cart")
@@ -154,13 +114,13 @@ async def portal_cart_changed(stand: PortalStand) -> Seen:
     return await stand.press(page, "/cart/pay")
 
 
-@state
+@PAGES.add
 async def portal_cart_with_mobile(stand: PortalStand) -> str:
     await stand.fill()
     return "/cart"
 
 
-@state
+@PAGES.add
 async def portal_cart_mobile_wrong(stand: PortalStand) -> Seen:
     await stand.fill()
     return await stand.press(await stand.browser.get("/cart"), "/cart/pay", mobile="12345")
@@ -169,117 +129,52 @@ async def portal_cart_mobile_wrong(stand: PortalStand) -> Seen:
 # ---- following a payment
 
 
-@state
+@PAGES.add
 async def portal_home_with_tracking(_: PortalStand) -> str:
     return "/"
 
 
-@state
+@PAGES.add
 async def portal_track(_: PortalStand) -> str:
     return "/track"
 
 
-@state
+@PAGES.add
 async def portal_track_wrong(stand: PortalStand) -> Seen:
     page = await stand.browser.get("/track")
     return await stand.press(page, "/track", payment="1234", mobile="12345")
 
 
-@state
+@PAGES.add
 async def portal_track_busy(stand: PortalStand) -> Seen:
     stand.limits.is_open = False
     return await _tracked(stand)
 
 
-@state
+@PAGES.add
 async def portal_track_code(stand: PortalStand) -> str:
     await _tracked(stand)
     return "/track/code"
 
 
-@state
+@PAGES.add
 async def portal_track_code_of_a_rehearsal(stand: PortalStand) -> str:
     await _tracked(stand)
     return "/track/code"
 
 
-@state
+@PAGES.add
 async def portal_track_code_wrong(stand: PortalStand) -> Seen:
     await _tracked(stand)
     return await _typed(stand)
 
 
-@state
+@PAGES.add
 async def portal_track_code_dead(stand: PortalStand) -> Seen:
     await _tracked(stand)
     for _ in range(TRIES_MAX - 1):
         await _typed(stand)
     return await _typed(stand)
-
-
-# ---- an account
-
-
-@state
-async def portal_account_sign_in(_: PortalStand) -> str:
-    return "/account"
-
-
-@state
-async def portal_account_sign_in_wrong(stand: PortalStand) -> Seen:
-    return await stand.press(await stand.browser.get("/account"), "/account", mobile="12345")
-
-
-@state
-async def portal_account_code(stand: PortalStand) -> str:
-    await _asked_for_code(stand)
-    return "/account/code"
-
-
-@state
-async def portal_account_empty(stand: PortalStand) -> str:
-    await _signed_in(stand)
-    return "/account"
-
-
-@state
-async def portal_account(stand: PortalStand) -> str:
-    await _signed_in(stand)
-    await _two_bills(stand)
-    await stand.pay()
-    del stand.browser.cookies["__Host-ekpay-session"]
-    await _signed_in(stand)
-    return "/account"
-
-
-@state
-async def portal_account_cart(stand: PortalStand) -> str:
-    await _signed_in(stand)
-    await _two_bills(stand)
-    return "/cart"
-
-
-@state
-async def portal_account_close(stand: PortalStand) -> str:
-    await _signed_in(stand)
-    return "/account/close"
-
-
-@state
-async def portal_account_close_after_a_while(stand: PortalStand) -> str:
-    await _signed_in(stand)
-    stand.scene.small.clock.pass_by(3_600)
-    return "/account/close"
-
-
-async def _asked_for_code(stand: PortalStand) -> None:
-    await stand.press(await stand.browser.get("/account"), "/account", mobile="01712345678")
-
-
-async def _signed_in(stand: PortalStand) -> None:
-    await _asked_for_code(stand)
-    (code,) = re.findall("[0-9]{6}", stand.codes.messages[-1].text)
-    await stand.press(await stand.browser.get("/account/code"), "/account/code", code=code)
 
 
 async def _tracked(stand: PortalStand) -> Seen:
@@ -295,36 +190,31 @@ def _result(stand: PortalStand) -> str:
     return f"/cart/{stand.counter.carts[-1].reference}"
 
 
-async def _two_bills(stand: PortalStand) -> None:
-    await stand.fill()
-    await stand.fill(a_bill("250934567890", 87_350), biller_id="nesco_postpaid")
-
-
-@state
+@PAGES.add
 async def portal_result_not_paid_yet(stand: PortalStand) -> str:
-    await _two_bills(stand)
+    await stand.fill_with_two()
     await stand.order()
     return _result(stand)
 
 
-@state
+@PAGES.add
 async def portal_result_received(stand: PortalStand) -> str:
-    await _two_bills(stand)
+    await stand.fill_with_two()
     await stand.pay()
     return _result(stand)
 
 
-@state
+@PAGES.add
 async def portal_result_under_way(stand: PortalStand) -> str:
-    await _two_bills(stand)
+    await stand.fill_with_two()
     stand.desco.deeds.append(LOSES_ANSWER)
     await stand.scene.worked(await stand.pay())
     return _result(stand)
 
 
-@state
+@PAGES.add
 async def portal_result_all_paid(stand: PortalStand) -> str:
-    await _two_bills(stand)
+    await stand.fill_with_two()
     recharge = stand.counter.billers["desco_prepaid"]
     # The carts in memory have one prefund.
     recharge.profile = replace(recharge.profile, bucket="postpaid")
@@ -337,28 +227,32 @@ async def portal_result_all_paid(stand: PortalStand) -> str:
     return _result(stand)
 
 
-@state
+@PAGES.add
 async def portal_result_some_paid(stand: PortalStand) -> str:
-    await _two_bills(stand)
+    await stand.fill_with_two()
     stand.desco.deeds.append(Deed(Declined("already_paid")))
     await stand.scene.worked(await stand.pay())
     return _result(stand)
 
 
-@state
+@PAGES.add
 async def portal_result_never_paid(stand: PortalStand) -> str:
-    await _two_bills(stand)
+    await stand.fill_with_two()
     stand.scene.checkout_says(await stand.order(), PaymentState.EXPIRED)
     return _result(stand)
 
 
-@state
+@PAGES.add
 async def portal_result_in_review(stand: PortalStand) -> str:
-    await _two_bills(stand)
+    await stand.fill_with_two()
     stand.scene.checkout_says(await stand.order(), PaymentState.IN_REVIEW)
     return _result(stand)
 
 
-@state
+@PAGES.add
 async def portal_no_cart(_: PortalStand) -> str:
     return f"/cart/{'Z' * 26}"
+
+
+PORTAL = {**PAGES, **ACCOUNT}
+"""Every page of the portal in every state, by the name of what is played."""

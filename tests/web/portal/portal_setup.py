@@ -162,6 +162,11 @@ class PortalStand:
             assert (await self.send(field, f"/bills/{biller_id}")).status == 303
         return self.counter.carts[-1]
 
+    async def fill_with_two(self) -> StoredCart:
+        """Put a bill of DESCO and one of NESCO into the cart of this browser."""
+        await self.fill()
+        return await self.fill(a_bill("250934567890", 87_350), biller_id="nesco_postpaid")
+
     async def press(self, page: Seen, path: str, **fields: str) -> Seen:
         """Send another form of a page, with its hidden fields."""
         return await self.browser.post(f"{path}?lang={self.t.language}", {**page.html.fields(), **fields})

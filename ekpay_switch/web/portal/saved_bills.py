@@ -1,0 +1,54 @@
+"""What the pages of the portal show of the bills that a citizen has saved (ADR 0125)."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from ekpay_switch.domain.carts.bill_cart import StoredCart
+from ekpay_switch.domain.citizens.saved_bills import SavedBill
+from ekpay_switch.flows.citizens.save_bill import savable_fields
+from ekpay_switch.web.portal.session_cookie import signed_in
+from ekpay_switch.web.portal.visits import PortalVisit
+
+SAVED = "saved"
+"""The parameter of a form's address that names what it is filled in with."""
+
+
+async def own_saved_bills(visit: PortalVisit) -> Sequence[SavedBill]:
+    """The saved bills of whoever is signed in, of billers that are offered; none where nobody is."""
+    citizens = visit.portal.citizens
+    who = None if citizens is None else await signed_in(visit, citizens)
+    if citizens is None or who is None:
+        return ()
+    saved = await citizens.saved_bills.of_citizen(who.citizen_id)
+    return [bill for bill in saved if visit.portal.catalogue.by_id(bill.biller_id) is not None]
+
+
+def shown_saved(visit: PortalVisit, bill: SavedBill) -> Mapping[str, object]:
+    """A saved bill as a page shows it: its tile, the number that it is called by, and its form."""
+    tile = visit.portal.catalogue.by_id(bill.biller_id)
+    return {
+        "bill": bill,
+        "tile": tile,
+        "number": next(iter(bill.fields.values()), ""),
+        "link": visit.at(f"/bills/{bill.biller_id}", **{SAVED: bill.saved_id.hex}),
+    }
+
+
+def savable_bills(visit: PortalVisit, cart: StoredCart, saved: Sequence[SavedBill]) -> list[int]:
+    """The numbers of those bills of a cart that can be saved and are not."""
+    known = {(bill.biller_id, frozenset(bill.fields.items())) for bill in saved}
+    billers = visit.portal.office.world.billers
+    named = [(stored, savable_fields(stored, billers)) for stored in cart.bills]
+    return [
+        stored.seq
+        for stored, fields in named
+        if fields and (stored.bill.biller_id, frozenset(fields.items())) not in known
+    ]
+
+
+def read_id(text: str) -> UUID | None:
+    """An id of ours as a form or an address brings it; None where it is none."""
+    try:
+        return UUID(hex=text)
+    except ValueError:
+        return None

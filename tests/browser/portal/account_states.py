@@ -1,0 +1,110 @@
+"""The account of a citizen in every state of its pages."""
+
+import re
+
+from ekpay_switch.domain.bill import BillFound
+from tests.browser.portal.shown_portal import PortalStates
+from tests.factories import a_bill
+from tests.web.checkout.checkout_setup import Seen
+from tests.web.portal.portal_setup import PortalStand
+
+ACCOUNT = PortalStates()
+
+
+@ACCOUNT.add
+async def portal_account_sign_in(_: PortalStand) -> str:
+    return "/account"
+
+
+@ACCOUNT.add
+async def portal_account_sign_in_wrong(stand: PortalStand) -> Seen:
+    return await stand.press(await stand.browser.get("/account"), "/account", mobile="12345")
+
+
+@ACCOUNT.add
+async def portal_account_code(stand: PortalStand) -> str:
+    await _asked_for_code(stand)
+    return "/account/code"
+
+
+@ACCOUNT.add
+async def portal_account_empty(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    return "/account"
+
+
+@ACCOUNT.add
+async def portal_account(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    await stand.fill_with_two()
+    await stand.pay()
+    del stand.browser.cookies["__Host-ekpay-session"]
+    await _signed_in(stand)
+    return "/account"
+
+
+@ACCOUNT.add
+async def portal_account_cart(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    await stand.fill_with_two()
+    return "/cart"
+
+
+@ACCOUNT.add
+async def portal_account_saved(stand: PortalStand) -> str:
+    await _saved(stand)
+    return "/account"
+
+
+@ACCOUNT.add
+async def portal_account_saved_home(stand: PortalStand) -> str:
+    await _saved(stand)
+    return "/"
+
+
+@ACCOUNT.add
+async def portal_account_save_bill(stand: PortalStand) -> str:
+    return await _savable(stand)
+
+
+@ACCOUNT.add
+async def portal_account_save_bill_too_long(stand: PortalStand) -> Seen:
+    path = await _savable(stand)
+    return await stand.press(await stand.browser.get(path), path, nickname="আমার মায়ের " * 5)
+
+
+@ACCOUNT.add
+async def portal_account_close(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    return "/account/close"
+
+
+@ACCOUNT.add
+async def portal_account_close_after_a_while(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    stand.scene.small.clock.pass_by(3_600)
+    return "/account/close"
+
+
+async def _asked_for_code(stand: PortalStand) -> None:
+    await stand.press(await stand.browser.get("/account"), "/account", mobile="01712345678")
+
+
+async def _savable(stand: PortalStand) -> str:
+    """The page on which the bill of an account that was paid can be saved."""
+    await _signed_in(stand)
+    stand.desco.replies.append(BillFound(a_bill()))
+    await stand.send({"group": "B", "B-account_no": "12345678"})
+    cart = await stand.pay()
+    return f"/account/save/{cart.reference}/{cart.bills[0].seq}"
+
+
+async def _saved(stand: PortalStand) -> None:
+    path = await _savable(stand)
+    await stand.press(await stand.browser.get(path), path, nickname="মায়ের ফ্ল্যাট")
+
+
+async def _signed_in(stand: PortalStand) -> None:
+    await _asked_for_code(stand)
+    (code,) = re.findall("[0-9]{6}", stand.codes.messages[-1].text)
+    await stand.press(await stand.browser.get("/account/code"), "/account/code", code=code)
