@@ -7,13 +7,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ekpay_switch.web.wording import Language, wording_of
-from tests.browser.accessibility import barriers, overflow_pixels
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
 from tests.browser.portal.portal_states import PORTAL
+from tests.browser.portal.steps import CART, LOOKS, RESULT, is_good, put_into_cart, texted_code
 from tests.browser.state_windows import LANGUAGES, NARROW, shown_state
 
-CART, RESULT = re.compile(r"/cart(\?|$)"), re.compile(r"/cart/[A-Z0-9]{26}")
 # Accounts of the sandbox with a bill, apart from those of other tests.
 DESCO = {"bn": "১০০০০০২১", "en": "10000022"}
 DESCO_AGAIN = {"bn": "10000023", "en": "10000024"}
@@ -28,19 +27,10 @@ FOLLOWED = {
 }
 UNDER_WAY = ".ekpay-outcome--on_its_way"
 TARGET_MIN = 48
-LOOKS = 40
 # A tile is pressed by the label that fills it; the kit's button to copy is beside a text that can be marked.
 TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')]
   .filter(one => one.checkVisibility() && !one.matches('.govuk-skip-link, .ekpay-tile__input, .ekpay-copy'))
   .map(one => [one.outerHTML.slice(0, 120), one.getBoundingClientRect().height])"""
-
-
-def is_good(page: Page, *, has_script: bool) -> None:
-    """Nothing stands in the way of anybody, and nothing is wider than the window."""
-    assert page.locator("h1").count() == 1
-    if has_script:
-        assert barriers(page) == []
-        assert overflow_pixels(page) == 0
 
 
 def add_bill(page: Page, language: str, typed: str, account: str, *, has_script: bool) -> None:
@@ -100,11 +90,7 @@ def test_of_three_bills_the_refused_one_is_given_back_alone(
     shopper = window(language, width=NARROW, has_script=language == "bn")
     page = shopper.page
     for account in (*PAID_BESIDE[language], REFUSED[language]):
-        page.goto(f"{street.switch}/bills/desco_postpaid?lang={language}")
-        page.locator("#group-B").check()
-        page.locator("#B-account_no").fill(account)
-        page.locator("#B-account_no").press("Enter")
-        page.wait_for_url(CART)
+        put_into_cart(page, street, language, account)
     page.locator('form.ekpay-sum button[type="submit"]').click()
     page.wait_for_url(re.compile("/pay/checkout/"))
     expect(page.get_by_text(str(wording_of(Language(language))("choose.leave.bills")))).to_be_visible()
@@ -133,11 +119,7 @@ def test_a_payment_is_followed_with_another_phone(
     mobile, account = FOLLOWED[language if has_script else "no script"]
     shopper = window(language, width=NARROW, has_script=has_script)
     page = shopper.page
-    page.goto(f"{street.switch}/bills/desco_postpaid?lang={language}")
-    page.locator("#group-B").check()
-    page.locator("#B-account_no").fill(account)
-    page.locator("#B-account_no").press("Enter")
-    page.wait_for_url(CART)
+    put_into_cart(page, street, language, account)
     page.locator("#mobile").fill(mobile)
     page.locator("#mobile").press("Enter")
     page.wait_for_url(re.compile("/pay/checkout/"))
@@ -153,14 +135,7 @@ def test_a_payment_is_followed_with_another_phone(
     page.locator("#mobile").press("Enter")
     page.wait_for_url(re.compile("/track/code"))
     is_good(page, has_script=has_script)
-    inbox = window(language, width=NARROW, has_script=has_script).page
-    address = str(page.locator('a[href*="/inbox"]').get_attribute("href"))
-    for _ in range(LOOKS):
-        inbox.goto(f"{address}&to={mobile}")
-        if inbox.locator(".code").count():
-            break
-        inbox.wait_for_timeout(500)
-    code = inbox.locator(".code").first.inner_text()
+    code = texted_code(window(language, width=NARROW).page, page, mobile)
     page.locator("#code").fill(f"{(int(code) + 1) % 10**6:06}")
     page.locator("#code").press("Enter")
     expect(page.locator(".govuk-error-summary a")).to_have_attribute("href", "#code")

@@ -1,0 +1,39 @@
+"""What a citizen does in several stories of the portal."""
+
+import re
+
+from playwright.sync_api import Page
+
+from tests.browser.accessibility import barriers, overflow_pixels
+from tests.browser.installation import Street
+
+CART, RESULT = re.compile(r"/cart(\?|$)"), re.compile(r"/cart/[A-Z0-9]{26}")
+LOOKS = 40
+
+
+def is_good(page: Page, *, has_script: bool) -> None:
+    """Nothing stands in the way of anybody, and nothing is wider than the window."""
+    assert page.locator("h1").count() == 1
+    if has_script:
+        assert barriers(page) == []
+        assert overflow_pixels(page) == 0
+
+
+def put_into_cart(page: Page, street: Street, language: str, account: str) -> None:
+    """Put the bill of an account of DESCO into the cart of this browser."""
+    page.goto(f"{street.switch}/bills/desco_postpaid?lang={language}")
+    page.locator("#group-B").check()
+    page.locator("#B-account_no").fill(account)
+    page.locator("#B-account_no").press("Enter")
+    page.wait_for_url(CART)
+
+
+def texted_code(inbox: Page, page: Page, mobile: str) -> str:
+    """The newest code that this number was sent, from the inbox that `page`, which asks for it, links to."""
+    address = str(page.locator('a[href*="/inbox"]').get_attribute("href"))
+    for _ in range(LOOKS):
+        inbox.goto(f"{address}&to={mobile}")
+        if inbox.locator(".code").count():
+            break
+        inbox.wait_for_timeout(500)
+    return inbox.locator(".code").first.inner_text()

@@ -1,0 +1,71 @@
+"""A citizen registers in a real browser, pays, and finds the bill again without typing its number."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from ekpay_switch.web.wording import Language, wording_of
+from tests.browser.conftest import OpenWindow
+from tests.browser.installation import Street
+from tests.browser.portal.steps import RESULT, is_good, put_into_cart, texted_code
+from tests.browser.state_windows import NARROW
+
+# Whoever registers, and whose bill is paid.
+REGISTERED = {
+    "bn": ("01712340041", "10000041"),
+    "en": ("01712340042", "10000042"),
+    "no script": ("01712340043", "10000043"),
+}
+NICKNAME = "মায়ের ফ্ল্যাট"
+SAVED = ".ekpay-tiles--saved a"
+
+
+@pytest.mark.parametrize(
+    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
+)
+def test_who_registers_and_pays_finds_the_bill_again(
+    street: Street, window: OpenWindow, language: str, *, has_script: bool
+) -> None:
+    mobile, account = REGISTERED[language if has_script else "no script"]
+    shopper = window(language, width=NARROW, has_script=has_script)
+    page, words = shopper.page, wording_of(Language(language))
+    page.goto(f"{street.switch}/?lang={language}")
+    page.locator('a[href^="/account"]').click()
+    page.locator("#mobile").fill(mobile)
+    page.locator("#mobile").press("Enter")
+    page.wait_for_url(re.compile("/account/code"))
+    is_good(page, has_script=has_script)
+    page.locator("#code").fill(texted_code(window(language, width=NARROW).page, page, mobile))
+    page.locator("#code").press("Enter")
+    page.wait_for_url(re.compile(r"/account(\?|$)"))
+    expect(page.get_by_text(str(words("account.no_payments")))).to_be_visible()
+    is_good(page, has_script=has_script)
+
+    put_into_cart(page, street, language, account)
+    page.locator('form.ekpay-sum button[type="submit"]').click()
+    page.wait_for_url(re.compile("/pay/checkout/"))
+    shopper.pay("bkash")
+    page.wait_for_url(RESULT)
+
+    page.goto(f"{street.switch}/account?lang={language}")
+    page.locator('a[href^="/account/save/"]').click()
+    is_good(page, has_script=has_script)
+    page.locator("#nickname").fill(NICKNAME)
+    page.locator("#nickname").press("Enter")
+    page.wait_for_url(re.compile(r"/account(\?|$)"))
+    expect(page.locator("h3").first).to_have_text(NICKNAME)
+    is_good(page, has_script=has_script)
+
+    page.goto(f"{street.switch}/?lang={language}")
+    expect(page.locator(SAVED)).to_contain_text(NICKNAME)
+    is_good(page, has_script=has_script)
+    page.locator(SAVED).click()
+    expect(page.locator("#group-B")).to_be_checked()
+    expect(page.locator("#B-account_no")).to_have_value(account)
+    is_good(page, has_script=has_script)
+
+    page.goto(f"{street.switch}/account?lang={language}")
+    page.get_by_role("button", name=str(words("account.sign_out"))).click()
+    page.goto(f"{street.switch}/?lang={language}")
+    expect(page.locator(SAVED)).to_have_count(0)
