@@ -63,6 +63,12 @@ async def portal_account_saved_home(stand: PortalStand) -> str:
 
 
 @ACCOUNT.add
+async def portal_account_not_saved_yet(stand: PortalStand) -> str:
+    await _savable(stand)
+    return "/account"
+
+
+@ACCOUNT.add
 async def portal_account_save_bill(stand: PortalStand) -> str:
     return await _savable(stand)
 
