@@ -131,9 +131,9 @@ def test_the_cells_of_a_large_workbook_are_never_in_memory_together(tmp_path: Pa
     cell = re.search(rb'<c r="E2".*?</c>', sheet)
     assert cell is not None
     wide = hostile.with_sheet(WHOLE["nagad"], cell[0], told)
-    large = hostile.with_rows(wide, 100_000)
-    with limited(memory_megabytes=160, unpacked_ratio=5_000) as reader:
-        assert read(reader, laid(tmp_path, large), "nagad").rows.height == 100_001
+    large = hostile.with_rows(wide, 300_000)
+    with limited(memory_megabytes=300, unpacked_ratio=5_000) as reader:
+        assert read(reader, laid(tmp_path, large), "nagad").rows.height == 300_001
 
 
 def test_a_file_that_never_ends_is_refused_by_the_clock(tmp_path: Path) -> None:
