@@ -20,7 +20,7 @@ from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.portal.cart_outcomes import cart_outcome
 from ekpay_switch.web.portal.cart_pages import bill_values
 from ekpay_switch.web.portal.code_forms import CodeForm
-from ekpay_switch.web.portal.saved_bills import own_saved_bills, read_id, savable_bills, shown_saved
+from ekpay_switch.web.portal.saved_bills import offered_saved_bills, read_id, savable_bills, shown_saved
 from ekpay_switch.web.portal.session_cookie import forget_session, remember_session, session_secret, signed_in
 from ekpay_switch.web.portal.typed_numbers import MISSING, WRONG, TypedContact, typed_contact
 from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
@@ -38,7 +38,7 @@ async def show_account(visit: PortalVisit, citizens: CitizenPorts) -> Response:
     who = await signed_in(visit, citizens)
     if who is None:
         return _sign_in_page(visit, TypedContact())
-    saved = await own_saved_bills(visit)
+    saved = await offered_saved_bills(visit, citizens, who)
     cart_ids = await citizens.accounts.cart_ids(who.citizen_id, CARTS_MAX)
     carts = await visit.portal.office.carts.by_ids(cart_ids)
     values = {

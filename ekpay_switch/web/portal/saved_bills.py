@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from ekpay_switch.domain.carts.bill_cart import StoredCart
+from ekpay_switch.domain.citizens.accounts import SignedIn
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.flows.citizens.save_bill import savable_fields
+from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.portal.session_cookie import signed_in
 from ekpay_switch.web.portal.visits import PortalVisit
 
@@ -14,11 +16,18 @@ SAVED = "saved"
 
 
 async def own_saved_bills(visit: PortalVisit) -> Sequence[SavedBill]:
-    """The saved bills of whoever is signed in, of billers that are offered; none where nobody is."""
+    """What whoever is signed in has saved, as `offered_saved_bills`; nothing where nobody is."""
     citizens = visit.portal.citizens
     who = None if citizens is None else await signed_in(visit, citizens)
     if citizens is None or who is None:
         return ()
+    return await offered_saved_bills(visit, citizens, who)
+
+
+async def offered_saved_bills(
+    visit: PortalVisit, citizens: CitizenPorts, who: SignedIn
+) -> Sequence[SavedBill]:
+    """The saved bills of a citizen whose billers are offered."""
     saved = await citizens.saved_bills.of_citizen(who.citizen_id)
     return [bill for bill in saved if visit.portal.catalogue.by_id(bill.biller_id) is not None]
 

@@ -1,4 +1,4 @@
-"""`/account/save` and `/account/saved`: what a citizen keeps of a paid bill, and lets go of (ADR 0125)."""
+"""`/account/save` and `/account/saved`: what a citizen keeps of an ordered bill, and forgets (ADR 0125)."""
 
 from collections.abc import Mapping
 
