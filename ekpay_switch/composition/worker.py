@@ -26,6 +26,7 @@ from ekpay_switch.jobs.text_messages import run_text_messages
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.carts.store import drop_old_carts
 from ekpay_switch.persistence.citizens.accounts import drop_old_sessions
+from ekpay_switch.persistence.citizens.contacts import drop_old_contacts
 from ekpay_switch.persistence.citizens.message_limits import drop_old_message_permits
 from ekpay_switch.persistence.citizens.one_time_codes import drop_old_codes
 from ekpay_switch.persistence.citizens.text_messages import drop_old_messages
@@ -110,6 +111,7 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(_drop_old_sends, switch, retention),
         partial(drop_old_permits, engine),
         partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
+        partial(drop_old_contacts, switch.transactions, retention.cart_contact_days),
         partial(drop_old_message_permits, engine),
         partial(drop_old_codes, switch.transactions),
         partial(drop_old_sessions, switch.transactions),

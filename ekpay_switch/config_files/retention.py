@@ -13,6 +13,7 @@ class Retention:
     """Days after which each kind is dropped."""
 
     sends_journal_days: int
+    cart_contact_days: int
 
 
 class _Kept(BaseModel):
@@ -26,6 +27,7 @@ class _RetentionFile(BaseModel):
 
     version: str = Field(min_length=1, max_length=32)
     sends_journal: _Kept
+    cart_contacts: _Kept
 
 
 def read_retention(path: Path) -> Retention:
@@ -35,4 +37,4 @@ def read_retention(path: Path) -> Retention:
         ValueError: the file is malformed.
     """
     file = read_config_file(path, _RetentionFile)
-    return Retention(file.sends_journal.days)
+    return Retention(file.sends_journal.days, file.cart_contacts.days)

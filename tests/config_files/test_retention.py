@@ -2,16 +2,26 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.config_files.retention import read_retention
+from ekpay_switch.config_files.retention import Retention, read_retention
 
 
 def test_our_own_file_keeps_more_than_a_month_of_sends() -> None:
     assert read_retention(Path("config/retention.toml")).sends_journal_days > 31
 
 
-@pytest.mark.parametrize("days", ["0", "6", '"60"', "3651"])
-def test_a_file_that_keeps_too_little_or_nonsense_is_refused(days: str, tmp_path: Path) -> None:
+def test_each_time_is_read_from_its_own_part(tmp_path: Path) -> None:
     file = tmp_path / "retention.toml"
-    file.write_text(f'version = "1"\n[sends_journal]\ndays = {days}\n')
-    with pytest.raises(ValueError, match=r"sends_journal\.days"):
+    file.write_text('version = "1"\n[sends_journal]\ndays = 60\n[cart_contacts]\ndays = 180\n')
+    assert read_retention(file) == Retention(sends_journal_days=60, cart_contact_days=180)
+
+
+@pytest.mark.parametrize("part", ["sends_journal", "cart_contacts"])
+@pytest.mark.parametrize("days", ["0", "6", '"60"', "3651"])
+def test_a_file_that_keeps_too_little_or_nonsense_is_refused(part: str, days: str, tmp_path: Path) -> None:
+    kept = {"sends_journal": "60", "cart_contacts": "180", part: days}
+    file = tmp_path / "retention.toml"
+    file.write_text(
+        "\n".join(['version = "1"', *(f"[{name}]\ndays = {value}" for name, value in kept.items())])
+    )
+    with pytest.raises(ValueError, match=rf"{part}\.days"):
         read_retention(file)

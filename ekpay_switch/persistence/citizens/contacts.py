@@ -1,6 +1,7 @@
 """The port `CartContacts` over PostgreSQL: a number is sealed, and compared once a payment is found."""
 
 import hmac
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -20,6 +21,11 @@ SELECT c.id, c.reference, k.number_sealed FROM merchant_orders AS o
 JOIN bill_carts AS c ON c.id = o.trnx_id::uuid JOIN cart_contacts AS k ON k.cart_id = c.id
 WHERE o.ekpay_trnx_id = $1 AND o.partner_id = '{PORTAL}'
 """  # noqa: S608 - a constant
+_DROP_OLD = """
+DELETE FROM cart_contacts AS k USING bill_carts AS c
+WHERE c.id = k.cart_id AND c.ordered_at < now() - $1::interval AND NOT EXISTS (
+  SELECT FROM cart_work AS w WHERE w.cart_id = k.cart_id AND w.next_action_at IS NOT NULL)
+"""
 
 
 class PostgresCartContacts:
@@ -43,6 +49,15 @@ class PostgresCartContacts:
             return None
         kept = self._sealer.unseal(contact_context(row["id"]), bytes(row["number_sealed"]))
         return str(row["reference"]) if hmac.compare_digest(kept, number.encode()) else None
+
+
+async def drop_old_contacts(transactions: ShortTransactions, keep_days: int) -> None:
+    """Drop the contacts of carts ordered so many days ago; a cart that has not ended keeps its own."""
+
+    async def _drop(connection: Connection) -> None:
+        await connection.execute(_DROP_OLD, timedelta(days=keep_days))
+
+    await transactions.run(_drop)
 
 
 async def _keep(connection: Connection, values: tuple[object, ...]) -> None:

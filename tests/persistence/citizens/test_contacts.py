@@ -8,6 +8,7 @@ from ekpay_switch.domain.carts.bill_cart import StoredCart
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.flows.carts.order_cart import order_cart
 from ekpay_switch.persistence.carts.store import drop_old_carts
+from ekpay_switch.persistence.citizens.contacts import drop_old_contacts
 from ekpay_switch.ports.citizens import CartContact
 from ekpay_switch.ports.merchants import MerchantPayment
 from tests.persistence.books import SEALER, Books
@@ -15,6 +16,8 @@ from tests.persistence.carts.cart_setup import Portal, open_portal
 from tests.persistence.citizens.conftest import Desk
 
 NUMBER, OTHER = "01712345678", "01812345678"
+ORDERED_AGO = "UPDATE bill_carts SET ordered_at = now() - interval '{age}'"
+WORK = "INSERT INTO cart_work (cart_id, next_action_at) SELECT id, {next_look} FROM bill_carts"
 CONTACT = CartContact(NUMBER, PayerLanguage.BANGLA)
 
 
@@ -77,3 +80,20 @@ async def test_a_cart_that_nobody_orders_takes_its_number_along(portal: Portal, 
     await drop_old_carts(desk.transactions, 24.0)
     assert await portal.books.count("bill_carts") == 0
     assert await portal.books.count("cart_contacts") == 0
+
+
+@pytest.mark.parametrize(
+    ("age", "next_look", "kept"),
+    [("181 days", "NULL", 0), ("179 days", "NULL", 1), ("181 days", "now()", 1)],
+    ids=["ended long ago", "ended lately", "money still waits"],
+)
+async def test_a_number_is_kept_for_its_days_and_while_money_waits(
+    age: str, next_look: str, kept: int, portal: Portal, desk: Desk
+) -> None:
+    cart, payment = await ordered(portal, desk)
+    await portal.books.tell(ORDERED_AGO.format(age=age))
+    await portal.books.tell(WORK.format(next_look=next_look))
+    await drop_old_contacts(desk.transactions, 180)
+    assert await portal.books.count("cart_contacts") == kept
+    found = await desk.contacts.cart_of(payment.ekpay_trnx_id, NUMBER)
+    assert found == (cart.reference if kept else None)
