@@ -2,6 +2,7 @@
 
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.config_files.portal import read_portal
+from ekpay_switch.config_files.retention import read_retention
 from ekpay_switch.config_files.text_messages import MessageRate, read_text_messages
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.persistence.citizens.accounts import PostgresCitizenAccounts
@@ -39,7 +40,7 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
     """The ports of citizens; None where no text message can be sent, and so no code.
 
     Raises:
-        ValueError: the gateway is only half set, or one of the two files is malformed.
+        ValueError: the gateway is only half set, or one of the three files is malformed.
     """
     settings, clock = switch.settings, switch.world.clock
     if gateway_access(settings) is None:
@@ -59,6 +60,7 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
         accounts=PostgresCitizenAccounts(switch.transactions, digests, sealer),
         saved_bills=PostgresSavedBills(switch.transactions, digests, sealer),
         portal_names=_portal_names(settings),
+        contact_days=read_retention(settings.config / "retention.toml").cart_contact_days,
     )
 
 

@@ -209,7 +209,10 @@ class MessageGateway(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CitizenPorts:
-    """What the flows of citizens use; `portal_names` are those of the portal, by language."""
+    """What the flows of citizens use.
+
+    `portal_names` are those of the portal, by language; for `contact_days` the number of a cart is kept.
+    """
 
     contacts: CartContacts
     codes: OneTimeCodes
@@ -217,6 +220,7 @@ class CitizenPorts:
     accounts: CitizenAccounts
     saved_bills: SavedBills
     portal_names: dict[PayerLanguage, str]
+    contact_days: int
 
 
 @dataclass(frozen=True, slots=True)

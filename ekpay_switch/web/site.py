@@ -6,7 +6,7 @@ from pathlib import Path
 
 FILE_NAME = "site.toml"
 _LENGTH_MAX = 120
-_KEYS = frozenset({"name_en", "name_bn", "helpline"})
+_KEYS = frozenset({"name_en", "name_bn", "helpline", "address_en", "address_bn", "email"})
 
 
 class SiteError(Exception):
@@ -15,11 +15,14 @@ class SiteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Who runs the switch, in both languages, and the number that payers may call; empty where unknown."""
+    """Who runs the switch and where, in both languages, and how payers may ask; empty where unknown."""
 
     name_en: str = ""
     name_bn: str = ""
     helpline: str = ""
+    address_en: str = ""
+    address_bn: str = ""
+    email: str = ""
 
 
 NO_SITE = Site()
@@ -46,4 +49,6 @@ def read_site(config_dir: Path) -> Site:
     site = Site(**members)
     if not (site.name_en and site.name_bn):
         raise SiteError(f"{FILE_NAME}: operator.name_en and operator.name_bn belong together")
+    if bool(site.address_en) != bool(site.address_bn):
+        raise SiteError(f"{FILE_NAME}: operator.address_en and operator.address_bn belong together")
     return site

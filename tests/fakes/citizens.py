@@ -23,6 +23,8 @@ from ekpay_switch.ports.citizens import (
 from tests.fakes.carts import FakeCarts
 from tests.fakes.world import FakeClock
 
+CONTACT_DAYS = 90
+
 
 @dataclass
 class FakeContacts:
@@ -202,5 +204,11 @@ def citizens_of(carts: FakeCarts, clock: FakeClock) -> CitizenPorts:
     """The ports over the carts of a scene."""
     names = {PayerLanguage.BANGLA: "একপে", PayerLanguage.ENGLISH: "ekPay"}
     return CitizenPorts(
-        FakeContacts(carts), FakeCodes(clock), FakeLimits(), FakeAccounts(clock), FakeSavedBills(), names
+        FakeContacts(carts),
+        FakeCodes(clock),
+        FakeLimits(),
+        FakeAccounts(clock),
+        FakeSavedBills(),
+        names,
+        CONTACT_DAYS,
     )

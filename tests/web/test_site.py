@@ -12,7 +12,10 @@ GOOD = '[operator]\nname_en = "A2"\nname_bn = "এ২"\nhelpline = "333"\n'
 
 
 def test_the_file_of_this_repository_can_be_read() -> None:
-    assert read_site(Settings().config).helpline
+    site = read_site(Settings().config)
+    assert site.helpline
+    assert site.address_bn
+    assert site.email
 
 
 def test_without_a_file_nobody_is_named(tmp_path: Path) -> None:
@@ -30,6 +33,8 @@ def test_without_a_file_nobody_is_named(tmp_path: Path) -> None:
         (GOOD.replace('"333"', f'"{"3" * 121}"'), "helpline"),
         (GOOD.replace("helpline", "fax"), "fax"),
         ('[operator]\nname_en = "A2"\n', "name_bn"),
+        (f'{GOOD}address_en = "1 Road"\n', "address_bn"),
+        (f"{GOOD}email = 1\n", "email"),
         (GOOD.encode() + b"\xff", FILE_NAME),
     ],
 )

@@ -13,6 +13,9 @@ from ekpay_switch.domain.bangla import in_bangla_digits
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.domain.money import Money, grouped_taka, total
 
+RECORD_LIFE = timedelta(days=7)
+"""How long it is known that a message was sent; its number and text are gone when it ends."""
+
 _RETRY_SECONDS_MAX = 60
 
 

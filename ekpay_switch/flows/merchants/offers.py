@@ -19,6 +19,7 @@ from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, Exclusion, decide
 from ekpay_switch.domain.routing.rules import MINUTES_A_DAY, PPM, Moment, RouteRequest, WeeklyWindow, Window
 from ekpay_switch.flows.routing.route import active_connectors
+from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.merchants import Merchant, MerchantPayment
 from ekpay_switch.ports.routing import ACTIVE
@@ -69,7 +70,38 @@ async def offers(payment: MerchantPayment, merchant: Merchant, world: World) -> 
         _offer(route_request(name, connectors, payment, merchant, world), connectors, candidates, world)
         for name, connectors in instruments_of(merchant, world).items()
     ]
-    return sorted(offers_now, key=lambda offer: (offer.why_not is not None, offer.total, offer.instrument))
+    return sorted(offers_now, key=_place)
+
+
+async def bill_offers(
+    profile: BillerProfile, amount: Money, merchant: Merchant, world: World
+) -> Sequence[Offer]:
+    """Every instrument that the merchant accepts, with its price for such a bill alone, as `offers` has them.
+
+    Raises:
+        NoFeeError: the fee table has no row.
+    """
+    candidates, now = await world.routing.candidates(), world.clock.now()
+    names, on = frozenset({profile.id, profile.category}), business_date(now)
+    offers_now = []
+    for name, connectors in instruments_of(merchant, world).items():
+        fee = world.fees.price(names, connectors[0].profile.instrument, amount, on)
+        request = RouteRequest(
+            instrument=name,
+            billed=amount,
+            fee=fee.fee,
+            vat=fee.vat,
+            biller_id=payee_of(merchant.partner_id),
+            partner_id=merchant.partner_id,
+            at=now,
+        )
+        offers_now.append(_offer(request, connectors, candidates, world))
+    return sorted(offers_now, key=_place)
+
+
+def _place(offer: Offer) -> tuple[bool, Money, str]:
+    """Available ones first, within that cheaper ones, then by name."""
+    return offer.why_not is not None, offer.total, offer.instrument
 
 
 def instruments_of(merchant: Merchant, world: World) -> Mapping[str, Sequence[Connector]]:

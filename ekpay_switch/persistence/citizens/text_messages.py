@@ -12,12 +12,11 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.citizens.text_messages import MessageEnd, masked_number
+from ekpay_switch.domain.citizens.text_messages import RECORD_LIFE, MessageEnd, masked_number
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import LeasedMessage, NewTextMessage, SendAnswer
 from ekpay_switch.security.sealed_fields import SealBrokenError, Sealer
 
-KEPT_DAYS = 7
 _WHY_LENGTH_MAX = 200
 _REFERENCE_LENGTH_MAX = 80
 _NEW = """
@@ -47,7 +46,7 @@ SELECT id, kind, masked_number, created_at, worth_until, next_try_at, tries, las
 FROM text_messages WHERE NOT $1 OR next_try_at IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT $2
 """
 _DROP_OLD = f"""
-DELETE FROM text_messages WHERE ending IS NOT NULL AND created_at < now() - interval '{KEPT_DAYS} days'
+DELETE FROM text_messages WHERE ending IS NOT NULL AND created_at < now() - interval '{RECORD_LIFE.days} days'
 """  # noqa: S608 - a constant
 
 

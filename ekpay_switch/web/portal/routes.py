@@ -18,8 +18,10 @@ from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.portal import account_pages as accounts
 from ekpay_switch.web.portal import saved_pages as saved
+from ekpay_switch.web.portal.about_pages import show_accessibility, show_privacy
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
+from ekpay_switch.web.portal.costs_page import show_costs
 from ekpay_switch.web.portal.home_page import show_home
 from ekpay_switch.web.portal.result_page import repeat_bills, show_result
 from ekpay_switch.web.portal.track_pages import send_code, send_tracking, show_code, show_tracking
@@ -56,6 +58,9 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add(f"{CART_PATH}/{{reference}}", ["GET"], show_result)
     add(f"{CART_PATH}/{{reference}}/again", ["POST"], repeat_bills)
     add(f"{CART_PATH}/{{rest:path}}", METHODS, _show_nowhere)
+    add("/costs", ["GET"], show_costs)
+    add("/privacy", ["GET"], show_privacy)
+    add("/accessibility", ["GET"], show_accessibility)
     add("/track", ["GET"], _with_citizens(show_tracking))
     add("/track", ["POST"], _with_citizens(send_tracking))
     add("/track/code", ["GET"], _with_citizens(show_code))

@@ -80,6 +80,31 @@ async def portal_bill_not_found(stand: PortalStand) -> Seen:
 
 
 @PAGES.add
+async def portal_costs(_: PortalStand) -> str:
+    return "/costs?biller=dhaka_wasa&amount=850"
+
+
+@PAGES.add
+async def portal_costs_wrong(_: PortalStand) -> str:
+    return "/costs?biller=dhaka_wasa&amount=many"
+
+
+@PAGES.add
+async def portal_costs_too_much(_: PortalStand) -> str:
+    return "/costs?biller=desco_postpaid&amount=9999999"
+
+
+@PAGES.add
+async def portal_privacy_of_an_account(_: PortalStand) -> str:
+    return "/privacy"
+
+
+@PAGES.add
+async def portal_accessibility(_: PortalStand) -> str:
+    return "/accessibility"
+
+
+@PAGES.add
 async def portal_no_biller(_: PortalStand) -> str:
     return "/bills/no_such_biller"
 

@@ -11,7 +11,14 @@ from ekpay_switch.domain.merchants.cart import Cart, CartLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import Action, Condition, DatedWindow, Rule, WeeklyWindow, Window
-from ekpay_switch.flows.merchants.offers import Offer, UnavailableReason, down_until, instruments_of, offers
+from ekpay_switch.flows.merchants.offers import (
+    Offer,
+    UnavailableReason,
+    bill_offers,
+    down_until,
+    instruments_of,
+    offers,
+)
 from tests.fakes.world import FIVE_TAKA, NOON
 from tests.scenarios.checkout import CARDS, PRICE, Shopper, a_merchant
 
@@ -94,6 +101,20 @@ async def test_the_fee_is_that_of_the_plan_of_the_merchant() -> None:
     shopper.world = replace(shopper.world, fees=FeeTable("test", (free, FIVE_TAKA)))
     found = await offered(shopper)
     assert (found["bkash"].charges.fee, found["card"].charges.fee) == (Money(0), Money(500))
+
+
+async def test_a_bill_costs_by_itself_what_it_costs_in_a_cart() -> None:
+    shopper = Shopper()
+    line = CartLine("a bill", "1", Money(PRICE), "desco_postpaid")
+    shopper.payments.put = {"text": replace((await shopper.now()).text, cart=Cart((line,)))}
+    electricity = replace(FIVE_TAKA, payee="electricity", fixed=1_000)
+    shopper.world = replace(shopper.world, fees=FeeTable("test", (electricity, FIVE_TAKA)))
+    shopper.small.routing.breakers["agrani"] = Breaker(BreakerState.OPEN, NOON, "away")
+    biller = shopper.world.billers.by_id("desco_postpaid")
+    assert biller is not None
+    alone = await bill_offers(biller.profile, Money(PRICE), shopper.merchant, shopper.world)
+    assert alone == await offers(await shopper.now(), shopper.merchant, shopper.world)
+    assert {one.charges.fee for one in alone} == {Money(1_000)}
 
 
 async def test_the_fee_of_a_cart_of_bills_is_the_sum_of_the_fees_of_its_bills() -> None:
