@@ -50,6 +50,7 @@ def test_who_registers_and_pays_finds_the_bill_again(
 
     page.goto(f"{street.switch}/account?lang={language}")
     page.locator('a[href^="/account/save/"]').click()
+    page.wait_for_url(re.compile("/account/save/"))
     is_good(page, has_script=has_script)
     page.locator("#nickname").fill(NICKNAME)
     page.locator("#nickname").press("Enter")

@@ -69,7 +69,7 @@ def test_from_the_first_page_to_two_paid_bills(
     add_bill(page, language, "ডেসকো" if language == "bn" else "desco", first, has_script=has_script)
     page.get_by_role("link", name=str(words("cart.another"))).click()
     add_bill(page, language, "current bill", second, has_script=has_script)
-    assert page.locator("section.ekpay-card").count() == 2
+    expect(page.locator("section.ekpay-card")).to_have_count(2)
     page.locator('form.ekpay-sum button[type="submit"]').click()
     page.wait_for_url(re.compile("/pay/checkout/"))
     shopper.pay("bkash")
@@ -101,7 +101,7 @@ def test_of_three_bills_the_refused_one_is_given_back_alone(
             break
         page.wait_for_timeout(500)
         page.reload()
-    assert page.locator(".ekpay-outcome--paid").count() == 2
+    expect(page.locator(".ekpay-outcome--paid")).to_have_count(2)
     words = wording_of(Language(language))
     expect(page.locator("h1")).to_have_text(str(words("result.cart.some_paid.title")))
     refused = page.locator("section.ekpay-card").nth(2)
