@@ -111,13 +111,17 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(_drop_old_sends, switch, retention),
         partial(drop_old_permits, engine),
         partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
-        partial(drop_old_contacts, switch.transactions, retention.cart_contact_days),
+        partial(_drop_old_contacts, switch, retention),
         partial(drop_old_message_permits, engine),
         partial(drop_old_codes, switch.transactions),
         partial(drop_old_sessions, switch.transactions),
         partial(drop_old_messages, switch.transactions),
         DepositWatch(engine, deposit_alarms(world.billers.all())).warn,
     )
+
+
+async def _drop_old_contacts(switch: Switch, retention: Retention) -> None:
+    await drop_old_contacts(switch.transactions, switch.world.clock.now(), retention.cart_contact_days)
 
 
 async def _drop_old_sends(switch: Switch, retention: Retention) -> int:

@@ -86,15 +86,7 @@ async def bill_offers(
     offers_now = []
     for name, connectors in instruments_of(merchant, world).items():
         fee = world.fees.price(names, connectors[0].profile.instrument, amount, on)
-        request = RouteRequest(
-            instrument=name,
-            billed=amount,
-            fee=fee.fee,
-            vat=fee.vat,
-            biller_id=payee_of(merchant.partner_id),
-            partner_id=merchant.partner_id,
-            at=now,
-        )
+        request = _request(name, amount, fee, merchant.partner_id, now)
         offers_now.append(_offer(request, connectors, candidates, world))
     return sorted(offers_now, key=_place)
 
@@ -139,17 +131,20 @@ def route_request(
     Raises:
         NoFeeError: the fee table has no row.
     """
-    payee, now = payee_of(payment.partner_id), world.clock.now()
     # The connectors of one instrument are of one kind, so the fee is the same for all of them.
     fee = _fee_of(payment, merchant, connectors[0].profile.instrument, world)
+    return _request(instrument, payment.amount, fee, payment.partner_id, world.clock.now())
+
+
+def _request(instrument: str, billed: Money, fee: Fee, merchant_id: str, at: datetime) -> RouteRequest:
     return RouteRequest(
         instrument=instrument,
-        billed=payment.amount,
+        billed=billed,
         fee=fee.fee,
         vat=fee.vat,
-        biller_id=payee,
-        partner_id=payment.partner_id,
-        at=now,
+        biller_id=payee_of(merchant_id),
+        partner_id=merchant_id,
+        at=at,
     )
 
 

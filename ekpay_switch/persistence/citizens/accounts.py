@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.citizens.accounts import IDLE_LIFE, USE_STEP, WHOLE_LIFE, CitizenSession, SignedIn
+from ekpay_switch.persistence.citizens.contacts import FORGET_OF_CITIZEN
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import NewSession
 from ekpay_switch.security.one_time_codes import CodeDigests
@@ -50,6 +51,7 @@ UPDATE citizens SET closed_at = now(), number_digest = NULL, number_sealed = NUL
 WHERE id = $1 AND closed_at IS NULL
 """
 _FORGET = (
+    FORGET_OF_CITIZEN,
     "DELETE FROM citizen_sessions WHERE citizen_id = $1",
     "DELETE FROM citizen_carts WHERE citizen_id = $1",
     "DELETE FROM saved_bills WHERE citizen_id = $1",

@@ -1,7 +1,7 @@
 """The port `CartContacts` over PostgreSQL: a number is sealed, and compared once a payment is found."""
 
 import hmac
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.persistence.merchants.directory import can_be_stored
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import CartContact
+from ekpay_switch.security.identifiers import uuid7_floor
 from ekpay_switch.security.sealed_fields import Sealer
 
 _KEEP = """
@@ -21,11 +22,19 @@ SELECT c.id, c.reference, k.number_sealed FROM merchant_orders AS o
 JOIN bill_carts AS c ON c.id = o.trnx_id::uuid JOIN cart_contacts AS k ON k.cart_id = c.id
 WHERE o.ekpay_trnx_id = $1 AND o.partner_id = '{PORTAL}'
 """  # noqa: S608 - a constant
-_DROP_OLD = """
-DELETE FROM cart_contacts AS k USING bill_carts AS c
-WHERE c.id = k.cart_id AND c.ordered_at < now() - $1::interval AND NOT EXISTS (
-  SELECT FROM cart_work AS w WHERE w.cart_id = k.cart_id AND w.next_action_at IS NOT NULL)
+_HAS_ENDED = """
+NOT EXISTS (SELECT FROM cart_work AS w WHERE w.cart_id = k.cart_id AND w.next_action_at IS NOT NULL)
 """
+# The id of a cart tells when it was begun, so that only old contacts are looked at.
+_DROP_OLD = f"""
+DELETE FROM cart_contacts AS k USING bill_carts AS c
+WHERE k.cart_id < $2 AND c.id = k.cart_id AND c.ordered_at < $1 AND {_HAS_ENDED}
+"""  # noqa: S608 - a constant
+FORGET_OF_CITIZEN = f"""
+DELETE FROM cart_contacts AS k USING citizen_carts AS c
+WHERE c.citizen_id = $1 AND k.cart_id = c.cart_id AND {_HAS_ENDED}
+"""  # noqa: S608 - a constant
+"""The numbers left with the payments of a citizen whose account is closed; not where money still waits."""
 
 
 class PostgresCartContacts:
@@ -51,11 +60,12 @@ class PostgresCartContacts:
         return str(row["reference"]) if hmac.compare_digest(kept, number.encode()) else None
 
 
-async def drop_old_contacts(transactions: ShortTransactions, keep_days: int) -> None:
-    """Drop the contacts of carts ordered so many days ago; a cart that has not ended keeps its own."""
+async def drop_old_contacts(transactions: ShortTransactions, now: datetime, keep_days: int) -> None:
+    """Drop the contacts of carts ordered so many days before `now`; an open cart keeps its own."""
+    ordered_before = now - timedelta(days=keep_days)
 
     async def _drop(connection: Connection) -> None:
-        await connection.execute(_DROP_OLD, timedelta(days=keep_days))
+        await connection.execute(_DROP_OLD, ordered_before, uuid7_floor(ordered_before))
 
     await transactions.run(_drop)
 

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.domain.citizens.accounts import IDLE_LIFE, WHOLE_LIFE, SignedIn
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.persistence.citizens.accounts import PostgresCitizenAccounts, drop_old_sessions
-from ekpay_switch.ports.citizens import NewSession
+from ekpay_switch.ports.citizens import CartContact, NewSession
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.persistence.books import SEALER
 from tests.persistence.citizens.conftest import DIGESTS, Desk
@@ -21,6 +21,7 @@ MOVED = (
 )
 READ_ALL = "SELECT string_agg(t::text, ' ') FROM {table} AS t"
 NEW_CART = "INSERT INTO bill_carts (id, reference) VALUES ('{cart_id}', '{cart_id}')"
+WAITS = "INSERT INTO cart_work (cart_id, next_action_at) VALUES ('{cart_id}', now())"
 
 
 @pytest.fixture
@@ -154,6 +155,21 @@ async def test_a_closed_account_is_forgotten_and_its_number_registers_anew(
     _, again = await entered(accounts)
     assert again.citizen_id != who.citizen_id
     assert await accounts.cart_ids(again.citizen_id, 9) == []
+
+
+async def test_a_closed_account_takes_the_numbers_of_its_payments_along_but_of_waiting_money(
+    desk: Desk, accounts: PostgresCitizenAccounts
+) -> None:
+    _, who = await entered(accounts)
+    own, waiting, of_others = [await opened_cart(desk) for _ in range(3)]
+    for cart_id in (own, waiting, of_others):
+        await desk.contacts.keep(cart_id, CartContact(NUMBER, PayerLanguage.BANGLA))
+    for cart_id in (own, waiting):
+        await accounts.claim_cart(who.citizen_id, cart_id)
+    await desk.books.tell(WAITS.format(cart_id=waiting))
+    await accounts.close(who.citizen_id)
+    left = {row["cart_id"] for row in await desk.books.rows("SELECT cart_id FROM cart_contacts")}
+    assert left == {waiting, of_others}
 
 
 async def test_a_number_moved_to_another_account_opens_nothing(
