@@ -88,6 +88,11 @@ GROUPS = {
         Heading.PAYMENTS,
         "Bills that citizens pay together.",
     ),
+    "complaints": CoreCommand(
+        "ekpay_switch.cli.complaints.commands:app",
+        Heading.PEOPLE,
+        "What payers complain about.",
+    ),
     "text-messages": CoreCommand(
         "ekpay_switch.cli.citizens.text_messages:app",
         Heading.PEOPLE,

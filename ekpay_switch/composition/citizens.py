@@ -15,6 +15,7 @@ from ekpay_switch.persistence.citizens.text_messages import PostgresTextMessages
 from ekpay_switch.persistence.parties.shared_buckets import SharedRate
 from ekpay_switch.ports.citizens import CitizenPorts, MessagePorts
 from ekpay_switch.ports.world import Wire
+from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.one_time_codes import CodeDigests
 from ekpay_switch.security.sealed_fields import Sealer
 from ekpay_switch.settings import Settings
@@ -46,7 +47,7 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
     if gateway_access(settings) is None:
         return None
     limits = read_text_messages(settings.config)
-    digests, sealer = CodeDigests(switch.keys), _sealer(switch)
+    digests, sealer = CodeDigests(switch.keys), citizen_sealer(switch.keys)
     rates = MessageRates(
         by_address=_shared(limits.by_address),
         by_number=_shared(limits.by_number),
@@ -59,7 +60,7 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
         limits=PostgresMessageLimits(switch.engine, clock, rates, digests, switch.world.alarms),
         accounts=PostgresCitizenAccounts(switch.transactions, digests, sealer),
         saved_bills=PostgresSavedBills(switch.transactions, digests, sealer),
-        portal_names=_portal_names(settings),
+        portal_names=portal_names(settings),
         contact_days=read_retention(settings.config / "retention.toml").cart_contact_days,
     )
 
@@ -72,7 +73,7 @@ def outcome_messages(switch: Switch) -> CartOutcomeMessages | None:
     """
     if gateway_access(switch.settings) is None:
         return None
-    return CartOutcomeMessages(_sealer(switch), _portal_names(switch.settings))
+    return CartOutcomeMessages(citizen_sealer(switch.keys), portal_names(switch.settings))
 
 
 def message_ports(switch: Switch, wire: Wire) -> MessagePorts | None:
@@ -84,17 +85,23 @@ def message_ports(switch: Switch, wire: Wire) -> MessagePorts | None:
     access = gateway_access(switch.settings)
     if access is None:
         return None
-    messages = PostgresTextMessages(switch.transactions, _sealer(switch))
+    messages = PostgresTextMessages(switch.transactions, citizen_sealer(switch.keys))
     return MessagePorts(messages, SmsGateway(wire, access))
 
 
-def _portal_names(settings: Settings) -> dict[PayerLanguage, str]:
+def portal_names(settings: Settings) -> dict[PayerLanguage, str]:
+    """What the portal is called, by language.
+
+    Raises:
+        ValueError: config/portal.toml is malformed.
+    """
     file = read_portal(settings.config)
     return {PayerLanguage.BANGLA: file.name_bn, PayerLanguage.ENGLISH: file.name_en}
 
 
-def _sealer(switch: Switch) -> Sealer:
-    return Sealer(switch.keys.sub_key(_SEALED_FIELDS))
+def citizen_sealer(keys: KeyRing) -> Sealer:
+    """What seals the numbers and words of citizens."""
+    return Sealer(keys.sub_key(_SEALED_FIELDS))
 
 
 def _shared(rate: MessageRate) -> SharedRate:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 
 from ekpay_switch.composition.citizens import citizen_ports
+from ekpay_switch.composition.complaints import complaint_desk
 from ekpay_switch.composition.switch import Switch
+from ekpay_switch.config_files.retention import read_retention
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -42,6 +44,7 @@ def mount_portal(
 
     Raises:
         SearchWordsError: config/search.toml cannot be used.
+        ValueError: the gateway of text messages is only half set.
     """
     settings, clock = switch.settings, switch.world.clock
     catalogue = catalogue_of(
@@ -58,6 +61,8 @@ def mount_portal(
         visitors=RateLimit(clock, VISITORS_PER_SECOND, VISITORS_AT_ONCE),
         senders=CallerBuckets(switch.engine, clock, FETCHES, SENT_FORMS, "portal:"),
         logins=logins,
+        complaints=complaint_desk(settings, switch.keys, switch.transactions),
+        complaint_days=read_retention(settings.config / "retention.toml").complaint_days,
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,
         tasks=tasks,

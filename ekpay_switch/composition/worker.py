@@ -26,6 +26,7 @@ from ekpay_switch.jobs.text_messages import run_text_messages
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.carts.store import drop_old_carts
 from ekpay_switch.persistence.citizens.accounts import drop_old_sessions
+from ekpay_switch.persistence.citizens.complaints import drop_old_complaints
 from ekpay_switch.persistence.citizens.contacts import drop_old_contacts
 from ekpay_switch.persistence.citizens.message_limits import drop_old_message_permits
 from ekpay_switch.persistence.citizens.one_time_codes import drop_old_codes
@@ -112,6 +113,7 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(drop_old_permits, engine),
         partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
         partial(_drop_old_contacts, switch, retention),
+        partial(_drop_old_complaints, switch, retention),
         partial(drop_old_message_permits, engine),
         partial(drop_old_codes, switch.transactions),
         partial(drop_old_sessions, switch.transactions),
@@ -122,6 +124,10 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
 
 async def _drop_old_contacts(switch: Switch, retention: Retention) -> None:
     await drop_old_contacts(switch.transactions, switch.world.clock.now(), retention.cart_contact_days)
+
+
+async def _drop_old_complaints(switch: Switch, retention: Retention) -> None:
+    await drop_old_complaints(switch.transactions, switch.world.clock.now(), retention.complaint_days)
 
 
 async def _drop_old_sends(switch: Switch, retention: Retention) -> int:

@@ -14,6 +14,7 @@ class Retention:
 
     sends_journal_days: int
     cart_contact_days: int
+    complaint_days: int
 
 
 class _Kept(BaseModel):
@@ -28,6 +29,7 @@ class _RetentionFile(BaseModel):
     version: str = Field(min_length=1, max_length=32)
     sends_journal: _Kept
     cart_contacts: _Kept
+    complaints: _Kept
 
 
 def read_retention(path: Path) -> Retention:
@@ -37,4 +39,4 @@ def read_retention(path: Path) -> Retention:
         ValueError: the file is malformed.
     """
     file = read_config_file(path, _RetentionFile)
-    return Retention(file.sends_journal.days, file.cart_contacts.days)
+    return Retention(file.sends_journal.days, file.cart_contacts.days, file.complaints.days)

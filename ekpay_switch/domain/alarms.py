@@ -65,6 +65,8 @@ class Alarm(StrEnum):
     STAFF_RECOVERED = "staff_recovered"
     TEXT_MESSAGES_WAIT = "text_messages_wait"
     TEXT_MESSAGES_CAPPED = "text_messages_capped"
+    COMPLAINT_WAITS = "complaint_waits"
+    COMPLAINT_ESCALATED = "complaint_escalated"
 
 
 REVIEW_ALARMS = (
@@ -180,6 +182,11 @@ def staff_subject(name: str) -> str:
     return f"staff {name}"
 
 
+def complaint_subject(number: int) -> str:
+    """The subject of an alarm about a complaint."""
+    return f"complaint {number}"
+
+
 def distinct_alarms(alarms: Iterable[RaisedAlarm]) -> list[RaisedAlarm]:
     """The alarms without repeats of one kind about one subject; the last of them counts."""
     return list({(alarm.kind, alarm.subject): alarm for alarm in alarms}.values())
@@ -281,6 +288,10 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "sender id",
         Alarm.TEXT_MESSAGES_CAPPED: "more text messages are requested than all citizens together may have; "
         "see from where, and raise the limit only if they are citizens: each message costs money",
+        Alarm.COMPLAINT_WAITS: "a payer has complained about a payment and is promised an answer by the due "
+        "date; read it, see what became of the payment, and answer",
+        Alarm.COMPLAINT_ESCALATED: "the promised date of a complaint is over without an answer, or its payer "
+        "was not content with one and wrote again; somebody who has not answered it before answers it",
         Alarm.HELD_FOR_RISK: "a connector has a payer's money and holds it for its risk; the payment and its "
         "bill wait until the connector releases or refuses it, or two persons accept or refuse it",
         Alarm.HELD_ENDED_OTHERWISE: "a connector says otherwise of money that it held than two persons have "

@@ -59,11 +59,12 @@ class Street:
     shop: str
     environment: Mapping[str, str] = field(repr=False)
 
-    def tool(self, *arguments: str) -> str:
+    def tool(self, *arguments: str, **environment: str) -> str:
         """What an `ekpay` command of this installation prints."""
+        settings = {**self.environment, **environment}
         done = subprocess.run(  # noqa: S603 - our own program
             [EKPAY, *arguments],
-            cwd=ROOT, env=dict(self.environment), capture_output=True, text=True, check=False, timeout=600,
+            cwd=ROOT, env=settings, capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout

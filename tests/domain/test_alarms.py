@@ -7,6 +7,7 @@ from ekpay_switch.domain.alarms import (
     Alarm,
     RaisedAlarm,
     breaks_subject,
+    complaint_subject,
     deposit_subject,
     dispute_subject,
     distinct_alarms,
@@ -38,6 +39,7 @@ def test_records_with_the_same_id_are_different_subjects() -> None:
     assert withdrawals_subject("bank1") == "withdrawals bank1"
     assert instruction_subject("EABC") == "instruction EABC"
     assert staff_subject("Karim") == "staff Karim"
+    assert complaint_subject(12) == "complaint 12"
 
 
 def test_of_repeats_about_one_subject_the_last_counts() -> None:

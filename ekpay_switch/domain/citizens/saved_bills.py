@@ -4,10 +4,11 @@ Pure. What is kept names the customer of a biller, and nothing of one bill: neit
 (docs/adr/0125).
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
+
+from ekpay_switch.domain.citizens.typed_words import single_line
 
 # How many a citizen may keep, and how long the name of one may be.
 SAVED_MAX = 30
@@ -28,17 +29,6 @@ class SavedBill:
 
 
 def read_nickname(typed: str) -> str | None:
-    """The name as it is kept: blanks are single, and nothing invisible is in it; None where it is too long.
-
-    Bangla needs the two joiners of Unicode, which are invisible and stay.
-    """
-    shown = "".join(" " if letter.isspace() else letter for letter in typed)
-    text = " ".join("".join(letter for letter in shown if letter in _JOINERS or _is_visible(letter)).split())
+    """The name as it is kept, on one line with nothing invisible in it; None where it is too long."""
+    text = single_line(typed)
     return text if len(text) <= NICKNAME_MAX else None
-
-
-_JOINERS = "\u200c\u200d"
-
-
-def _is_visible(letter: str) -> bool:
-    return not unicodedata.category(letter).startswith("C")

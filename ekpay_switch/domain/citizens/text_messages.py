@@ -24,6 +24,7 @@ class MessageKind(StrEnum):
 
     CODE = "code"  # a one-time code
     OUTCOME = "outcome"  # what became of the bills of a paid cart
+    COMPLAINT = "complaint"  # that a complaint was answered
 
 
 class MessageEnd(StrEnum):
@@ -61,6 +62,14 @@ def outcome_text(cart: PaidCart, portal_name: str, language: PayerLanguage) -> s
         return f"{portal_name}: {' '.join(parts)} Payment {cart.number}."
     parts = _outcome_in_bangla(cart)
     return f"{portal_name}: {' '.join(parts)} নম্বর {cart.number}।"
+
+
+def answer_text(complaint: int, payment_number: str, portal_name: str, language: PayerLanguage) -> str:
+    """The message that a complaint was answered; the answer itself stands with the payment."""
+    if language is PayerLanguage.ENGLISH:
+        return f"{portal_name}: complaint {complaint} is answered. See it with payment {payment_number}."
+    number = in_bangla_digits(str(complaint))
+    return f"{portal_name}: অভিযোগ {number}: উত্তর দেওয়া হয়েছে। লেনদেন {payment_number}।"
 
 
 def _outcome_in_english(cart: PaidCart) -> Sequence[str]:

@@ -15,6 +15,7 @@ _ANSWER_DISPUTE = (
     "ekpay disputes represent DISPUTE",
     "ekpay disputes accept DISPUTE",
 )
+_ANSWER_COMPLAINT = ("ekpay complaints show COMPLAINT", "ekpay complaints answer COMPLAINT")
 _END_DISPUTE = ("ekpay disputes won DISPUTE", "ekpay disputes lost DISPUTE", "ekpay disputes settle DISPUTE")
 _UNIDENTIFIED = (
     "ekpay settle unidentified list",
@@ -137,6 +138,8 @@ DOORS: Mapping[Alarm, tuple[str, ...]] = MappingProxyType(
         ),
         Alarm.TEXT_MESSAGES_WAIT: ("ekpay text-messages list", "ekpay doctor"),
         Alarm.TEXT_MESSAGES_CAPPED: ("ekpay text-messages list", *_CLOSE),
+        Alarm.COMPLAINT_WAITS: _ANSWER_COMPLAINT,
+        Alarm.COMPLAINT_ESCALATED: _ANSWER_COMPLAINT,
         Alarm.STAFF_RECOVERED: ("ekpay staff list", "ekpay staff disable NAME", *_CLOSE),
     }
 )

@@ -66,6 +66,12 @@ _APPROVED_SINCE = _REFUND.format(
     since="coalesce((SELECT max(h.at) FROM refund_history AS h"
     " WHERE h.refund_id = r.id AND h.event = 'approved'), r.created_at)"
 )
+_COMPLAINT = f"""
+SELECT 'complaint ' || c.number AS subject, o.payment_id, NULL::bigint AS amount, {{since}} AS since
+FROM complaints AS c LEFT JOIN merchant_orders AS o ON o.partner_id = '{PORTAL}'
+  AND o.trnx_id = replace(c.cart_id::text, '-', '')
+WHERE c.state = 'waiting' AND {{which}}
+"""
 _IN_REVIEW = f"SELECT {_PAYMENT} FROM payments AS p WHERE p.state = 'in_review'"
 # Two partial indexes together contain every open payment (`schema.upkeep`).
 _OPEN = f"""
@@ -251,6 +257,16 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
             " now() AS since FROM message_permits AS b WHERE b.holder LIKE 'all:%' AND b.free_at > now()",
             raises=False,
             is_closable=True,
+        ),
+        Alarm.COMPLAINT_WAITS: Watch(
+            _COMPLAINT.format(since="c.waits_since", which="c.escalated_at IS NULL"),
+            covered_by=frozenset({Alarm.COMPLAINT_ESCALATED}),
+        ),
+        Alarm.COMPLAINT_ESCALATED: Watch(
+            _COMPLAINT.format(
+                since="coalesce(c.escalated_at, c.due_on)",
+                which=f"(c.escalated_at IS NOT NULL OR c.due_on < {TODAY})",
+            )
         ),
         Alarm.MERCHANT_OWES: Watch(
             "SELECT 'merchant ' || m.partner_id AS subject, NULL::uuid AS payment_id, -m.owed AS amount,"

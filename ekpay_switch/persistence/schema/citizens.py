@@ -1,13 +1,17 @@
-"""The tables of citizens: accounts and sessions, contacts of carts, one-time codes, text messages, limits.
+"""The tables of citizens: accounts, sessions, contacts of carts, codes, text messages, limits, complaints.
 
 No row tells a mobile number, a code or a text: numbers and texts are sealed, codes are keyed digests, and
 what was sent is forgotten as it ends (docs/adr/0122).
 """
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -20,10 +24,16 @@ from sqlalchemy import (
     text,
 )
 
+from ekpay_switch.domain.citizens.complaints import (
+    MESSAGES_MAX,
+    ComplaintState,
+    ComplaintTopic,
+    MessageAuthor,
+)
 from ekpay_switch.domain.citizens.one_time_codes import TRIES_MAX, CodePurpose
 from ekpay_switch.domain.citizens.text_messages import MessageEnd, MessageKind
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # Whom to write to about a cart; a cart that is dropped takes its contact along.
 cart_contacts = Table(
@@ -149,4 +159,53 @@ saved_bills = Table(
     instant("created_at", server_default=func.now()),
     UniqueConstraint("citizen_id", "digest"),
     CheckConstraint("octet_length(digest) = 32", name="digest"),
+)
+
+# A complaint about a payment at the portal. `due_on` is the Dhaka date by which it is answered, `waits_since`
+# when its payer wrote last; `escalated_at` when they were not content with an answer.
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("cart_id", Uuid, ForeignKey("bill_carts.id"), nullable=False, index=True),
+    Column("bill_seq", SmallInteger),
+    Column("topic", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text(f"'{ComplaintState.WAITING}'")),
+    Column("due_on", Date, nullable=False),
+    instant("created_at", server_default=func.now()),
+    instant("waits_since", server_default=func.now()),
+    instant("escalated_at", nullable=True),
+    instant("answered_at", nullable=True),
+    ForeignKeyConstraint(["cart_id", "bill_seq"], ["cart_bills.cart_id", "cart_bills.seq"]),
+    CheckConstraint(one_of("topic", ComplaintTopic), name="topic"),
+    CheckConstraint(one_of("language", PayerLanguage), name="language"),
+    CheckConstraint(one_of("state", ComplaintState), name="state"),
+    CheckConstraint(
+        f"(state = '{ComplaintState.ANSWERED}') = (answered_at IS NOT NULL)",
+        name="answered_at",
+    ),
+)
+Index(
+    "ix_complaints_due_on",
+    complaints.c.due_on,
+    postgresql_where=complaints.c.state == text(f"'{ComplaintState.WAITING}'"),
+)
+Index("ix_complaints_answered_at", complaints.c.answered_at)
+
+# What payers and the staff wrote, sealed; the first message of a complaint is 1.
+complaint_messages = Table(
+    "complaint_messages",
+    metadata,
+    Column("complaint_id", Uuid, ForeignKey("complaints.id", ondelete="CASCADE"), primary_key=True),
+    Column("nth", SmallInteger, primary_key=True, autoincrement=False),
+    Column("author", Text, nullable=False),
+    Column("staff_name", Text),
+    Column("sealed", LargeBinary, nullable=False),
+    instant("at", server_default=func.now()),
+    CheckConstraint(one_of("author", MessageAuthor), name="author"),
+    CheckConstraint(f"(author = '{MessageAuthor.STAFF}') = (staff_name IS NOT NULL)", name="staff_name"),
+    CheckConstraint(f"nth BETWEEN 1 AND {MESSAGES_MAX}", name="nth"),
+    info=APPEND_ONLY,
 )

@@ -16,7 +16,7 @@ from ekpay_switch.flows.merchants.checkout import Choice
 from ekpay_switch.security.form_tokens import FormTokens
 
 FORM_TYPE = "application/x-www-form-urlencoded"
-FORM_BYTES_MAX = 8 * 1024
+FORM_BYTES_MAX = 32 * 1024
 _FIELDS_MAX = 100
 _DIGITS_MAX = 15
 

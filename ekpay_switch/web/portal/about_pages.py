@@ -16,6 +16,7 @@ async def show_privacy(visit: PortalVisit) -> Response:
     values = {
         "number_days": None if citizens is None else citizens.contact_days,
         "cart_hours": round(visit.portal.office.terms.keep_hours),
+        "complaint_days": visit.portal.complaint_days,
         "message_days": RECORD_LIFE.days,
         "idle_days": IDLE_LIFE.days,
     }

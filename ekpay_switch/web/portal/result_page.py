@@ -61,6 +61,7 @@ async def _page(
         "collector": _collector(visit, payment),
         "checkout": f"{CHECKOUT_PATH}/{checkout_reference}",
         "receipt": _receipt(visit, payment) if outcome in _WITH_RECEIPT else "",
+        "complaints": await visit.portal.complaints.of_cart(cart.cart_id),
         "refreshes": outcome in CHANGING,
         "stays": stays,
         "seconds": REFRESH_SECONDS,

@@ -17,6 +17,7 @@ from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.portal import account_pages as accounts
+from ekpay_switch.web.portal import complaint_pages as complaints
 from ekpay_switch.web.portal import saved_pages as saved
 from ekpay_switch.web.portal.about_pages import show_accessibility, show_privacy
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
@@ -33,6 +34,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _CATEGORY = "category."
 
 VisitHandler = Callable[[PortalVisit], Awaitable[Response]]
+AddRoute = Callable[[str, list[str], VisitHandler], None]
 
 
 def mount(app: FastAPI, portal: Portal) -> None:
@@ -57,6 +59,10 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add(f"{CART_PATH}/pay", ["GET"], show_cart)
     add(f"{CART_PATH}/{{reference}}", ["GET"], show_result)
     add(f"{CART_PATH}/{{reference}}/again", ["POST"], repeat_bills)
+    add(f"{CART_PATH}/{{reference}}/complain", ["GET"], complaints.show_form)
+    add(f"{CART_PATH}/{{reference}}/complain", ["POST"], complaints.send_form)
+    add(f"{CART_PATH}/{{reference}}/complaints", ["GET"], complaints.show_complaints)
+    add(f"{CART_PATH}/{{reference}}/complaints", ["POST"], complaints.write_again)
     add(f"{CART_PATH}/{{rest:path}}", METHODS, _show_nowhere)
     add("/costs", ["GET"], show_costs)
     add("/privacy", ["GET"], show_privacy)
@@ -66,6 +72,10 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add("/track/code", ["GET"], _with_citizens(show_code))
     add("/track/code", ["POST"], _with_citizens(send_code))
     add("/track/{rest:path}", METHODS, _show_nowhere)
+    _add_account(add)
+
+
+def _add_account(add: AddRoute) -> None:
     add("/account", ["GET"], _with_citizens(accounts.show_account))
     add("/account", ["POST"], _with_citizens(accounts.send_number))
     add("/account/code", ["GET"], _with_citizens(accounts.show_code))

@@ -12,6 +12,7 @@ from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.carts import CartPorts
 from ekpay_switch.ports.citizens import CitizenPorts
+from ekpay_switch.ports.complaints import Complaints
 from ekpay_switch.ports.world import CallerLimit
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.web.checkout.forms import own_form
@@ -36,7 +37,8 @@ class Portal:
     `visitors` limits the pages of one address, `senders` the forms that it sends to all processes together,
     each of which may ask a biller. `receipt_path` says where the receipt of a payment is, None where there
     are no receipts. `tasks` keeps the work of browsers that were closed. `citizens` is None where no text
-    message can be sent; `inbox` is where those of a rehearsal arrive, or empty.
+    message can be sent; `inbox` is where those of a rehearsal arrive, or empty. A complaint is kept for
+    `complaint_days`.
     """
 
     office: CartPorts
@@ -46,6 +48,8 @@ class Portal:
     visitors: RateLimit
     senders: CallerLimit
     logins: LoginWatch
+    complaints: Complaints
+    complaint_days: int
     is_rehearsal: bool = False
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)

@@ -10,6 +10,7 @@ from ekpay_switch.domain.outcome import Approved, Declined
 from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from tests.browser.portal.account_states import ACCOUNT
+from tests.browser.portal.complaint_states import COMPLAINTS
 from tests.browser.portal.shown_portal import PortalStates
 from tests.factories import a_bill
 from tests.fakes.billers import LOSES_ANSWER, Deed
@@ -279,5 +280,5 @@ async def portal_no_cart(_: PortalStand) -> str:
     return f"/cart/{'Z' * 26}"
 
 
-PORTAL = {**PAGES, **ACCOUNT}
+PORTAL = {**PAGES, **ACCOUNT, **COMPLAINTS}
 """Every page of the portal in every state, by the name of what is played."""

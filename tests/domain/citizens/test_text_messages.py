@@ -6,6 +6,7 @@ import pytest
 
 from ekpay_switch.domain.citizens.text_messages import (
     PaidCart,
+    answer_text,
     code_text,
     masked_number,
     outcome_text,
@@ -65,6 +66,24 @@ def test_the_outcome_of_a_cart_is_said_in_both_languages(cart: PaidCart, english
 def test_a_cart_that_was_paid_whole_costs_one_message() -> None:
     text = outcome_text(PaidCart(NUMBER, PAID, []), "একপে", PayerLanguage.BANGLA)
     assert len(text) <= UNICODE_PART
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "ekPay: complaint 1207 is answered. See it with payment 261202144316bf0ed."),
+        ("bn", "একপে: অভিযোগ ১২০৭: উত্তর দেওয়া হয়েছে। লেনদেন 261202144316bf0ed।"),
+    ],
+)
+def test_an_answer_to_a_complaint_is_said_without_its_words(language: str, text: str) -> None:
+    name = "একপে" if language == "bn" else "ekPay"
+    assert answer_text(1207, NUMBER, name, PayerLanguage(language)) == text
+
+
+@pytest.mark.parametrize(("language", "part"), [("bn", UNICODE_PART), ("en", GSM_PART)])
+def test_an_answer_costs_one_message(language: str, part: int) -> None:
+    name = "একপে" if language == "bn" else "ekPay"
+    assert len(answer_text(999_999, NUMBER, name, PayerLanguage(language))) <= part
 
 
 def test_the_staff_see_the_ends_of_a_number() -> None:

@@ -12,9 +12,10 @@ ENDS = {
     "a code of HTTP": {"notification_deliveries.last_status", "notification_tries.status"},
     "the lines of one document": {
         "cart_bill_ends.seq", "cart_bills.seq", "cart_refunds.nth", "challan_line_ends.seq",
-        "challan_lines.seq",
+        "challan_lines.seq", "complaints.bill_seq",
         "merchant_shares.seq", "postings.seq", "token_lines.seq",
     },
+    "twenty messages": {"complaint_messages.nth"},
     "no payment is sent or tried after its quote": {
         "attempts.sends", "history.seq", "notifications.version", "payments.steps", "tries.executes_begun",
     },

@@ -11,6 +11,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
+from ekpay_switch.web.checkout.forms import FORM_BYTES_MAX
 from ekpay_switch.web.wording import Language, wording_of
 from tests.fakes.world import NOON
 from tests.scenarios.checkout import CHECKOUT
@@ -78,7 +79,7 @@ async def test_a_body_that_is_no_form_has_no_effect(below: str) -> None:
     counter = Counter()
     token = counter.tokens.of(CHECKOUT)
     bodies = [
-        b"\xff\xfe", f"csrf={token}&csrf={token}".encode(), f"csrf={token}&x={'y' * 9_000}".encode(),
+        b"\xff\xfe", f"csrf={token}&csrf={token}".encode(), f"csrf={token}&x={'y' * FORM_BYTES_MAX}".encode(),
         f"csrf={token}{'&a=1' * 200}".encode(), b'{"csrf": "' + token.encode() + b'"}',
     ]  # fmt: skip
     for body in bodies:

@@ -24,10 +24,12 @@ from tests.factories import a_bill
 from tests.fakes.billers import FakeBiller
 from tests.fakes.carts import CartScene
 from tests.fakes.citizens import FakeCodes, FakeContacts, FakeLimits, citizens_of
+from tests.fakes.complaints import FakeComplaints
 from tests.web.checkout.checkout_setup import ORIGIN, Browser, Counter, Seen
 
 BILL_NO = "092512345678"
 DESCO = "/bills/desco_postpaid"
+COMPLAINT_DAYS = 700
 INBOX = "http://127.0.0.1:8208/inbox"
 
 
@@ -83,6 +85,8 @@ class PortalCounter(Counter):
             visitors=RateLimit(small.clock, 1, calls),
             senders=LocalLimit(RateLimit(small.clock, 1, calls)),
             logins=self.checkout.logins,
+            complaints=FakeComplaints(small.clock),
+            complaint_days=COMPLAINT_DAYS,
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,
             answer_seconds=answer_seconds,
