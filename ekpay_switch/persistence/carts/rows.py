@@ -41,12 +41,12 @@ READ_BILLS = f"""
 SELECT b.*, e.ending, p.id AS payment_id, p.state, p.refusal, p.facts FROM cart_bills AS b
 LEFT JOIN cart_bill_ends AS e ON e.cart_id = b.cart_id AND e.seq = b.seq
 LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = b.reference
-WHERE b.cart_id = $1 ORDER BY b.seq
+WHERE b.cart_id = ANY($1) ORDER BY b.cart_id, b.seq
 """  # noqa: S608 - constants
 READ_REFUNDS = f"""
 SELECT r.*, q.state FROM cart_refunds AS r
 LEFT JOIN refunds AS q ON q.partner_id = '{PORTAL}' AND q.reference = r.reference
-WHERE r.cart_id = $1 ORDER BY r.nth
+WHERE r.cart_id = ANY($1) ORDER BY r.cart_id, r.nth
 """  # noqa: S608 - constants
 # Whoever changes the bills of a cart, orders it or plans its refunds waits here for the others.
 LOCK_CART = "SELECT ordered_at IS NOT NULL FROM bill_carts WHERE id = $1 FOR UPDATE"
@@ -98,19 +98,32 @@ DELETE FROM bill_carts AS c WHERE c.ordered_at IS NULL AND c.created_at < now() 
 
 async def read_cart(connection: Connection, query: str, key: object) -> StoredCart | None:
     """The cart that the query finds, with its bills and refunds, or None."""
-    row = await connection.fetchrow(query, key)
-    return None if row is None else await with_bills(connection, row)
+    rows = await connection.fetch(query, key)
+    return next(iter(await _with_bills(connection, rows)), None)
 
 
 async def read_carts(connection: Connection, cart_ids: Sequence[UUID]) -> list[StoredCart]:
     """These carts, the oldest first."""
-    return [await with_bills(connection, row) for row in await connection.fetch(READ_BY_IDS, cart_ids)]
+    return await _with_bills(connection, await connection.fetch(READ_BY_IDS, cart_ids))
 
 
-async def with_bills(connection: Connection, row: Row) -> StoredCart:
-    """The cart of a row, with its bills and refunds."""
-    bills = await connection.fetch(READ_BILLS, row["cart_id"])
-    refunds = await connection.fetch(READ_REFUNDS, row["cart_id"])
+async def _with_bills(connection: Connection, rows: Sequence[Row]) -> list[StoredCart]:
+    """The carts of these rows with their bills and refunds, by two queries however many there are."""
+    cart_ids = [row["cart_id"] for row in rows]
+    bills = await connection.fetch(READ_BILLS, cart_ids) if cart_ids else []
+    refunds = await connection.fetch(READ_REFUNDS, cart_ids) if cart_ids else []
+    bills_of, refunds_of = _by_cart(bills), _by_cart(refunds)
+    return [_cart(row, bills_of.get(row["cart_id"], ()), refunds_of.get(row["cart_id"], ())) for row in rows]
+
+
+def _by_cart(rows: Sequence[Row]) -> dict[UUID, list[Row]]:
+    groups: dict[UUID, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["cart_id"], []).append(row)
+    return groups
+
+
+def _cart(row: Row, bills: Sequence[Row], refunds: Sequence[Row]) -> StoredCart:
     return StoredCart(
         cart_id=row["cart_id"],
         reference=row["reference"],
