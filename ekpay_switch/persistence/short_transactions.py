@@ -33,7 +33,7 @@ _PAUSE_SECONDS = 0.1
 class TransactionLimits:
     """The number of connections, and for how many seconds work waits for one or is repeated."""
 
-    connections: int = 4
+    connections: int = 8
     patience_seconds: float = 8.0
 
 
