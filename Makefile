@@ -240,6 +240,14 @@ bench-xlsx: $(DEV) $(RECONCILIATION) ## a workbook of a million rows through the
 bench-noise: $(DEV) ## a quiet partner beside one that floods, with and without limits: about a minute; wants an idle machine
 	$(BIN)/python -m benchmarks.paying.noisy_partner
 
+.PHONY: bench-portal
+bench-portal: $(DEV) $(RECONCILIATION) ## fifty citizens at the portal among a million payments: how long each page takes, about four minutes
+	$(BIN)/python -m benchmarks.portal.fifty_users
+
+.PHONY: bench-paint
+bench-paint: $(DEV) ## first views of the portal on a slow line and a slow processor: bytes, requests, first paint; needs chromium
+	$(BIN)/python -m benchmarks.portal.first_paint
+
 .PHONY: profile
 profile: $(DEV) ## where each microsecond of a payment goes: writes docs/operations/profile-of-a-payment.md
 	$(BIN)/python -m benchmarks.profile.payment_profile

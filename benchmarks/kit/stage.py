@@ -218,7 +218,12 @@ def served_switch(
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     process_environ = environment(
-        home_folder, EKPAY_PORT=str(port), EKPAY_OPERATIONS_PORT="0", EKPAY_REHEARSAL="true", **environ
+        home_folder,
+        EKPAY_PORT=str(port),
+        EKPAY_PUBLIC_URL=url,
+        EKPAY_OPERATIONS_PORT="0",
+        EKPAY_REHEARSAL="true",
+        **environ,
     )
     command_line = ekpay_command("serve") if command is None else list(command)
     # Its log goes to a file as in production: log lines are part of the cost of the hot path.

@@ -59,6 +59,7 @@ AIMS = (
     Aim("growth_ratio", "among ten million payments ÷ among ten thousand", 0.9),
     Aim("soak_rate_drift", "the rate after half an hour under load ÷ at its start, among ten million"),
     Aim("soak_p99_drift", "the same of the 99th percentile at half load"),
+    Aim("portal_p95_ms", "95 of 100 pages, fifty citizens among a million payments, ms", 200, is_upper=True),
     Aim("reconcile_1m_seconds", "a million payments reconciled, s", 3, is_upper=True),
     Aim("reconcile_1m_rss_mb", "the same, MB", 700, is_upper=True),
     Aim("reconcile_1m_duckdb_ratio", "the same ÷ a bare DuckDB statement", 2, is_upper=True),

@@ -40,7 +40,7 @@ BYTES_EACH, BYTES_BESIDE = 4_500, 6_000_000_000
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PAYERS = """
 SELECT p.id, p.lane FROM partners AS p JOIN accounts AS a ON a.code = 'prefund:' || p.id || ':postpaid'
-WHERE p.is_active ORDER BY p.id
+WHERE p.is_active AND a.balance > 0 ORDER BY p.id
 """
 _TODAY = "SELECT (now() AT TIME ZONE INTERVAL '+06:00')::date"
 _IS_FILLED = "SELECT EXISTS (SELECT FROM settlement_windows WHERE state <> 'open')"

@@ -1,0 +1,1 @@
+"""What citizens meet at the portal."""
