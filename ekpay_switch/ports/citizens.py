@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -157,6 +157,12 @@ class CitizenAccounts(Protocol):
 
     async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
         """The carts of a citizen, the newest first."""
+        ...
+
+    async def cart_ids_between(
+        self, citizen_id: UUID, since: datetime, until: datetime, count_max: int
+    ) -> Sequence[UUID]:
+        """The carts of a citizen that were begun from `since` on and before `until`, the newest first."""
         ...
 
     async def close(self, citizen_id: UUID) -> None:

@@ -92,6 +92,7 @@ class FakeAccounts:
     citizens: dict[str, UUID] = field(default_factory=dict)
     live: dict[str, tuple[SignedIn, CitizenSession]] = field(default_factory=dict)
     carts: dict[UUID, UUID] = field(default_factory=dict)
+    claimed_at: dict[UUID, datetime] = field(default_factory=dict)
 
     async def sign_in(self, new: NewSession) -> None:
         self.live.pop(new.instead_of, None)
@@ -117,12 +118,19 @@ class FakeAccounts:
 
     async def claim_cart(self, citizen_id: UUID, cart_id: UUID) -> None:
         self.carts.setdefault(cart_id, citizen_id)
+        self.claimed_at.setdefault(cart_id, self.clock.now())
 
     async def owns_cart(self, citizen_id: UUID, cart_id: UUID) -> bool:
         return self.carts.get(cart_id) == citizen_id
 
     async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
         return [cart for cart, whose in reversed(self.carts.items()) if whose == citizen_id][:count_max]
+
+    async def cart_ids_between(
+        self, citizen_id: UUID, since: datetime, until: datetime, count_max: int
+    ) -> Sequence[UUID]:
+        own = await self.cart_ids(citizen_id, len(self.carts))
+        return [cart for cart in own if since <= self.claimed_at[cart] < until][:count_max]
 
     async def close(self, citizen_id: UUID) -> None:
         self.citizens = {number: known for number, known in self.citizens.items() if known != citizen_id}

@@ -6,6 +6,7 @@ everywhere (T42). A secret of 128 random bits needs no slow hash.
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -46,6 +47,11 @@ _END_OTHERS = "DELETE FROM citizen_sessions WHERE citizen_id = $1 AND id <> $2"
 _CLAIM = "INSERT INTO citizen_carts (cart_id, citizen_id) VALUES ($2, $1) ON CONFLICT DO NOTHING"
 _OWNS = "SELECT 1 FROM citizen_carts WHERE citizen_id = $1 AND cart_id = $2"
 _CARTS = "SELECT cart_id FROM citizen_carts WHERE citizen_id = $1 ORDER BY at DESC, cart_id DESC LIMIT $2"
+_CARTS_BETWEEN = """
+SELECT c.cart_id FROM citizen_carts AS c JOIN bill_carts AS b ON b.id = c.cart_id
+WHERE c.citizen_id = $1 AND b.created_at >= $2 AND b.created_at < $3
+ORDER BY b.created_at DESC, c.cart_id DESC LIMIT $4
+"""
 _CLOSE = """
 UPDATE citizens SET closed_at = now(), number_digest = NULL, number_sealed = NULL
 WHERE id = $1 AND closed_at IS NULL
@@ -127,6 +133,13 @@ class PostgresCitizenAccounts:
     async def cart_ids(self, citizen_id: UUID, count_max: int) -> Sequence[UUID]:
         """See `ports.citizens.CitizenAccounts`."""
         return [row["cart_id"] for row in await self._fetch(_CARTS, citizen_id, count_max)]
+
+    async def cart_ids_between(
+        self, citizen_id: UUID, since: datetime, until: datetime, count_max: int
+    ) -> Sequence[UUID]:
+        """See `ports.citizens.CitizenAccounts`."""
+        rows = await self._fetch(_CARTS_BETWEEN, citizen_id, since, until, count_max)
+        return [row["cart_id"] for row in rows]
 
     async def close(self, citizen_id: UUID) -> None:
         """See `ports.citizens.CitizenAccounts`."""

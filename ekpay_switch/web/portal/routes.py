@@ -23,6 +23,7 @@ from ekpay_switch.web.portal.about_pages import show_accessibility, show_privacy
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.costs_page import show_costs
+from ekpay_switch.web.portal.history_page import send_history, show_history
 from ekpay_switch.web.portal.home_page import show_home
 from ekpay_switch.web.portal.result_page import repeat_bills, show_result
 from ekpay_switch.web.portal.track_pages import send_code, send_tracking, show_code, show_tracking
@@ -84,6 +85,8 @@ def _add_account(add: AddRoute) -> None:
     add("/account/sessions", ["POST"], _with_citizens(accounts.account_form(accounts.end_sessions)))
     add("/account/close", ["GET"], _with_citizens(accounts.show_closing))
     add("/account/close", ["POST"], _with_citizens(accounts.account_form(accounts.close_account)))
+    add("/account/history", ["GET"], _with_citizens(show_history))
+    add("/account/history.csv", ["GET"], _with_citizens(send_history))
     add("/account/save/{reference}/{seq}", ["GET"], _with_citizens(saved.show_saving))
     add("/account/save/{reference}/{seq}", ["POST"], _with_citizens(accounts.account_form(saved.save)))
     add("/account/saved", ["POST"], _with_citizens(accounts.account_form(saved.remove)))

@@ -3,8 +3,10 @@
 import re
 
 from ekpay_switch.domain.bill import BillFound
+from ekpay_switch.domain.outcome import Declined
 from tests.browser.portal.shown_portal import PortalStates
 from tests.factories import a_bill
+from tests.fakes.billers import Deed
 from tests.web.checkout.checkout_setup import Seen
 from tests.web.portal.portal_setup import PortalStand
 
@@ -77,6 +79,29 @@ async def portal_account_save_bill(stand: PortalStand) -> str:
 async def portal_account_save_bill_too_long(stand: PortalStand) -> Seen:
     path = await _savable(stand)
     return await stand.press(await stand.browser.get(path), path, nickname="আমার মায়ের " * 5)
+
+
+@ACCOUNT.add
+async def portal_account_history(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    for days, number, paisa in (
+        (70, "092512345671", 105_000),
+        (32, "092512345672", 73_050),
+        (0, "092512345673", 121_000),
+    ):
+        await stand.fill(a_bill(number, paisa))
+        if not days:
+            await stand.fill(a_bill("250934567890", 87_350), biller_id="nesco_postpaid")
+            stand.counter.billers["nesco_postpaid"].deeds.append(Deed(Declined("already_paid")))
+        await stand.scene.worked(await stand.pay())
+        stand.scene.small.clock.pass_by(days * 86_400.0)
+    return "/account/history"
+
+
+@ACCOUNT.add
+async def portal_account_history_empty(stand: PortalStand) -> str:
+    await _signed_in(stand)
+    return "/account/history"
 
 
 @ACCOUNT.add

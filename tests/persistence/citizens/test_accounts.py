@@ -1,7 +1,7 @@
 """Accounts in the database: one for a number, sessions that end everywhere, and what a closed one leaves."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -21,6 +21,7 @@ MOVED = (
 )
 READ_ALL = "SELECT string_agg(t::text, ' ') FROM {table} AS t"
 NEW_CART = "INSERT INTO bill_carts (id, reference) VALUES ('{cart_id}', '{cart_id}')"
+BEGUN = "UPDATE bill_carts SET created_at = '2026-03-0{day} UTC' WHERE id = '{cart_id}'"
 WAITS = "INSERT INTO cart_work (cart_id, next_action_at) VALUES ('{cart_id}', now())"
 
 
@@ -131,6 +132,21 @@ async def test_a_cart_stays_whose_it_is(desk: Desk, accounts: PostgresCitizenAcc
         await accounts.claim_cart(other.citizen_id, cart_id)
     assert await accounts.cart_ids(who.citizen_id, 2) == carts[:0:-1]
     assert await accounts.cart_ids(other.citizen_id, 9) == []
+
+
+async def test_the_carts_of_a_time_are_those_begun_in_it(
+    desk: Desk, accounts: PostgresCitizenAccounts
+) -> None:
+    (_, who), (_, other) = await entered(accounts), await entered(accounts, OTHER)
+    carts = [await opened_cart(desk) for _ in range(4)]
+    for day, cart_id in enumerate(carts, 1):
+        await accounts.claim_cart(who.citizen_id, cart_id)
+        await desk.books.tell(BEGUN.format(cart_id=cart_id, day=day))
+    since, until = (datetime(2026, 3, day, tzinfo=UTC) for day in (2, 4))
+    of_time = await accounts.cart_ids_between(who.citizen_id, since, until, 9)
+    assert of_time == [carts[2], carts[1]], "the newest first, and none that was begun as the time ended"
+    assert await accounts.cart_ids_between(who.citizen_id, since, until, 1) == [carts[2]]
+    assert await accounts.cart_ids_between(other.citizen_id, since, until, 9) == []
 
 
 async def opened_cart(desk: Desk) -> UUID:
