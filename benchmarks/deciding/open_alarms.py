@@ -101,14 +101,11 @@ async def measure() -> ListTimes:
         await fill(stage.postgres, PAYMENTS, Console(stderr=True))
         first_sweeps = await _raise_alarms(stage)
         upkeep = AlarmUpkeep(stage.database.engine())
-        transactions = ShortTransactions(stage.database.connect)
-        try:
+        async with ShortTransactions(stage.database.connect) as transactions:
             cases = PostgresDecisionDesk(transactions, {}, JournalChart(frozenset()))
             questions = await _questions(PostgresAlarmDesk(stage.database.connect), cases)
             lists = {name: await _times(ask) for name, ask in questions.items()}
             return ListTimes(lists, await _times(upkeep.sweep), first_sweeps)
-        finally:
-            await transactions.close()
 
 
 async def _raise_alarms(stage: Stage) -> list[float]:

@@ -111,18 +111,12 @@ async def read_lost_sends(database: Database, keys: KeyRing) -> Sequence[LostSen
 @asynccontextmanager
 async def open_lost_sends(database: Database, keys: KeyRing) -> AsyncIterator[PostgresLostSends]:
     """The lost sends of a database, over connections of their own."""
-    transactions = ShortTransactions(database.connect_hot)
-    try:
+    async with ShortTransactions(database.connect_hot) as transactions:
         yield PostgresLostSends(transactions, send_sealer(keys))
-    finally:
-        await transactions.close()
 
 
 @asynccontextmanager
 async def open_decisions(database: Database) -> AsyncIterator[LostDecisions]:
     """Decisions about lost sends, over connections of their own."""
-    transactions = ShortTransactions(database.connect_hot)
-    try:
+    async with ShortTransactions(database.connect_hot) as transactions:
         yield LostDecisions(transactions)
-    finally:
-        await transactions.close()

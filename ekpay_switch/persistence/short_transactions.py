@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncpg
 
@@ -46,6 +46,12 @@ class ShortTransactions:
         self._slots = asyncio.Semaphore(self._limits.connections)
         self._idle: list[Connection] = []
         self._known_accounts: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def run(self, work: Work[T], accounts: Iterable[str] = ()) -> T:
         """Do `work` in one transaction and return once it is durable; `accounts` get their rows before it.

@@ -51,11 +51,8 @@ def _read(work: Callable[[PostgresCarts], Awaitable[Result]]) -> Result:
     session: Session = open_session()
 
     async def _run() -> Result:
-        transactions = ShortTransactions(session.database.connect)
-        try:
+        async with ShortTransactions(session.database.connect) as transactions:
             return await work(PostgresCarts(transactions))
-        finally:
-            await transactions.close()
 
     return session.run(lambda _: _run())
 

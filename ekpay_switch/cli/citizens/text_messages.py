@@ -31,11 +31,8 @@ def list_(
     session: Session = open_session()
 
     async def _read() -> Sequence[MessageLine]:
-        transactions = ShortTransactions(session.database.connect)
-        try:
+        async with ShortTransactions(session.database.connect) as transactions:
             return await read_messages(transactions, _COUNT_MAX, only_waiting=waiting)
-        finally:
-            await transactions.close()
 
     lines = session.run(lambda _: _read())
     headings = ("made (Dhaka)", "about", "to", "state", ">tries", "why", "message")

@@ -79,11 +79,8 @@ def answer(
     """Answer a complaint. Its payer reads it with the payment; a text message says that it is there."""
 
     async def _answer(opened: Session) -> Complaint:
-        transactions = ShortTransactions(opened.database.connect)
-        try:
+        async with ShortTransactions(opened.database.connect) as transactions:
             return await _desk(opened, transactions).answer(number, words, by)
-        finally:
-            await transactions.close()
 
     done = act_as(by, ASKER_VARIABLE, lambda opened, _: _answer(opened))
     typer.echo(f"Complaint {done.number} is answered.")
@@ -93,11 +90,8 @@ def _read(work: Callable[[ComplaintDesk], Awaitable[Result]]) -> Result:
     session: Session = open_session()
 
     async def _run() -> Result:
-        transactions = ShortTransactions(session.database.connect)
-        try:
+        async with ShortTransactions(session.database.connect) as transactions:
             return await work(_desk(session, transactions))
-        finally:
-            await transactions.close()
 
     return session.run(lambda _: _run())
 

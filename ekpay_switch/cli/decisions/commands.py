@@ -215,11 +215,8 @@ def _read(work: Work[Result], session: Session | None = None) -> Result:
 async def _at_desk(session: Session, work: Work[Result]) -> Result:
     settings = session.settings
     chart = read_journal_chart(settings.config / "journal.toml")
-    transactions = ShortTransactions(session.database.connect)
-    try:
+    async with ShortTransactions(session.database.connect) as transactions:
         return await work(PostgresDecisionDesk(transactions, biller_traits_of(settings), chart))
-    finally:
-        await transactions.close()
 
 
 def _report_waiting(view: ProposalView, about_item: Sequence[str] = ()) -> None:

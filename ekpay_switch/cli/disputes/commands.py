@@ -335,11 +335,8 @@ async def _at_desk(session: Session, work: Work[Result]) -> Result:
 
 @asynccontextmanager
 async def _open_desk(session: Session) -> AsyncIterator[tuple[Disputes, ShortTransactions]]:
-    transactions = ShortTransactions(session.database.connect)
-    try:
+    async with ShortTransactions(session.database.connect) as transactions:
         yield PostgresDisputes(transactions), transactions
-    finally:
-        await transactions.close()
 
 
 def _burden_of(

@@ -227,11 +227,8 @@ def _read(work: Work[Result]) -> Result:
 
 
 async def _with_refund_actions(session: Session, work: Work[Result]) -> Result:
-    transactions = ShortTransactions(session.database.connect)
-    try:
+    async with ShortTransactions(session.database.connect) as transactions:
         return await work(RefundStaffActions(transactions))
-    finally:
-        await transactions.close()
 
 
 def _rules(session: Session, connector_id: str | None) -> RefundRules:

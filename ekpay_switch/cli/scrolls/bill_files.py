@@ -38,11 +38,8 @@ def load(
     file = _read(profile_of(session.settings, biller_id), path)
 
     async def _load(_: AsyncEngine) -> LoadResult:
-        transactions = ShortTransactions(session.database.connect)
-        try:
+        async with ShortTransactions(session.database.connect) as transactions:
             return await PostgresBillFiles(transactions).load(file)
-        finally:
-            await transactions.close()
 
     for line in _result_lines(file, session.run(_load)):
         typer.echo(line)

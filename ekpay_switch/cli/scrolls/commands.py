@@ -47,11 +47,8 @@ def scroll(
     order = ScrollOrder(biller_id, day.date(), terms.cycles if cycle is None else cycle, terms)
 
     async def _make(_: AsyncEngine) -> ScrollFile:
-        transactions = ShortTransactions(session.database.connect)
-        try:
+        async with ShortTransactions(session.database.connect) as transactions:
             return await Scrolls(transactions).make(order)
-        finally:
-            await transactions.close()
 
     file = session.run(_make)
     summary = f"{file.name}: {len(file.rows)} rows, {taka(file.sum.minor)} taka, SHA-256 {file.sha256}"
