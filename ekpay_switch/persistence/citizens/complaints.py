@@ -25,7 +25,7 @@ from ekpay_switch.domain.citizens.complaints import (
 from ekpay_switch.domain.citizens.text_messages import MessageKind, answer_text
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.persistence.alarms.rows import TODAY, AlarmEnd, end_alarms, raise_alarms
-from ekpay_switch.persistence.citizens.contacts import contact_context
+from ekpay_switch.persistence.citizens.contacts import read_payer
 from ekpay_switch.persistence.citizens.text_messages import new_message
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import NewTextMessage
@@ -74,11 +74,6 @@ _MESSAGES = """
 SELECT complaint_id, nth, author, staff_name, sealed, at FROM complaint_messages
 WHERE complaint_id = ANY($1) ORDER BY complaint_id, nth
 """
-_CONTACT = f"""
-SELECT k.number_sealed, k.language, o.ekpay_trnx_id FROM cart_contacts AS k
-JOIN merchant_orders AS o ON o.partner_id = '{PORTAL}' AND o.trnx_id = replace(k.cart_id::text, '-', '')
-WHERE k.cart_id = $1
-"""  # noqa: S608 - a constant
 _DROP_OLD = "DELETE FROM complaints WHERE answered_at < $1"
 
 
@@ -125,7 +120,7 @@ class PostgresComplaints:
 
         async def _add(connection: Connection) -> bool:
             number = await connection.fetchval(_LOCK.format(key="id"), message.complaint_id)
-            complaint = None if number is None else await self._one(connection, number)
+            complaint = None if number is None else await self._find(connection, number)
             if complaint is None or complaint.cart_id != message.cart_id:
                 return False
             if not complaint.can_be_continued or message.nth != len(complaint.messages) + 1:
@@ -165,7 +160,7 @@ class PostgresComplaints:
 
         async def _answer(connection: Connection) -> Complaint:
             await connection.fetchval(_LOCK.format(key="number"), number)
-            complaint = await self._one(connection, number)
+            complaint = await self._find(connection, number)
             if complaint is None:
                 raise AnswerRefusedError(f"there is no complaint {number}")
             refusal = answer_refusal(complaint, by)
@@ -180,7 +175,7 @@ class PostgresComplaints:
             subject = complaint_subject(number)
             await end_alarms(connection, [subject], AlarmEnd.EVIDENCE, f"answered by {by}", _ALARMS)
             await self._write_to_payer(connection, complaint, nth)
-            answered = await self._one(connection, number)
+            answered = await self._find(connection, number)
             return answered or complaint
 
         return await self._transactions.run(_answer)
@@ -192,27 +187,23 @@ class PostgresComplaints:
         await connection.execute(_WRITE, *values)
 
     async def _write_to_payer(self, connection: Connection, complaint: Complaint, nth: int) -> None:
-        """Write to whoever left a number with the payment; a contact that was changed is logged instead."""
-        contact = await connection.fetchrow(_CONTACT, complaint.cart_id)
-        if contact is None or self._portal_names is None:
+        """Write to whoever left a number with the payment, where text messages can be sent."""
+        if self._portal_names is None:
             return
-        try:
-            kept = self._sealer.unseal(contact_context(complaint.cart_id), bytes(contact["number_sealed"]))
-        except SealBrokenError as error:
-            telemetry.count_error("cart_contact_unreadable", cart_id=complaint.cart_id, error=error)
+        payer = await read_payer(connection, complaint.cart_id, self._sealer)
+        if payer is None:
             return
-        language = PayerLanguage(contact["language"])
-        payment_number, name = contact["ekpay_trnx_id"], self._portal_names[language]
+        name = self._portal_names[payer.language]
         message = NewTextMessage(
             message_id=uuid5(NAMESPACE_OID, f"complaint {complaint.complaint_id} {nth}"),
             kind=MessageKind.COMPLAINT,
-            number=kept.decode(),
-            text=answer_text(complaint.number, payment_number, name, language),
+            number=payer.number,
+            text=answer_text(complaint.number, payer.payment_number, name, payer.language),
             worth=_WORTH,
         )
         await new_message(connection, message, self._sealer)
 
-    async def _one(self, connection: Connection, number: int) -> Complaint | None:
+    async def _find(self, connection: Connection, number: int) -> Complaint | None:
         return next(iter(await self._fetch(connection, _BY_NUMBER, number)), None)
 
     async def _read(self, query: str, value: object) -> list[Complaint]:

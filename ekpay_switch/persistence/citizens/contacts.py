@@ -1,16 +1,19 @@
 """The port `CartContacts` over PostgreSQL: a number is sealed, and compared once a payment is found."""
 
 import hmac
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from ekpay_switch import telemetry
 from ekpay_switch.domain.carts.bill_cart import PORTAL
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.persistence.merchants.directory import can_be_stored
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import CartContact
 from ekpay_switch.security.identifiers import uuid7_floor
-from ekpay_switch.security.sealed_fields import Sealer
+from ekpay_switch.security.sealed_fields import SealBrokenError, Sealer
 
 _KEEP = """
 INSERT INTO cart_contacts (cart_id, number_sealed, language)
@@ -30,11 +33,25 @@ _DROP_OLD = f"""
 DELETE FROM cart_contacts AS k USING bill_carts AS c
 WHERE k.cart_id < $2 AND c.id = k.cart_id AND c.ordered_at < $1 AND {_HAS_ENDED}
 """  # noqa: S608 - a constant
+_READ_PAYER = f"""
+SELECT k.number_sealed, k.language, o.ekpay_trnx_id FROM cart_contacts AS k
+JOIN merchant_orders AS o ON o.partner_id = '{PORTAL}' AND o.trnx_id = replace(k.cart_id::text, '-', '')
+WHERE k.cart_id = $1
+"""  # noqa: S608 - a constant
 FORGET_OF_CITIZEN = f"""
 DELETE FROM cart_contacts AS k USING citizen_carts AS c
 WHERE c.citizen_id = $1 AND k.cart_id = c.cart_id AND {_HAS_ENDED}
 """  # noqa: S608 - a constant
 """The numbers left with the payments of a citizen whose account is closed; not where money still waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class CartPayer:
+    """Whom to write to about the payment of a cart, which has this number of ours."""
+
+    number: str = field(repr=False)
+    language: PayerLanguage
+    payment_number: str
 
 
 class PostgresCartContacts:
@@ -46,7 +63,7 @@ class PostgresCartContacts:
 
     async def keep(self, cart_id: UUID, contact: CartContact) -> None:
         """See `ports.citizens.CartContacts`."""
-        sealed = self._sealer.seal(contact_context(cart_id), contact.number.encode())
+        sealed = self._sealer.seal(_context(cart_id), contact.number.encode())
         await self._transactions.run(partial(_keep, values=(cart_id, sealed, contact.language)))
 
     async def cart_of(self, payment_number: str, number: str) -> str | None:
@@ -56,7 +73,7 @@ class PostgresCartContacts:
         row = await self._transactions.run(partial(_find, payment_number=payment_number))
         if row is None:
             return None
-        kept = self._sealer.unseal(contact_context(row["id"]), bytes(row["number_sealed"]))
+        kept = self._sealer.unseal(_context(row["id"]), bytes(row["number_sealed"]))
         return str(row["reference"]) if hmac.compare_digest(kept, number.encode()) else None
 
 
@@ -70,6 +87,22 @@ async def drop_old_contacts(transactions: ShortTransactions, now: datetime, keep
     await transactions.run(_drop)
 
 
+async def read_payer(connection: Connection, cart_id: UUID, sealer: Sealer) -> CartPayer | None:
+    """Who left a mobile number with an ordered cart; None where nobody did.
+
+    A contact that was changed is logged and is none: what is written about must not wait for it.
+    """
+    row = await connection.fetchrow(_READ_PAYER, cart_id)
+    if row is None:
+        return None
+    try:
+        number = sealer.unseal(_context(cart_id), bytes(row["number_sealed"]))
+    except SealBrokenError as error:
+        telemetry.count_error("cart_contact_unreadable", cart_id=cart_id, error=error)
+        return None
+    return CartPayer(number.decode(), PayerLanguage(row["language"]), row["ekpay_trnx_id"])
+
+
 async def _keep(connection: Connection, values: tuple[object, ...]) -> None:
     await connection.execute(_KEEP, *values)
 
@@ -78,6 +111,5 @@ async def _find(connection: Connection, payment_number: str) -> Connection:
     return await connection.fetchrow(_FIND, payment_number)
 
 
-def contact_context(cart_id: UUID) -> str:
-    """What the number of a cart's contact is sealed for."""
+def _context(cart_id: UUID) -> str:
     return f"cart_contacts.number_sealed:{cart_id}"
