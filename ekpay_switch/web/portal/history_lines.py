@@ -33,6 +33,11 @@ class PaidBill:
         return self.cart.created_at
 
     @property
+    def number(self) -> str:
+        """What its payer named it by first: the number of a bill, or of an account."""
+        return next(iter(self.stored.bill.fields.values()), "")
+
+    @property
     def month(self) -> int:
         """The month in Dhaka, from 1."""
         return in_dhaka(self.at).month

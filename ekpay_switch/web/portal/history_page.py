@@ -12,7 +12,6 @@ from ekpay_switch.domain.money import total
 from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.citizens import CitizenPorts
-from ekpay_switch.web.checkout.tiles import brand_of
 from ekpay_switch.web.portal.history_lines import PaidBill, by_biller, by_month, paid_bills, year_bounds
 from ekpay_switch.web.portal.session_cookie import signed_in
 from ekpay_switch.web.portal.visits import PortalVisit
@@ -32,12 +31,13 @@ async def show_history(visit: PortalVisit, citizens: CitizenPorts) -> Response:
     year, biller_id = _year(visit, who), visit.request.query_params.get(BILLER, "")
     bills = await _bills(visit, citizens, who, year)
     shown = [bill for bill in bills if biller_id in {"", bill.stored.bill.biller_id}]
+    profiles = _profiles(visit, bills)
     values = {
         "year": year,
         "years": range(in_dhaka(who.now).year, in_dhaka(who.now).year - YEARS, -1),
         "biller_id": biller_id,
-        "billers": _profiles(visit, bills),
-        "bills": [_shown(visit, bill) for bill in shown],
+        "billers": profiles,
+        "bills": shown,
         "by_biller": by_biller(shown),
         "by_month": by_month(shown),
         "spent": total(bill.amount_paid for bill in shown),
@@ -92,7 +92,7 @@ async def _bills(visit: PortalVisit, citizens: CitizenPorts, who: SignedIn, year
     since, until = year_bounds(year)
     cart_ids = await citizens.accounts.cart_ids_between(who.citizen_id, since, until, CARTS_MAX)
     carts = await visit.portal.office.carts.by_ids(cart_ids)
-    return paid_bills(sorted(carts, key=lambda cart: cart.created_at, reverse=True))
+    return paid_bills(reversed(carts))
 
 
 def _year(visit: PortalVisit, who: SignedIn) -> int:
@@ -108,13 +108,3 @@ def _profiles(visit: PortalVisit, bills: Sequence[PaidBill]) -> Mapping[str, Bil
     ids = sorted({bill.stored.bill.biller_id for bill in bills})
     found = {biller_id: billers.by_id(biller_id) for biller_id in ids}
     return {name: None if biller is None else biller.profile for name, biller in found.items()}
-
-
-def _shown(visit: PortalVisit, bill: PaidBill) -> Mapping[str, object]:
-    profile = _profiles(visit, [bill])[bill.stored.bill.biller_id]
-    return {
-        "bill": bill,
-        "profile": profile,
-        "brand": brand_of(profile) if profile is not None else None,
-        "number": next(iter(bill.stored.bill.fields.values()), ""),
-    }
