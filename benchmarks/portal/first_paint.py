@@ -8,7 +8,7 @@ counts apart, since the page is read before it arrives.
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
@@ -70,6 +70,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class PageAddress:
+    """Where a page is, and the cookies of a browser in which it shows what it has to."""
+
+    url: str
+    cookies: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FirstView:
     """The first view of a page in one language; `paint_ms` is the median of all rounds."""
 
@@ -95,7 +103,7 @@ async def measure() -> Sequence[FirstView]:
             await browser.close()
 
 
-async def _views(browser: Browser, url: str) -> Any:  # noqa: ANN401 - an async generator
+async def _views(browser: Browser, url: str) -> AsyncIterator[FirstView]:
     for language in _LANGUAGES:
         addresses = await _addresses(browser, url, language)
         for page, address in zip(PAGES, addresses, strict=True):
@@ -104,8 +112,8 @@ async def _views(browser: Browser, url: str) -> Any:  # noqa: ANN401 - an async 
             yield FirstView(page, language, line.page_bytes, line.font_bytes, line.requests, median(paints))
 
 
-async def _addresses(browser: Browser, url: str, language: str) -> Sequence[tuple[str, Any]]:
-    """The address of each page, and the cookies with which it shows what it has to."""
+async def _addresses(browser: Browser, url: str, language: str) -> Sequence[PageAddress]:
+    """The address of each page, in the order of PAGES."""
     context = await browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     page = await context.new_page()
     await page.goto(f"{url}{_BILL}?lang={language}")
@@ -120,15 +128,18 @@ async def _addresses(browser: Browser, url: str, language: str) -> Sequence[tupl
     await page.goto(f"{url}/cart?lang={language}")
     result = page.url
     await context.close()
-    special = {"checkout": checkout, "result": result}
-    plain = {one: f"{url}{one}?lang={language}" for one in PAGES if one not in special}
-    return [({**special, **plain}[one], with_cart if one == "/cart" else []) for one in PAGES]
+    special = {
+        "/cart": PageAddress(f"{url}/cart?lang={language}", with_cart),
+        "checkout": PageAddress(checkout),
+        "result": PageAddress(result),
+    }
+    return [special.get(name, PageAddress(f"{url}{name}?lang={language}")) for name in PAGES]
 
 
-async def _first_view(browser: Browser, address: tuple[str, Any]) -> tuple[Line, float]:
+async def _first_view(browser: Browser, address: PageAddress) -> tuple[Line, float]:
     context = await browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     try:
-        await context.add_cookies(address[1])
+        await context.add_cookies(address.cookies)
         page = await context.new_page()
         session = await context.new_cdp_session(page)
         await session.send("Network.enable")
@@ -145,7 +156,7 @@ async def _first_view(browser: Browser, address: tuple[str, Any]) -> tuple[Line,
         await session.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})
         line = Line()
         line.listen(session)
-        await page.goto(address[0], wait_until="networkidle")
+        await page.goto(address.url, wait_until="networkidle")
         return line, await _first_paint(page)
     finally:
         await context.close()
