@@ -28,6 +28,8 @@ from ekpay_switch.web.site import Site
 VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
 # Each form may ask a biller about a bill. An address may be that of many, and one in all our processes.
 SENT_FORMS = SharedRate(per_second=5, at_once=60)
+# Complaints about carts that nobody has paid; a person reads each of them.
+UNPAID_COMPLAINTS = SharedRate(per_second=1 / 60, at_once=30)
 
 
 def mount_portal(
@@ -62,6 +64,7 @@ def mount_portal(
         senders=CallerBuckets(switch.engine, clock, FETCHES, SENT_FORMS, "portal:"),
         logins=logins,
         complaints=complaint_desk(settings, switch.keys, switch.transactions),
+        complainers=CallerBuckets(switch.engine, clock, FETCHES, UNPAID_COMPLAINTS, "complaint:"),
         complaint_days=read_retention(settings.config / "retention.toml").complaint_days,
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,

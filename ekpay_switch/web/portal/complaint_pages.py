@@ -19,6 +19,7 @@ from ekpay_switch.domain.citizens.complaints import (
     read_words,
 )
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.fill_cart import find_cart
 from ekpay_switch.flows.carts.order_cart import CART_PATH
@@ -26,12 +27,15 @@ from ekpay_switch.flows.citizens.complain import TypedComplaint, continue_compla
 from ekpay_switch.ports.complaints import NextMessage
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.web.portal.cart_cookie import is_reference
+from ekpay_switch.web.portal.cart_outcomes import CartOutcome, cart_outcome
 from ekpay_switch.web.portal.cart_pages import bill_values
 from ekpay_switch.web.portal.saved_bills import read_id
 from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
 
 _TOPIC_MISSING = "topic_missing"
 _NTH_DIGITS_MAX = 3
+# As far as we know nobody has paid, so that a stranger has such a cart for nothing.
+_COST_NOTHING = frozenset({CartOutcome.NOT_PAID_YET, CartOutcome.UNSURE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class ComplaintForm:
 
 async def show_complaints(visit: PortalVisit) -> Response:
     """The complaints about a payment, with their answers."""
-    cart = await _paid_cart(visit)
+    cart = await _ordered_cart(visit)
     return await (_unknown(visit) if cart is None else _complaints_page(visit, cart))
 
 
@@ -74,7 +78,7 @@ async def write_again(visit: PortalVisit) -> Response:
 
 async def show_form(visit: PortalVisit) -> Response:
     """The form for a new complaint."""
-    cart = await _paid_cart(visit)
+    cart = await _ordered_cart(visit)
     return await _unknown(visit) if cart is None else _form_page(visit, cart, ComplaintForm(uuid7()))
 
 
@@ -94,6 +98,10 @@ async def send_form(visit: PortalVisit) -> Response:
 
 
 async def _file(visit: PortalVisit, cart: StoredCart, form: ComplaintForm, words: str) -> Response:
+    caller, is_unpaid = caller_of(address_of(visit.request)), cart_outcome(cart, ()) in _COST_NOTHING
+    # Whoever has paid is never kept waiting by strangers behind the same address.
+    if is_unpaid and not await visit.portal.complainers.allows(caller):
+        return visit.notice("busy", 429, link=_complaints_path(cart))
     typed = TypedComplaint(
         complaint_id=form.complaint_id,
         bill_seq=_bill_seq(cart, form.bill),
@@ -106,7 +114,7 @@ async def _file(visit: PortalVisit, cart: StoredCart, form: ComplaintForm, words
     return visit.redirect(_complaints_path(cart))
 
 
-async def _paid_cart(visit: PortalVisit) -> StoredCart | None:
+async def _ordered_cart(visit: PortalVisit) -> StoredCart | None:
     """The cart of the address, where it was ordered."""
     reference = visit.request.path_params["reference"]
     cart = await find_cart(reference, visit.portal.office) if is_reference(reference) else None
@@ -115,7 +123,7 @@ async def _paid_cart(visit: PortalVisit) -> StoredCart | None:
 
 async def _open_form(visit: PortalVisit) -> tuple[StoredCart, Mapping[str, str]] | Response:
     """The cart and the fields of a form about it, or the page that says why there is nothing to do."""
-    cart = await _paid_cart(visit)
+    cart = await _ordered_cart(visit)
     if cart is None:
         return await _unknown(visit)
     sent = await visit.own_fields()

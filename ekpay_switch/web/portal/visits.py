@@ -35,10 +35,10 @@ class Portal:
     """What the portal needs.
 
     `visitors` limits the pages of one address, `senders` the forms that it sends to all processes together,
-    each of which may ask a biller. `receipt_path` says where the receipt of a payment is, None where there
-    are no receipts. `tasks` keeps the work of browsers that were closed. `citizens` is None where no text
-    message can be sent; `inbox` is where those of a rehearsal arrive, or empty. A complaint is kept for
-    `complaint_days`.
+    each of which may ask a biller, `complainers` its complaints about carts that nobody has paid.
+    `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
+    work of browsers that were closed. `citizens` is None where no text message can be sent; `inbox` is where
+    those of a rehearsal arrive, or empty. A complaint is kept for `complaint_days`.
     """
 
     office: CartPorts
@@ -49,6 +49,7 @@ class Portal:
     senders: CallerLimit
     logins: LoginWatch
     complaints: Complaints
+    complainers: CallerLimit
     complaint_days: int
     is_rehearsal: bool = False
     receipt_path: Callable[[UUID], str] | None = None

@@ -29,7 +29,7 @@ from tests.web.checkout.checkout_setup import ORIGIN, Browser, Counter, Seen
 
 BILL_NO = "092512345678"
 DESCO = "/bills/desco_postpaid"
-COMPLAINT_DAYS = 700
+COMPLAINT_DAYS, COMPLAINTS_AT_ONCE = 700, 3
 INBOX = "http://127.0.0.1:8208/inbox"
 
 
@@ -86,6 +86,7 @@ class PortalCounter(Counter):
             senders=LocalLimit(RateLimit(small.clock, 1, calls)),
             logins=self.checkout.logins,
             complaints=FakeComplaints(small.clock),
+            complainers=LocalLimit(RateLimit(small.clock, 1 / 300, COMPLAINTS_AT_ONCE)),
             complaint_days=COMPLAINT_DAYS,
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,

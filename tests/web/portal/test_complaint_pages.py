@@ -9,7 +9,7 @@ from ekpay_switch.security.identifiers import uuid7
 from tests.fakes.complaints import FakeComplaints
 from tests.web.checkout.checkout_setup import Seen
 from tests.web.checkout.language_setup import LANGUAGES
-from tests.web.portal.portal_setup import COMPLAINT_DAYS, PortalStand
+from tests.web.portal.portal_setup import COMPLAINT_DAYS, COMPLAINTS_AT_ONCE, PortalStand
 
 WORDS, ANSWER = "DESCO says that it has nothing.", "DESCO has it now."
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -166,10 +166,25 @@ async def test_what_was_typed_again_stays_in_the_other_language() -> None:
     await complained(stand, path)
     complaints_of(stand).answer(1, ANSWER, "Rahima")
     page = await stand.browser.get(f"{path}/complaints")
+    (switch,) = page.html.all("button", name="language")
+    assert page.html.all("form", id=switch["form"]), "the switch sends the form"
     seen = await stand.press(page, f"{path}/complaints", words="It has not.", language="")
     assert seen.status == 200
     assert "It has not." in seen.text
     assert len(complaints_of(stand).kept[next(iter(complaints_of(stand).kept))].messages) == 2
+
+
+async def test_carts_that_nobody_paid_are_complained_about_so_often_and_paid_ones_always() -> None:
+    stand = PortalStand("en")
+    statuses = []
+    for _ in range(COMPLAINTS_AT_ONCE + 1):
+        await stand.fill()
+        path = f"/cart/{(await stand.order()).reference}"
+        statuses.append((await complained(stand, path)).status)
+        stand.browser.cookies.clear()
+    assert statuses == [303] * COMPLAINTS_AT_ONCE + [429]
+    assert len(complaints_of(stand).kept) == COMPLAINTS_AT_ONCE
+    assert (await complained(stand, await paid(stand))).status == 303
 
 
 async def test_a_message_that_comes_twice_or_out_of_turn_is_there_once() -> None:
