@@ -61,6 +61,8 @@ class Manifest(Section):
     which each buys one service; a `final_receipt` may come `later` than the payment. A manifest with a
     `route_of` is a second way to that biller and no biller of its own.
     `brand` is the tile that payers see, derived from id and name where it is missing.
+    `stand_in_hours` says how long after a citizen's payment the biller pardons that the bill is paid there,
+    where it could not be reached before (docs/adr/0129).
     `family_settings` is read by the family alone, which refuses keys that it does not know.
     """
 
@@ -99,6 +101,7 @@ class Manifest(Section):
     scroll: Scroll
     deposit: Deposit | None = None
     brand: BrandEntry | None = None
+    stand_in_hours: Annotated[float, Field(ge=0, le=72)] = 0.0
     hours: Hours | None = None
     downtime: tuple[Downtime, ...] = ()
     safety: Safety
@@ -138,6 +141,16 @@ class Manifest(Section):
             entry.wire_name == "amount" for entry in self.parameters
         ):
             raise ValueError("an amount that the payer chooses needs a parameter that carries it")
+        return self
+
+    @model_validator(mode="after")
+    def _stand_in_can_wait(self) -> Self:
+        hands_out = self.gives_tokens or self.receipt == "challan"
+        if self.stand_in_hours and (hands_out or self.fetch_has_side_effects or not self.takes_bill_once):
+            raise ValueError(
+                "stand_in_hours: for bills that are taken once, whose fetch changes nothing and whose payment"
+                " hands out no token and no challan"
+            )
         return self
 
     @model_validator(mode="after")
@@ -221,6 +234,7 @@ class Manifest(Section):
             url_default=self.endpoint.url_default,
             brand=self.brand.brand if self.brand else None,
             receipt_comes_later=self.final_receipt == "later",
+            stand_in_seconds=self.stand_in_hours * 3_600 / divisor,
         )
 
 

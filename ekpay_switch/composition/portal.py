@@ -4,6 +4,7 @@ from ekpay_switch.composition.citizens import outcome_messages
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.config_files.portal import read_portal
 from ekpay_switch.persistence.carts.portal import PortalNames, ensure_portal
+from ekpay_switch.persistence.carts.stand_in_changes import PostgresStandInStops
 from ekpay_switch.persistence.carts.store import PostgresCarts
 from ekpay_switch.ports.carts import CartPorts, CartTerms
 
@@ -25,4 +26,4 @@ async def open_portal(switch: Switch) -> CartPorts:
     )
     messages = outcome_messages(switch)
     carts = PostgresCarts(switch.transactions, None if messages is None else messages.add)
-    return CartPorts(switch.world, carts, terms)
+    return CartPorts(switch.world, carts, PostgresStandInStops(switch.transactions), terms)

@@ -60,7 +60,8 @@ class BillerProfile:
     one service only, and where `receipt_comes_later` the biller is asked for it after the payment.
     `second_route` is the step of the other route to the same biller, where there is one; `scroll` has the
     layout and the number of its files a day. One that `has_bill_files` hands its bills over in files.
-    `brand` is how payers see it, None where its manifest does not say.
+    `brand` is how payers see it, None where its manifest does not say. A bill of a citizen's cart may be paid
+    up to `stand_in_seconds` later where the biller cannot be reached; 0 where it does not pardon that.
     """
 
     id: str
@@ -90,6 +91,7 @@ class BillerProfile:
     scroll: ScrollTerms = ScrollTerms()  # noqa: RUF009 - frozen, so all profiles may share it
     has_bill_files: bool = False
     brand: Brand | None = None
+    stand_in_seconds: float = 0.0
 
     @property
     def takes_back(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -69,10 +70,14 @@ class Carts(Protocol):
         """Move what its payment credited to the prefund, once, if it is completed; what became of it."""
         ...
 
-    async def end_bill(self, cart: StoredCart, stored: BillInCart) -> BillEnd | None:
-        """Record how a bill of a funded cart ended, by its payment under lock; None while it is open.
+    async def end_bill(
+        self, cart: StoredCart, stored: BillInCart, stand_in: timedelta = timedelta()
+    ) -> BillEnd | None:
+        """Record how a bill of a funded cart ended, by its newest payment under lock; None while it is open.
 
-        What was not paid moves back out of the prefund, once.
+        What was not paid moves back out of the prefund, once. Where its biller was never reached, the bill
+        gets a reference for a further payment instead, as long as it may be paid in stand-in
+        (`stand_in_deadline`): under the lock, so that never two payments of a bill may come to something.
         """
         ...
 
@@ -88,10 +93,19 @@ class Carts(Protocol):
         ...
 
 
+class StandInStops(Protocol):
+    """The billers for which two persons have turned stand-in off."""
+
+    async def is_stopped(self, biller_id: str) -> bool:
+        """Whether no further bill of this biller may be paid in stand-in."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CartPorts:
     """Everything that the flows of carts use."""
 
     world: World
     carts: Carts
+    stand_in_stops: StandInStops
     terms: CartTerms

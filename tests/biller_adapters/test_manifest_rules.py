@@ -51,6 +51,22 @@ FAULTS = {
         "deduplicates = false\nanswers_repeats_alike = true\n",
         "goes with deduplicates",
     ),
+    "stand-in for a bill that may be paid twice": (
+        r"^takes_bill_once = true",
+        "takes_bill_once = false",
+        "stand_in_hours: for bills that are taken once",
+    ),
+    "stand-in with a fetch that locks": (
+        r"^fetch_has_side_effects = false",
+        "fetch_has_side_effects = true",
+        "whose fetch changes nothing",
+    ),
+    "stand-in for a challan": (
+        r"^stand_in_hours = 24",
+        'stand_in_hours = 24\nreceipt = "challan"',
+        "no challan",
+    ),
+    "stand-in beyond three days": (r"^stand_in_hours = 24", "stand_in_hours = 73", "stand_in_hours"),
     "a fact as text": (r"^deduplicates = true", 'deduplicates = "yes"', "deduplicates"),
     "an approval with a reason": (
         r'"323" = { means = "approved" }',

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
@@ -20,6 +20,7 @@ from ekpay_switch.domain.carts.bill_cart import (
     bill_reference,
     paid_up,
     portal_payable,
+    stand_in_deadline,
     without_refund,
 )
 from ekpay_switch.domain.carts.cart_refunds import plan_refund
@@ -62,6 +63,8 @@ class FakeCarts:
     refunds: dict[str, RefundState] = field(default_factory=dict)
     due_at: dict[UUID, object] = field(default_factory=dict)
     owed: Counter[str] = field(default_factory=Counter)
+    funded_at: dict[UUID, datetime] = field(default_factory=dict)
+    tries: dict[int, int] = field(default_factory=dict)
 
     async def by_reference(self, reference: str) -> StoredCart | None:
         found = (cart.cart_id for cart in self.carts.values() if cart.reference == reference)
@@ -113,12 +116,17 @@ class FakeCarts:
                 return paid_up(standing.payment)
             self._move(standing.bills, is_back=False)
             self._change(cart.cart_id, is_funded=True)
+            self.funded_at[cart.cart_id] = self.clock.now()
             return PaidUp.FUNDED
 
-    async def end_bill(self, cart: StoredCart, stored: BillInCart) -> BillEnd | None:
+    async def end_bill(
+        self, cart: StoredCart, stored: BillInCart, stand_in: timedelta = timedelta()
+    ) -> BillEnd | None:
         with self.steps.step("end_bill"):
             known = next(one for one in self.standing(cart.cart_id).bills if one.seq == stored.seq)
             end = known.end or bill_end_of(known.state)
+            if known.end is None and end is BillEnd.GIVEN_BACK and self._goes_on(cart, known, stand_in):
+                return None
             if known.end is None and end is not None:
                 bills = self.carts[cart.cart_id].bills
                 self._change(
@@ -128,6 +136,22 @@ class FakeCarts:
                 if end is BillEnd.GIVEN_BACK:
                     self._move([stored], is_back=True)
             return end
+
+    def _goes_on(self, cart: StoredCart, known: BillInCart, stand_in: timedelta) -> bool:
+        """Begin a further try of a bill whose biller was never reached, where stand-in allows it."""
+        assert known.payment_id is not None
+        facts = self.books.payments[known.payment_id].standing.facts
+        until = stand_in_deadline(
+            known.stand_in_until, self.funded_at[cart.cart_id], stand_in, self.clock.now()
+        )
+        if facts.get("why") in {None, "proven not posted"} or until is None:
+            return False
+        nth = self.tries[known.seq] = self.tries.get(known.seq, 1) + 1
+        tried = {"reference": bill_reference(cart.cart_id, known.seq, nth), "stand_in_until": until}
+        kept = self.carts[cart.cart_id].bills
+        bills = tuple(replace(one, **tried) if one.seq == known.seq else one for one in kept)  # type: ignore[arg-type]
+        self._change(cart.cart_id, bills=bills)
+        return True
 
     async def plan_refund(self, cart_id: UUID, parts_max: int) -> Sequence[CartRefund]:
         with self.steps.step("plan_refund"):
@@ -189,6 +213,16 @@ class FakeCarts:
 
 
 @dataclass
+class StoppedStandIn:
+    """The port `StandInStops`: the billers for which it is turned off."""
+
+    billers: set[str] = field(default_factory=set)
+
+    async def is_stopped(self, biller_id: str) -> bool:
+        return biller_id in self.billers
+
+
+@dataclass
 class RequestedRefunds:
     """The port `Refunds` as far as carts use it: what was requested, once under each reference."""
 
@@ -235,7 +269,8 @@ class CartScene:
         self.refunds = RequestedRefunds(self.carts, steps)
         free = FeeTable("test", (replace(FIVE_TAKA, fixed=0),))
         self.world = replace(self.small.world, fees=free, refunds=self.refunds)  # type: ignore[arg-type]
-        self.office = CartPorts(self.world, self.carts, TERMS)
+        self.stand_in_stops = StoppedStandIn()
+        self.office = CartPorts(self.world, self.carts, self.stand_in_stops, TERMS)
         for name, number in NUMBERS.items():
             self.bill(name, number, 105_000)
 

@@ -228,7 +228,7 @@ async def test_the_application_may_add_to_the_books_and_never_change_them(books:
     expected["routing_outcomes"] |= {"DELETE"}
     expected["unclaimed_callbacks"] |= {"DELETE"}
     expected["lanes"] -= {"INSERT"}
-    for name in ("partner_limit_changes", "access_changes"):
+    for name in ("partner_limit_changes", "access_changes", "stand_in_changes"):
         expected[name] -= {"UPDATE"}  # but of the columns of the decision
     expected["staff"] -= {"UPDATE"}  # but of what may change of a person, and never how they came
     expected["housekeeping_marks"] -= {"INSERT"}

@@ -5,6 +5,7 @@ import typer
 from ekpay_switch.cli.billers.certify import certify
 from ekpay_switch.cli.billers.profiles import profiles_of
 from ekpay_switch.cli.billers.show import show
+from ekpay_switch.cli.billers.stand_in import app as stand_in
 from ekpay_switch.cli.ledger import deposits
 from ekpay_switch.cli.listing import PrintedList, prints_list
 from ekpay_switch.cli.parties.corrections import DEPOSIT_CORRECTIONS
@@ -16,6 +17,7 @@ from ekpay_switch.settings import read_settings
 app = typer.Typer(help="The billers that can be paid.", no_args_is_help=True)
 app.command("certify")(certify)
 app.command("show")(show)
+app.add_typer(stand_in, name="stand-in")
 deposits.register(app)
 DEPOSIT_CORRECTIONS.register(app)
 scrolls.register(app)

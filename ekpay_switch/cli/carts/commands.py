@@ -69,6 +69,8 @@ def _life(cart: StoredCart) -> Iterator[str]:
     for stored in cart.bills:
         yield f"  bill {stored.seq}: {stored.bill.biller_id}, {taka(stored.bill.amount.minor)}"
         yield f"    {_ending(stored)}"
+        if stored.stand_in_until is not None:
+            yield f"    in stand-in: its payer was told that it is paid by {dhaka(stored.stand_in_until)}"
     for refund in cart.refunds:
         bills = ", ".join(map(str, refund.seqs))
         yield f"  refund of bill {bills}: {taka(refund.amount.minor)}, {refund.state or 'not requested yet'}"
@@ -113,6 +115,7 @@ def _for_programs(cart: StoredCart) -> dict[str, object]:
                 "state": stored.state,
                 "refusal": stored.refusal,
                 "end": stored.end,
+                "stand_in_until": stored.stand_in_until,
             }
             for stored in cart.bills
         ],

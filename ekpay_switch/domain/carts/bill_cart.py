@@ -84,8 +84,10 @@ class CartBill:
 class BillInCart:
     """A bill in its cart; `reference` is that of its payment from the prefund, made before any money moves.
 
-    The fields from `payment_id` on are those of that payment, None or empty while there is none; `receipts`
-    prove it at its biller (`domain.payments.delivery.receipts_of`).
+    The fields from `payment_id` to `receipts` are those of that payment, None or empty while there is none;
+    `receipts` prove it at its biller (`domain.payments.delivery.receipts_of`). A bill that is paid in
+    stand-in has a further payment for each further try, and `reference` is that of the newest; it goes back
+    after `stand_in_until`, None for any other bill (`stand_in_deadline`).
     """
 
     seq: int
@@ -96,6 +98,7 @@ class BillInCart:
     refusal: Refusal | None = None
     receipts: Mapping[str, str] = field(default_factory=dict)
     end: BillEnd | None = None
+    stand_in_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +186,21 @@ def portal_payable() -> str:
     return share_account(PORTAL, Share("", None, Money(0)))
 
 
-def bill_reference(cart_id: UUID, seq: int) -> str:
-    """The reference of the payment of one bill."""
-    return f"cart:{cart_id.hex}:{seq}"
+def bill_reference(cart_id: UUID, seq: int, nth: int = 1) -> str:
+    """The reference of the nth payment of one bill; only a bill in stand-in has more than one."""
+    return f"cart:{cart_id.hex}:{seq}" if nth == 1 else f"cart:{cart_id.hex}:{seq}:{nth}"
+
+
+def stand_in_deadline(
+    promised: datetime | None, funded_at: datetime, stand_in: timedelta, now: datetime
+) -> datetime | None:
+    """Until when a bill whose payment was never sent is paid in stand-in; None where it goes back now.
+
+    `stand_in` is how long after its cart was funded, nothing where stand-in is not allowed. What was
+    `promised` to the payer stands, whatever is allowed by now.
+    """
+    until = promised or funded_at + stand_in
+    return until if now < until else None
 
 
 def bill_end_of(state: State | None) -> BillEnd | None:

@@ -3,6 +3,9 @@
 The worker calls it again until every bill has ended and every refund is recorded. Each step is durable before
 the next: the money is in the prefund before a bill is paid, each bill has one payment under a reference made
 with the cart, and a refund is planned, with its amount, before it is requested.
+
+A bill whose biller cannot be reached goes back, unless the biller pardons that it is paid later: then it is
+paid in stand-in (docs/adr/0129), under a further reference for each further try.
 """
 
 import hashlib
@@ -31,9 +34,22 @@ async def pay_cart(cart: StoredCart, office: CartPorts) -> None:
     for stored in cart.open_bills:
         if stored.state is None:
             await _pay_bill(cart, stored, office)
-        end = await office.carts.end_bill(cart, stored)
+        stand_in = await stand_in_of(stored.bill.biller_id, office)
+        end = await office.carts.end_bill(cart, stored, stand_in)
         telemetry.log("cart_bill", reference=stored.reference, outcome=end)
     await _give_back(cart, office)
+
+
+async def stand_in_of(biller_id: str, office: CartPorts) -> timedelta:
+    """How long after its cart was funded a bill may be paid; nothing where it goes back instead.
+
+    It goes back where the biller does not pardon that, or where two persons have turned stand-in off.
+    """
+    biller = office.world.billers.by_id(biller_id)
+    if biller is None or not biller.profile.stand_in_seconds:
+        return timedelta()
+    is_stopped = await office.stand_in_stops.is_stopped(biller_id)
+    return timedelta(seconds=0.0 if is_stopped else biller.profile.stand_in_seconds)
 
 
 async def _pay_bill(cart: StoredCart, stored: BillInCart, office: CartPorts) -> None:
@@ -69,20 +85,26 @@ async def _pay_bill(cart: StoredCart, stored: BillInCart, office: CartPorts) -> 
 async def _quote_id(
     cart: StoredCart, stored: BillInCart, biller: BillerAdapter, office: CartPorts
 ) -> str | None:
-    """The quote that the bill is paid by now, `NO_QUOTE` where it never will be, None to try again later."""
-    if stored.bill.is_quoted(cart.read_at):
+    """The quote that the bill is paid by now, `NO_QUOTE` where it never will be, None to try again later.
+
+    In stand-in the biller is always asked: it says without a payment that it is back, and whether the bill
+    has been paid elsewhere meanwhile.
+    """
+    if stored.bill.is_quoted(cart.read_at) and stored.stand_in_until is None:
         return stored.bill.quote_id
     quote = await quote_bill(biller, stored.bill.fields, office)
     if isinstance(quote, Quote) and quote.sums.total == stored.bill.amount and not quote.bill.is_paid:
         return quote.quote_id
-    is_temporary = quote is Refusal.BILLER_UNAVAILABLE and not _is_given_up(cart, office)
+    is_temporary = quote is Refusal.BILLER_UNAVAILABLE and not _is_given_up(cart, stored, office)
     outcome = "asked_again" if is_temporary else "given_up"
     telemetry.log_warning("cart_bill_not_quoted", reference=stored.reference, outcome=outcome)
     return None if is_temporary else NO_QUOTE
 
 
-def _is_given_up(cart: StoredCart, office: CartPorts) -> bool:
+def _is_given_up(cart: StoredCart, stored: BillInCart, office: CartPorts) -> bool:
     """Whether the cart was paid so long ago that nobody waits for a silent biller any more."""
+    if stored.stand_in_until is not None:
+        return cart.read_at >= stored.stand_in_until
     paid_at = cart.payment.updated_at if cart.payment is not None else cart.created_at
     return cart.read_at - paid_at > timedelta(seconds=office.terms.patience_seconds)
 

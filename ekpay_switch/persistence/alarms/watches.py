@@ -240,8 +240,10 @@ WATCHES: Mapping[Alarm, Watch] = MappingProxyType(
             f" r.found_at AS since FROM restores AS r WHERE {IS_OPEN}"
         ),
         Alarm.CART_STUCK: Watch(
-            "SELECT 'cart ' || c.id AS subject, o.payment_id, NULL::bigint AS amount, c.ordered_at AS since"
-            " FROM cart_work AS w JOIN bill_carts AS c ON c.id = w.cart_id"
+            "SELECT 'cart ' || c.id AS subject, o.payment_id, NULL::bigint AS amount,"
+            # What waits in stand-in is not stuck before the time that its payer was told.
+            " greatest(c.ordered_at, (SELECT max(until) FROM stand_in_tries AS t WHERE t.cart_id = c.id))"
+            " AS since FROM cart_work AS w JOIN bill_carts AS c ON c.id = w.cart_id"
             f" JOIN merchant_orders AS o ON o.partner_id = '{PORTAL}'"
             " AND o.trnx_id = replace(c.id::text, '-', '') WHERE w.next_action_at IS NOT NULL",
             is_closable=True,

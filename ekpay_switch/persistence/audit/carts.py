@@ -4,6 +4,7 @@ from typing import Any
 
 from ekpay_switch.domain.carts.bill_cart import PORTAL, BillEnd, bill_end_of, portal_payable
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payments.delivery import AttemptEnd
 
 _FUNDED, _BACK = "cart_funded", "cart_funded_reversed"
 # What an entry took from the account that the portal is credited to, by its moment.
@@ -27,7 +28,12 @@ FROM cart_bill_ends AS n JOIN cart_bills AS b ON b.cart_id = n.cart_id AND b.seq
   AND n.entry_id IS NOT NULL
 FULL JOIN ({_TAKEN.format(moment=_BACK)}) AS e ON e.id = n.entry_id ORDER BY 1
 """  # noqa: S608 - constants
-# Each bill of a funded cart with the payment under its reference, and what that took from the prefund.
+_NEWEST_TRY = """
+LEFT JOIN LATERAL (
+  SELECT reference FROM stand_in_tries AS s WHERE s.cart_id = b.cart_id AND s.seq = b.seq
+  ORDER BY nth DESC LIMIT 1) AS t ON true
+"""
+# Each bill of a funded cart with its newest payment, and what that took from the prefund.
 BILLS = f"""
 SELECT b.cart_id, b.seq, b.amount, b.biller_id AS wanted, n.ending, p.state, p.biller_id,
   p.amount + p.rounding + p.charge + p.fee + p.vat AS taken, w.next_action_at IS NOT NULL AS is_watched,
@@ -35,8 +41,19 @@ SELECT b.cart_id, b.seq, b.amount, b.biller_id AS wanted, n.ending, p.state, p.b
 FROM cart_fundings AS f JOIN cart_bills AS b ON b.cart_id = f.cart_id
 LEFT JOIN cart_bill_ends AS n ON n.cart_id = b.cart_id AND n.seq = b.seq
 LEFT JOIN cart_work AS w ON w.cart_id = b.cart_id
-LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = b.reference
+{_NEWEST_TRY}LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}'
+  AND p.reference = coalesce(t.reference, b.reference)
 ORDER BY b.cart_id, b.seq
+"""  # noqa: S608 - constants
+# Each further try of a bill in stand-in with the payment before it, of which nothing was ever sent.
+TRIES = f"""
+SELECT t.cart_id, t.seq, t.nth, q.nth IS NOT NULL OR t.nth = 2 AS follows, p.state,
+  (SELECT bool_and(a.outcome = '{AttemptEnd.UNREACHED}' AND a.sends = 1)
+    FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'delivery') IS TRUE AS is_unsent
+FROM stand_in_tries AS t JOIN cart_bills AS b ON b.cart_id = t.cart_id AND b.seq = t.seq
+LEFT JOIN stand_in_tries AS q ON q.cart_id = t.cart_id AND q.seq = t.seq AND q.nth = t.nth - 1
+LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = coalesce(q.reference, b.reference)
+ORDER BY t.cart_id, t.seq, t.nth
 """  # noqa: S608 - constants
 # Each planned refund with the one that was recorded under its reference, if it was.
 REFUNDS = f"""
@@ -53,7 +70,8 @@ SELECT a.code, a.balance, w.waiting FROM (
   SELECT 'prefund:{PORTAL}:' || b.bucket AS code, sum(b.amount)::bigint AS waiting
   FROM cart_fundings AS f JOIN cart_bills AS b ON b.cart_id = f.cart_id
   LEFT JOIN cart_bill_ends AS n ON n.cart_id = b.cart_id AND n.seq = b.seq
-  LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = b.reference
+  {_NEWEST_TRY}LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}'
+    AND p.reference = coalesce(t.reference, b.reference)
   WHERE n.ending IS NULL AND (p.id IS NULL OR p.state IN ('declined', 'expired', 'refunded'))
   GROUP BY b.bucket) AS w
 LEFT JOIN accounts AS a ON a.code = w.code ORDER BY 1
@@ -101,6 +119,14 @@ def bill_fault(row: Row) -> str | None:
     return None
 
 
+def stand_in_fault(row: Row) -> str | None:
+    """What is wrong unless each try of a bill began after the one before it went back without being sent."""
+    state = None if row["state"] is None else State(row["state"])
+    if not row["follows"] or bill_end_of(state) is not BillEnd.GIVEN_BACK:
+        return f"it was begun while the payment before it was {row['state'] or 'not there'}"
+    return None if row["is_unsent"] else "it was begun although the payment before it may have been sent"
+
+
 def cart_refund_fault(row: Row) -> str | None:
     """What is wrong unless a refund is of bills that were given back, and recorded as it was planned."""
     if not row["are_back"]:
@@ -126,6 +152,7 @@ CART_CHECKS = (
     (FUNDINGS, funding_fault, "cart_fundings {id}"),
     (GIVEN_BACK, given_back_fault, "cart_bill_ends with entry {id}"),
     (BILLS, bill_fault, "cart_bills {cart_id} bill {seq}"),
+    (TRIES, stand_in_fault, "stand_in_tries {cart_id} bill {seq} try {nth}"),
     (REFUNDS, cart_refund_fault, "cart_refunds {cart_id} refund {nth}"),
     (PREFUNDS, portal_prefund_fault, "accounts {code}"),
 )

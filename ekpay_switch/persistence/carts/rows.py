@@ -16,7 +16,7 @@ from ekpay_switch.domain.carts.bill_cart import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.payments.delivery import receipts_of
+from ekpay_switch.domain.payments.delivery import AttemptEnd, receipts_of
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
@@ -37,10 +37,17 @@ LEFT JOIN payments AS p ON p.id = o.payment_id
 """  # noqa: S608 - constants
 READ_BY_REFERENCE = f"{_CART} WHERE c.reference = $1"
 READ_BY_IDS = f"{_CART} WHERE c.id = ANY($1) ORDER BY c.created_at, c.id"
+_NEWEST_TRY = """
+LEFT JOIN LATERAL (
+  SELECT nth, reference, until FROM stand_in_tries AS s WHERE s.cart_id = b.cart_id AND s.seq = b.seq
+  ORDER BY nth DESC LIMIT 1) AS t ON true
+"""
 READ_BILLS = f"""
-SELECT b.*, e.ending, p.id AS payment_id, p.state, p.refusal, p.facts FROM cart_bills AS b
-LEFT JOIN cart_bill_ends AS e ON e.cart_id = b.cart_id AND e.seq = b.seq
-LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = b.reference
+SELECT b.*, coalesce(t.reference, b.reference) AS try_reference, t.until AS stand_in_until, e.ending,
+  p.id AS payment_id, p.state, p.refusal, p.facts
+FROM cart_bills AS b LEFT JOIN cart_bill_ends AS e ON e.cart_id = b.cart_id AND e.seq = b.seq
+{_NEWEST_TRY}
+LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = coalesce(t.reference, b.reference)
 WHERE b.cart_id = ANY($1) ORDER BY b.cart_id, b.seq
 """  # noqa: S608 - constants
 READ_REFUNDS = f"""
@@ -68,8 +75,18 @@ IS_FUNDED = "SELECT EXISTS (SELECT FROM cart_fundings WHERE cart_id = $1)"
 READ_END = "SELECT ending FROM cart_bill_ends WHERE cart_id = $1 AND seq = $2"
 NEW_END = "INSERT INTO cart_bill_ends (cart_id, seq, ending, entry_id) VALUES ($1, $2, $3, $4)"
 NEW_REFUND = "INSERT INTO cart_refunds (cart_id, nth, reference, seqs, amount) VALUES ($1, $2, $3, $4, $5)"
+READ_TRY = f"""
+SELECT coalesce(t.nth, 1) AS nth, coalesce(t.reference, b.reference) AS reference, t.until, f.at AS funded_at,
+  now() AS now
+FROM cart_bills AS b JOIN cart_fundings AS f ON f.cart_id = b.cart_id {_NEWEST_TRY}
+WHERE b.cart_id = $1 AND b.seq = $2
+"""  # noqa: S608 - constants
+NEW_TRY = "INSERT INTO stand_in_tries (cart_id, seq, nth, reference, until) VALUES ($1, $2, $3, $4, $5)"
+# Nothing of such a payment ever left: its one attempt could not reach the biller.
 LOCK_BILL_PAYMENT = f"""
-SELECT state FROM payments WHERE partner_id = '{PORTAL}' AND reference = $1 FOR UPDATE
+SELECT p.id, p.state, (SELECT bool_and(a.outcome = '{AttemptEnd.UNREACHED}' AND a.sends = 1)
+    FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'delivery') IS TRUE AS is_unsent
+FROM payments AS p WHERE p.partner_id = '{PORTAL}' AND p.reference = $1 FOR UPDATE OF p
 """  # noqa: S608 - constants
 END_WORK = "UPDATE cart_work SET next_action_at = NULL WHERE cart_id = $1"
 # The older a paid cart, the longer until it is looked at again, up to ten minutes.
@@ -168,7 +185,7 @@ def _stored_bill(row: Row) -> BillInCart:
     bill: Any = from_json(row["bill"])
     return BillInCart(
         seq=row["seq"],
-        reference=row["reference"],
+        reference=row["try_reference"],
         bill=CartBill(
             biller_id=row["biller_id"],
             bucket=row["bucket"],
@@ -185,6 +202,7 @@ def _stored_bill(row: Row) -> BillInCart:
         refusal=Refusal(row["refusal"]) if row["refusal"] else None,
         receipts=receipts_of(from_json(row["facts"])) if state is State.COMPLETED else {},
         end=BillEnd(row["ending"]) if row["ending"] else None,
+        stand_in_until=row["stand_in_until"],
     )
 
 

@@ -22,6 +22,7 @@ from ekpay_switch.domain.carts.bill_cart import (
     paid_up,
     portal_payable,
     portal_prefunds,
+    stand_in_deadline,
     without_refund,
 )
 from ekpay_switch.domain.carts.cart_refunds import plan_refund
@@ -127,12 +128,14 @@ class PostgresCarts:
             return cart.paid_up
         return await self._transactions.run(partial(_fund, cart=cart), [portal_payable()])
 
-    async def end_bill(self, cart: StoredCart, stored: BillInCart) -> BillEnd | None:
+    async def end_bill(
+        self, cart: StoredCart, stored: BillInCart, stand_in: timedelta = timedelta()
+    ) -> BillEnd | None:
         """See `ports.carts.Carts`."""
         entry_id = uuid7()
 
         async def _end(connection: Connection) -> BillEnd | None:
-            end = await _end_bill(connection, cart, stored, entry_id)
+            end = await _end_bill(connection, cart, stored, entry_id, stand_in)
             if end is not None and self._on_ended_cart is not None:
                 now = await _cart(connection, cart.cart_id)
                 if not now.open_bills:
@@ -215,18 +218,26 @@ async def _fund(connection: Connection, cart: StoredCart) -> PaidUp:
 
 
 async def _end_bill(
-    connection: Connection, cart: StoredCart, stored: BillInCart, entry_id: UUID
+    connection: Connection, cart: StoredCart, stored: BillInCart, entry_id: UUID, stand_in: timedelta
 ) -> BillEnd | None:
-    """End a bill as its payment did, once; what its biller did not take moves back."""
+    """End a bill as its newest payment did, once; what its biller did not take moves back, or waits."""
     lane = await _lock_money(connection)
     recorded_end = await connection.fetchval(rows.READ_END, cart.cart_id, stored.seq)
     if recorded_end is not None:
         return BillEnd(recorded_end)
-    state = await connection.fetchval(rows.LOCK_BILL_PAYMENT, stored.reference)
-    end = bill_end_of(None if state is None else State(state))
+    newest = await connection.fetchrow(rows.READ_TRY, cart.cart_id, stored.seq)
+    payment = await connection.fetchrow(rows.LOCK_BILL_PAYMENT, newest["reference"])
+    end = bill_end_of(None if payment is None else State(payment["state"]))
     if end is None:
         return None
     is_back = end is BillEnd.GIVEN_BACK
+    if is_back and payment["is_unsent"]:
+        until = stand_in_deadline(newest["until"], newest["funded_at"], stand_in, newest["now"])
+        if until is not None:
+            nth = newest["nth"] + 1
+            reference = bill_reference(cart.cart_id, stored.seq, nth)
+            await connection.execute(rows.NEW_TRY, cart.cart_id, stored.seq, nth, reference, until)
+            return None
     await connection.execute(rows.NEW_END, cart.cart_id, stored.seq, end, entry_id if is_back else None)
     if is_back:
         await write_batch(connection, [PostEntry(entry_id, lane, _moved_back_entry(stored))])

@@ -6,6 +6,7 @@ worker looks at the cart again (docs/adr/0118).
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -69,6 +70,51 @@ cart_fundings = Table(
     instant("at", server_default=func.now()),
     info=APPEND_ONLY,
 )
+
+# Each further try of a bill that is paid in stand-in, begun once the payment before it went back without
+# having been sent. The first payment of a bill has the reference of the bill; `until` is what its payer was
+# promised.
+stand_in_tries = Table(
+    "stand_in_tries",
+    metadata,
+    Column("cart_id", Uuid, primary_key=True),
+    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("nth", SmallInteger, primary_key=True, autoincrement=False),
+    Column("reference", Text, nullable=False, unique=True),
+    instant("until"),
+    instant("at", server_default=func.now()),
+    ForeignKeyConstraint(["cart_id", "seq"], ["cart_bills.cart_id", "cart_bills.seq"]),
+    CheckConstraint("nth > 1", name="nth"),
+    info=APPEND_ONLY,
+)
+
+# Stand-in is turned off, or on again, for a biller by two persons: the newest change that is approved holds.
+stand_in_changes = Table(
+    "stand_in_changes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("biller_id", Text, nullable=False),
+    Column("is_stopped", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_by", Text, ForeignKey("staff.name"), nullable=False),
+    instant("asked_at", server_default=func.now()),
+    Column("approved_by", Text, ForeignKey("staff.name")),
+    instant("approved_at", nullable=True),
+    Column("rejected_by", Text, ForeignKey("staff.name")),
+    instant("rejected_at", nullable=True),
+    CheckConstraint("reason <> ''", name="reason"),
+    CheckConstraint("approved_by <> asked_by", name="two_persons"),
+    CheckConstraint("num_nonnulls(approved_by, approved_at) <> 1", name="approval"),
+    CheckConstraint("num_nonnulls(rejected_by, rejected_at) <> 1", name="rejection"),
+    CheckConstraint("num_nonnulls(approved_by, rejected_by) <= 1", name="one_decision"),
+)
+Index(
+    "uq_stand_in_changes_waiting",
+    stand_in_changes.c.biller_id,
+    unique=True,
+    postgresql_where=text("approved_by IS NULL AND rejected_by IS NULL"),
+)
+Index("ix_stand_in_changes_biller_id", stand_in_changes.c.biller_id, stand_in_changes.c.approved_at)
 
 # A bill ends once; one that was given back has the entry that moved its amount out of the prefund.
 cart_bill_ends = Table(

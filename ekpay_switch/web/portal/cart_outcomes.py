@@ -25,6 +25,7 @@ class BillOutcome(StrEnum):
 
     PAID = "paid"  # its biller has the money
     ON_ITS_WAY = "on_its_way"  # the money is in the prefund, and no answer of the biller is final
+    ACCEPTED = "accepted"  # the same, and its biller, who cannot be reached, takes it later (stand-in)
     REVIEW = "review"  # two persons decide
     GOES_BACK = "goes_back"  # its biller has nothing, and the refund is not done
     GIVEN_BACK = "given_back"  # the refund is done
@@ -47,7 +48,7 @@ class CartOutcome(StrEnum):
     REVIEW = "review"  # two persons decide
 
 
-OPEN_BILLS = frozenset({BillOutcome.ON_ITS_WAY, BillOutcome.REVIEW})
+OPEN_BILLS = frozenset({BillOutcome.ON_ITS_WAY, BillOutcome.ACCEPTED, BillOutcome.REVIEW})
 # A page of these changes by itself before long.
 CHANGING = frozenset({CartOutcome.NOT_PAID_YET, CartOutcome.RECEIVED, CartOutcome.UNDER_WAY})
 # The same bills may be paid once more: nothing of the first payment is with us, or on its way back.
@@ -80,11 +81,12 @@ def cart_outcome(cart: StoredCart, proven: Collection[Evidence]) -> CartOutcome:
 
 def bill_outcome(cart: StoredCart, stored: BillInCart) -> BillOutcome:
     """How a bill of a funded cart stands."""
-    end = stored.end or bill_end_of(stored.state)
-    if end is BillEnd.PAID:
+    if (stored.end or bill_end_of(stored.state)) is BillEnd.PAID:
         return BillOutcome.PAID
-    if end is None:
-        return BillOutcome.REVIEW if stored.state is State.IN_REVIEW else BillOutcome.ON_ITS_WAY
+    if stored.end is None:
+        # A payment that went back is no end yet: the bill may have another one in stand-in.
+        waiting = BillOutcome.ON_ITS_WAY if stored.stand_in_until is None else BillOutcome.ACCEPTED
+        return BillOutcome.REVIEW if stored.state is State.IN_REVIEW else waiting
     refund = refund_of(cart, stored)
     state = refund.state if refund is not None else None
     if state is RefundState.DONE:

@@ -1,7 +1,9 @@
 """`/cart`: the bills of this browser's cart, one sum, and one button that leads to the checkout."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from starlette.responses import Response
 
@@ -11,6 +13,8 @@ from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.flows.carts.fill_cart import find_cart, remove_bill
 from ekpay_switch.flows.carts.order_cart import order_cart
+from ekpay_switch.flows.carts.pay_cart import stand_in_of
+from ekpay_switch.ports.carts import CartPorts
 from ekpay_switch.ports.citizens import CartContact, CitizenPorts
 from ekpay_switch.web.checkout.tiles import brand_of
 from ekpay_switch.web.portal.cart_bills import shown_bill
@@ -27,6 +31,7 @@ _PROBLEMS = {
     CartRefusal.CLOSED: "closed",
 }
 _SEQ_DIGITS_MAX = 6
+_HOUR = timedelta(hours=1)
 
 
 async def show_cart(visit: PortalVisit) -> Response:
@@ -109,6 +114,7 @@ async def _cart_page(
         "cart": cart,
         "own_number": masked_number(who.number) if who is not None else "",
         "bills": [] if cart is None else bill_values(visit, cart),
+        "stand_in": {} if cart is None else await stand_in_hours(cart, visit.portal.office),
         "now": None if cart is None else cart.read_at,
         "problem": _PROBLEMS.get(problem, "other") if problem is not None else "",
         "contact": contact,
@@ -118,6 +124,13 @@ async def _cart_page(
     if cart is None or not cart.bills:
         return visit.page("no_bills.html", values, status)
     return visit.form_page("cart.html", values, status)
+
+
+async def stand_in_hours(cart: StoredCart, office: CartPorts) -> Mapping[str, int]:
+    """In how many hours a bill of these billers is paid at the latest, should its biller not be reached."""
+    billers = {stored.bill.biller_id for stored in cart.bills}
+    allowed = {biller_id: await stand_in_of(biller_id, office) for biller_id in sorted(billers)}
+    return {biller_id: math.ceil(after / _HOUR) for biller_id, after in allowed.items() if after}
 
 
 def bill_values(visit: PortalVisit, cart: StoredCart) -> list[Mapping[str, object]]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from ekpay_switch.domain.bill import BillFound
 from ekpay_switch.domain.citizens.one_time_codes import TRIES_MAX
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Approved, Declined
+from ekpay_switch.domain.outcome import Approved, Declined, Unreached
 from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from tests.browser.portal.account_states import ACCOUNT
@@ -214,6 +214,15 @@ async def _typed(stand: PortalStand) -> Seen:
 
 def _result(stand: PortalStand) -> str:
     return f"/cart/{stand.counter.carts[-1].reference}"
+
+
+@PAGES.add
+async def portal_result_accepted(stand: PortalStand) -> str:
+    stand.desco.profile = replace(stand.desco.profile, stand_in_seconds=86_400.0)
+    await stand.fill_with_two()
+    stand.desco.deeds.append(Deed(Unreached("connection refused")))
+    cart = await stand.scene.worked(await stand.pay())
+    return f"/cart/{cart.reference}"
 
 
 @PAGES.add

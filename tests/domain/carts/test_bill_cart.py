@@ -1,7 +1,7 @@
 """How bills of a cart end, and what became of its payment."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,9 +10,11 @@ from ekpay_switch.domain.carts.bill_cart import (
     CartPayment,
     PaidUp,
     bill_end_of,
+    bill_reference,
     paid_up,
     portal_payable,
     portal_prefunds,
+    stand_in_deadline,
 )
 from ekpay_switch.domain.ledger.posting_rules import Sums, cart_funded_entry
 from ekpay_switch.domain.money import ZERO, Money
@@ -66,6 +68,31 @@ def test_a_quote_that_ends_within_two_minutes_is_not_relied_on() -> None:
     bill = one_bill(1).bill
     assert bill.is_quoted(NOON)
     assert not bill.is_quoted(bill.quote_expires_at - timedelta(minutes=2))
+
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("promised", "stand_in", "later", "until"),
+    [
+        (None, DAY, HOUR, NOON + DAY),
+        (None, DAY, DAY, None),  # the time is over
+        (None, timedelta(), HOUR, None),  # its biller does not pardon it
+        (NOON + HOUR * 2, timedelta(), HOUR, NOON + HOUR * 2),  # turned off since: the promise stands
+        (NOON + HOUR, DAY, HOUR, None),  # a promise is never made longer
+    ],
+)
+def test_a_promise_of_stand_in_is_made_once_and_ends(
+    promised: datetime | None, stand_in: timedelta, later: timedelta, until: datetime | None
+) -> None:
+    assert stand_in_deadline(promised, NOON, stand_in, NOON + later) == until
+
+
+def test_each_payment_of_a_bill_has_a_reference_of_its_own() -> None:
+    references = [bill_reference(CART, seq, nth) for seq in (1, 2) for nth in (1, 2, 3)]
+    assert len(set(references)) == 6
+    assert bill_reference(CART, 1) == references[0]
 
 
 def test_the_portal_has_an_account_of_what_it_is_owed_and_two_prefunds() -> None:

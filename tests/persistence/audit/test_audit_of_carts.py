@@ -3,13 +3,22 @@
 import pytest
 
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.persistence.audit.carts import bill_fault, cart_refund_fault, funding_fault
+from ekpay_switch.persistence.audit.carts import (
+    bill_fault,
+    cart_refund_fault,
+    funding_fault,
+    stand_in_fault,
+)
 from tests.fakes.billers import LOSES_ANSWER, Deed
 from tests.persistence.books import Books
 from tests.persistence.carts.cart_setup import open_portal
 
 TABLES = ("bill_carts", "cart_bills", "cart_fundings", "cart_bill_ends", "cart_refunds", "cart_work")
 FREE = "; ".join(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in TABLES)
+_FURTHER_TRY = """
+INSERT INTO stand_in_tries (cart_id, seq, nth, reference, until)
+SELECT cart_id, seq, 2, reference, now() FROM cart_bills WHERE seq = {seq}
+"""
 TAMPERINGS = {
     "a bill's amount": (
         "UPDATE cart_bills SET amount = amount + 1 WHERE seq = 1",
@@ -36,6 +45,14 @@ TAMPERINGS = {
     "an open bill that nobody looks after": (
         "DELETE FROM cart_bill_ends WHERE ending = 'paid'",
         "it is open and nobody looks after it",
+    ),
+    "a further payment of a bill that was paid": (
+        _FURTHER_TRY.format(seq=1),
+        "it was begun while the payment before it was completed",
+    ),
+    "a further payment of a bill that was refused": (
+        _FURTHER_TRY.format(seq=2),
+        "although the payment before it may have been sent",
     ),
     "a refund that goes": ("DELETE FROM cart_refunds", "no refund of it is planned"),
     "a refund of a bill that was paid": (
@@ -133,3 +150,18 @@ def test_a_cart_that_moved_nothing_is_found() -> None:
     assert funding_fault({**row, "of_bills": 5}) == (
         "its bills are 5 paisa, 5 were credited and 0 moved to the prefund"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None),
+        ({"follows": False}, "while the payment before it was refunded"),
+        ({"state": None}, "while the payment before it was not there"),
+        ({"state": "delivering"}, "while the payment before it was delivering"),
+        ({"is_unsent": False}, "may have been sent"),
+    ],
+)
+def test_a_further_payment_follows_what_was_never_sent(changes: dict[str, object], why: str | None) -> None:
+    found = stand_in_fault({"follows": True, "state": "refunded", "is_unsent": True, **changes})
+    assert found is None if why is None else why in str(found)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,6 +18,7 @@ from ekpay_switch.flows.carts.order_cart import order_cart
 from ekpay_switch.flows.carts.pay_cart import pay_cart
 from ekpay_switch.flows.payments.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.persistence.carts.portal import PortalNames, ensure_portal
+from ekpay_switch.persistence.carts.stand_in_changes import PostgresStandInStops
 from ekpay_switch.persistence.carts.store import PostgresCarts
 from ekpay_switch.persistence.citizens.cart_outcomes import CartOutcomeMessages
 from ekpay_switch.persistence.citizens.contacts import PostgresCartContacts
@@ -56,6 +58,7 @@ class Portal:
     billers: dict[str, FakeBiller]
     steps: Steps
     world: World
+    stand_in_stops: PostgresStandInStops
 
     @property
     def books(self) -> Books:
@@ -63,7 +66,12 @@ class Portal:
 
     @property
     def office(self) -> CartPorts:
-        return CartPorts(self.world, self.carts, TERMS)
+        return CartPorts(self.world, self.carts, self.stand_in_stops, TERMS)
+
+    def pardons(self, name: str, later: timedelta) -> None:
+        """A biller that takes payments so long after they were made, where it could not be reached."""
+        biller = self.billers[name]
+        biller.profile = replace(biller.profile, stand_in_seconds=later.total_seconds())
 
     async def filled(self, *names: str) -> StoredCart:
         cart: object = None
@@ -157,6 +165,7 @@ async def open_portal(books: Books) -> AsyncIterator[Portal]:
         messages = CartOutcomeMessages(SEALER, PORTAL_NAMES)
         carts = PostgresCarts(transactions, messages.add)
         contacts = PostgresCartContacts(transactions, SEALER)
-        yield Portal(stall, engine, carts, contacts, billers, steps, world)
+        stops = PostgresStandInStops(transactions)
+        yield Portal(stall, engine, carts, contacts, billers, steps, world, stops)
     await transactions.close()
     await engine.dispose()

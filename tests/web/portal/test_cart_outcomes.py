@@ -38,7 +38,7 @@ CLAIMING_OUTCOMES = {
     "result.cart.not_paid_yet", "result.cart.received", "result.cart.under_way", "result.cart.none_paid",
     "result.cart.some_paid", "result.cart.nothing_taken", "result.cart.returning", "result.cart.returned",
     "result.cart.unsure", "result.cart.all_paid", "result.bill.paid", "result.bill.goes_back",
-    "result.bill.given_back",
+    "result.bill.given_back", "result.bill.accepted",
 }  # fmt: skip
 
 
@@ -100,6 +100,17 @@ def test_money_is_called_given_back_where_the_refund_is_done(state: RefundState 
 def test_a_bill_whose_refund_is_not_planned_yet_goes_back() -> None:
     cart = a_cart(State.DECLINED)
     assert bill_outcome(cart, cart.bills[0]) is BillOutcome.GOES_BACK
+
+
+def test_a_payment_that_went_back_is_no_end_of_its_bill() -> None:
+    """The worker may pay it again in stand-in; only the end that it records tells."""
+    cart = a_cart(State.REFUNDED)
+    unended = replace(cart.bills[0], end=None)
+    assert bill_outcome(cart, unended) is BillOutcome.ON_ITS_WAY
+    waits = replace(unended, stand_in_until=NOON)
+    assert bill_outcome(cart, waits) is BillOutcome.ACCEPTED
+    assert bill_outcome(cart, replace(waits, state=State.IN_REVIEW)) is BillOutcome.REVIEW
+    assert bill_outcome(cart, replace(waits, state=State.COMPLETED)) is BillOutcome.PAID
 
 
 def test_an_end_that_is_not_recorded_yet_is_read_from_the_payment() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ekpay_switch.domain.bill import BillFound
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Approved, Declined
+from ekpay_switch.domain.outcome import Approved, Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.domain.vending import TokenKind, TokenLine
@@ -46,6 +46,27 @@ async def test_a_token_is_shown_in_groups_of_four() -> None:
     recharge.deeds.append(Deed(Approved({}, lines), posts=True))
     await stand.scene.worked(await stand.pay())
     assert "1234 5678 9012 3456 7890" in (await stand.result()).text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_bill_in_stand_in_says_by_when_its_biller_has_it(language: str) -> None:
+    stand = PortalStand(language)
+    stand.desco.profile = replace(stand.desco.profile, stand_in_seconds=86_400.0)
+    await stand.fill()
+    profile = stand.desco.profile
+    biller = stand.t.name(profile.name_bn, profile.name_en)
+    hours = stand.t.number(24)
+    assert stand.says(await stand.browser.get("/cart"), "cart.stand_in", biller=biller, hours=hours)
+    stand.desco.deeds.append(Deed(Unreached("connection refused")))
+    cart = await stand.scene.worked(await stand.pay())
+    until = cart.bills[0].stand_in_until
+    assert until is not None
+    seen = await stand.result()
+    assert stand.says(seen, "result.bill.accepted.title")
+    assert stand.t.moment(until, cart.read_at) in seen.text
+    assert stand.says(seen, "result.do_not_pay_again")
+    await stand.scene.worked(cart)
+    assert stand.says(await stand.result(), "result.bill.paid.title")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

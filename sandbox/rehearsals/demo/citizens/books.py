@@ -69,9 +69,8 @@ def compare_citizens(
     collected = {_of(line, _MERCHANT_PAYMENT): line for line in own if line["tries"]}
     ids = {line["id"]: cart_id for cart_id, line in collected.items()}
     bills: dict[str, list[Row]] = {}
-    for line in own:
-        if line["reference"].startswith(_CART):
-            bills.setdefault(_of(line, _CART).partition(":")[0], []).append(line)
+    for (cart_id, _), line in _newest_payments(own).items():
+        bills.setdefault(cart_id, []).append(line)
     unexplained: list[Disagreement] = []
     known, owed = set(), {}
     visits = [visit for visit in experience.visits if visit.order.course.is_ordered]
@@ -100,6 +99,18 @@ def compare_citizens(
         unexplained=unexplained,
         owed=owed,
     )
+
+
+def _newest_payments(own: Sequence[Row]) -> dict[tuple[str, str], Row]:
+    """Each bill's payment by cart and number; of a bill that was paid in stand-in, the newest one."""
+    numbered: dict[tuple[str, str], tuple[int, Row]] = {}
+    for line in own:
+        if line["reference"].startswith(_CART):
+            cart_id, seq, *nth = _of(line, _CART).split(":")
+            number = int(nth[0]) if nth else 1
+            if number > numbered.get((cart_id, seq), (0, line))[0]:
+                numbered[cart_id, seq] = number, line
+    return {bill: line for bill, (_, line) in numbered.items()}
 
 
 def _of(line: Row, prefix: str) -> str:
@@ -162,4 +173,4 @@ def _is_owed(visit: CitizenVisit, collected: Row | None) -> bool:
 
 
 def _seq(line: Row) -> int:
-    return int(line["reference"].rpartition(":")[2])
+    return int(_of(line, _CART).split(":")[1])

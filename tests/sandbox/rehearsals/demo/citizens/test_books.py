@@ -145,3 +145,15 @@ def test_money_that_staff_bring_back_is_owed_where_its_connector_gives_nothing_b
     assert compared([by_hand], lines).owed == {PAYMENT: "nagad"}
     by_hand.provider = NAGAD
     assert compared([by_hand], lines).owed == {}
+
+
+def test_of_a_bill_in_stand_in_the_newest_payment_counts() -> None:
+    lines = exported()
+    tries = [
+        payment(f"cart:{CART}:1{nth}", amount=BILLS[0].amount_paisa, state=state)
+        for nth, state in (("", "refunded"), (":2", "refunded"), (":10", "completed"))
+    ]
+    rest = [line for line in lines if line["reference"] != f"cart:{CART}:1"]
+    outcome = compared([visit()], [tries[2], tries[0], *rest, tries[1]])
+    assert outcome.unexplained == []
+    assert outcome.paid_paisa == 100_000
