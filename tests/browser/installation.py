@@ -22,6 +22,8 @@ from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parents[2]
 EKPAY = str(Path(sys.executable).with_name("ekpay"))
+# Where `ekpay run` puts the billers above its own port, and the control of the proxy above them.
+BILLERS_ABOVE, CONTROL_ABOVE = 10, 129
 READY_SECONDS = 600.0
 STOP_SECONDS = 300.0
 POLL_SECONDS = 0.2
@@ -58,6 +60,7 @@ class Street:
     switch: str
     shop: str
     environment: Mapping[str, str] = field(repr=False)
+    proxy_control: str = ""
 
     def tool(self, *arguments: str, **environment: str) -> str:
         """What an `ekpay` command of this installation prints."""
@@ -77,6 +80,15 @@ class Street:
         """  # noqa: S608 - the shop's own name
         lines = self.tool("db", "psql", "-At", "-F", " ", "-c", question).splitlines()
         return [(one.split()[0], one.split()[1]) for one in lines if one]
+
+    @contextmanager
+    def unreachable(self, biller: str) -> Iterator[None]:
+        """Let connections to a simulated biller be refused meanwhile."""
+        self.tool("sandbox", "network", "strike", biller, "refuse", "--control", self.proxy_control)
+        try:
+            yield
+        finally:
+            self.tool("sandbox", "network", "lift", "--far-side", biller, "--control", self.proxy_control)
 
     def conduct(self, conduct: str, times: int | None = None) -> None:
         """Let the shop listen otherwise; with `times`, only to its next IPNs."""
@@ -107,14 +119,19 @@ def opened(home: Path) -> Iterator[Street]:
     shutil.copytree(ROOT / "config", config)
     with (config / "routing.toml").open("a") as rules:
         rules.write(RULES)
+    desco = config / "billers" / "desco_postpaid.toml"
+    # Waiting times are divided by twenty, so a promise of stand-in ends after a minute and a half.
+    desco.write_text(re.sub(r"(?m)^stand_in_hours = 24", "stand_in_hours = 0.5", desco.read_text()))
     base = _free_base()
     environment = {**os.environ, "EKPAY_HOME": str(home / "ekpay"), "EKPAY_CONFIG": str(config)}
     log = home / "run.log"
-    command = [EKPAY, "run", "--port", str(base), "--billers-port", str(base + 10)]
+    command = [EKPAY, "run", "--port", str(base), "--billers-port", str(base + BILLERS_ABOVE)]
     with log.open("w") as told:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=told, stderr=told)  # noqa: S603
         try:
-            yield Street(home / "ekpay", f"http://127.0.0.1:{base}", _shop_told(log, process), environment)
+            shop = _shop_told(log, process)
+            control = f"127.0.0.1:{base + BILLERS_ABOVE + CONTROL_ABOVE}"
+            yield Street(home / "ekpay", f"http://127.0.0.1:{base}", shop, environment, control)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
