@@ -83,6 +83,14 @@ async def quote_bill(
     return quote
 
 
+def is_same_bill(quote: Quote, bill: CartBill) -> bool:
+    """Whether a quote is of this bill: an account may stand for its next one by now.
+
+    Where a biller takes any number of payments, there is no other bill.
+    """
+    return quote.bill.bill_key in {"", bill.bill_key}
+
+
 def cart_bill(quote: Quote, fields: Mapping[str, str], office: CartPorts) -> CartBill:
     """A bill as a cart keeps it."""
     return CartBill(

@@ -8,11 +8,11 @@ import hashlib
 from collections.abc import Mapping
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.carts.bill_cart import PORTAL, BillInCart, CartRefusal, StoredCart
+from ekpay_switch.domain.carts.bill_cart import PORTAL, BillInCart, CartBill, CartRefusal, StoredCart
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.domain.merchants.cart import Cart, CartLine
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.carts.fill_cart import cart_bill, quote_bill
+from ekpay_switch.flows.carts.fill_cart import cart_bill, is_same_bill, quote_bill
 from ekpay_switch.flows.merchants.open_merchant_payment import (
     CHECKOUT_PATH,
     MerchantOrder,
@@ -99,7 +99,7 @@ async def _renew_quotes(cart: StoredCart, office: CartPorts) -> CartRefusal | No
 async def _renew_quote(cart: StoredCart, stored: BillInCart, office: CartPorts) -> CartRefusal | None:
     biller = office.world.billers.by_id(stored.bill.biller_id)
     quote = Refusal.UNKNOWN_BILLER if biller is None else await _quote_again(biller, stored, office)
-    if isinstance(quote, Quote) and not quote.bill.is_paid and quote.sums.total.minor > 0:
+    if isinstance(quote, Quote) and _is_still_due(quote, stored.bill):
         renewed = cart_bill(quote, stored.bill.fields, office)
         if await office.carts.replace_bill(cart.cart_id, stored.seq, renewed) is not None:
             return None if renewed.amount == stored.bill.amount else CartRefusal.AMOUNT_CHANGED
@@ -107,6 +107,11 @@ async def _renew_quote(cart: StoredCart, stored: BillInCart, office: CartPorts) 
         return CartRefusal.UNAVAILABLE
     await office.carts.remove_bill(cart.cart_id, stored.seq)
     return CartRefusal.BILL_GONE
+
+
+def _is_still_due(quote: Quote, bill: CartBill) -> bool:
+    """Whether the bill that its payer has seen is still to be paid; its amount may be another."""
+    return is_same_bill(quote, bill) and not quote.bill.is_paid and quote.sums.total.minor > 0
 
 
 async def _quote_again(biller: BillerAdapter, stored: BillInCart, office: CartPorts) -> Quote | Refusal:

@@ -13,10 +13,10 @@ from datetime import timedelta
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.carts.bill_cart import PORTAL, BillInCart, PaidUp, StoredCart
+from ekpay_switch.domain.carts.bill_cart import PORTAL, BillInCart, CartBill, PaidUp, StoredCart
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.flows.carts.fill_cart import quote_bill
+from ekpay_switch.flows.carts.fill_cart import is_same_bill, quote_bill
 from ekpay_switch.flows.payments.pay_bill import PartnerPayOrder, pay_bill
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.carts import CartPorts
@@ -93,12 +93,17 @@ async def _quote_id(
     if stored.bill.is_quoted(cart.read_at) and stored.stand_in_until is None:
         return stored.bill.quote_id
     quote = await quote_bill(biller, stored.bill.fields, office)
-    if isinstance(quote, Quote) and quote.sums.total == stored.bill.amount and not quote.bill.is_paid:
+    if isinstance(quote, Quote) and _is_unchanged(quote, stored.bill):
         return quote.quote_id
     is_temporary = quote is Refusal.BILLER_UNAVAILABLE and not _is_given_up(cart, stored, office)
     outcome = "asked_again" if is_temporary else "given_up"
     telemetry.log_warning("cart_bill_not_quoted", reference=stored.reference, outcome=outcome)
     return None if is_temporary else NO_QUOTE
+
+
+def _is_unchanged(quote: Quote, paid: CartBill) -> bool:
+    """Whether a quote is of the bill that was paid for, as it was paid for."""
+    return is_same_bill(quote, paid) and quote.sums.total == paid.amount and not quote.bill.is_paid
 
 
 def _is_given_up(cart: StoredCart, stored: BillInCart, office: CartPorts) -> bool:

@@ -115,7 +115,7 @@ async def test_an_amount_that_has_changed_is_shown_before_it_is_ordered() -> Non
     assert isinstance(await order_cart(seen, BANGLA, scene.office), str)
 
 
-@pytest.mark.parametrize("how", ["gone", "paid", "other rules"])
+@pytest.mark.parametrize("how", ["gone", "paid", "other rules", "the next of its account"])
 async def test_a_bill_that_can_no_longer_be_paid_leaves_the_cart(how: str) -> None:
     scene = CartScene()
     cart = await scene.filled("desco_postpaid", "titas")
@@ -125,6 +125,9 @@ async def test_a_bill_that_can_no_longer_be_paid_leaves_the_cart(how: str) -> No
         desco.bills.clear()
     elif how == "paid":
         scene.bill("desco_postpaid", NUMBERS["desco_postpaid"], 0, is_paid=True)
+    elif how == "the next of its account":
+        number = NUMBERS["desco_postpaid"]
+        desco.bills[number] = replace(desco.bills[number], bill_key="that of the next month")
     else:
         parameter = replace(desco.profile.parameters[0], pattern="^[0-9]{3}$")
         desco.profile = replace(desco.profile, parameters=(parameter,))

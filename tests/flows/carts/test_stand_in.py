@@ -1,11 +1,13 @@
 """Stand-in: a bill whose biller could not be reached is paid there later, once, or its money goes back."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ekpay_switch.domain.bill import BillerSilent
 from ekpay_switch.domain.carts.bill_cart import BillEnd, StoredCart
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Unreached
 from ekpay_switch.flows.carts.pay_cart import stand_in_of
 from tests.fakes.billers import LOSES_ANSWER, Deed
@@ -62,15 +64,16 @@ async def test_its_biller_is_asked_for_the_bill_before_it_is_paid() -> None:
     assert_the_money_adds_up(scene, cart)
 
 
-@pytest.mark.parametrize("change", ["amount", "paid"])
-async def test_a_bill_that_has_changed_meanwhile_goes_back(change: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"total": Money(110_000)}, {"is_paid": True}, {"bill_key": "that of the next month"}],
+    ids=["another amount", "paid elsewhere", "the next bill of the account"],
+)
+async def test_a_bill_that_has_changed_meanwhile_goes_back(change: dict[str, Any]) -> None:
     scene = scene_of_pardon()
     cart = await waiting(scene)
-    number = NUMBERS["titas"]
-    if change == "amount":
-        scene.bill("titas", number, 110_000)
-    else:
-        scene.bill("titas", number, 105_000, is_paid=True)
+    bills, number = scene.billers["titas"].bills, NUMBERS["titas"]
+    bills[number] = replace(bills[number], **change)
     later = await a_while_later(scene, cart)
     assert later.bills[TITAS].end is BillEnd.GIVEN_BACK
     assert "titas" not in scene.book()
