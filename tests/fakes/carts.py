@@ -32,7 +32,8 @@ from ekpay_switch.domain.money import ZERO, Money, total
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.payments.delivery import receipts_of
 from ekpay_switch.domain.refunds.new_refund import NewRefund, RefundRefusal
-from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
+from ekpay_switch.domain.refunds.refund_steps import refund_steps
 from ekpay_switch.flows.carts.fill_cart import add_bill
 from ekpay_switch.flows.carts.order_cart import order_cart
 from ekpay_switch.flows.carts.pay_cart import pay_cart
@@ -43,7 +44,7 @@ from tests.fakes.billers import PROFILE, FakeBiller
 from tests.fakes.crash_points import Steps
 from tests.fakes.merchants import FakeMerchantPayments
 from tests.fakes.payments import FakePayments
-from tests.fakes.world import FIVE_TAKA, FakeClock, SmallWorld
+from tests.fakes.world import FIVE_TAKA, NOON, FakeClock, SmallWorld
 
 TERMS = CartTerms(bills_max=3, patience_seconds=3_600.0, keep_hours=24.0)
 PREFUND = prefund_account(PORTAL, "postpaid")
@@ -61,6 +62,7 @@ class FakeCarts:
     orders: FakeMerchantPayments
     carts: dict[UUID, StoredCart] = field(default_factory=dict)
     refunds: dict[str, RefundState] = field(default_factory=dict)
+    refund_events: dict[str, list[tuple[RefundEvent, datetime]]] = field(default_factory=dict)
     due_at: dict[UUID, object] = field(default_factory=dict)
     owed: Counter[str] = field(default_factory=Counter)
     funded_at: dict[UUID, datetime] = field(default_factory=dict)
@@ -184,8 +186,15 @@ class FakeCarts:
             read_at=self.clock.now(),
             payment=None if order is None else _payment(order),
             bills=tuple(self._bill(one) for one in cart.bills),
-            refunds=tuple(replace(one, state=self.refunds.get(one.reference)) for one in cart.refunds),
+            refunds=tuple(self._refund(one) for one in cart.refunds),
         )
+
+    def _refund(self, planned: CartRefund) -> CartRefund:
+        state = self.refunds.get(planned.reference)
+        if state is None:
+            return planned
+        history = self.refund_events.get(planned.reference, [])
+        return replace(planned, state=state, steps=refund_steps(NOON, history))
 
     def _bill(self, kept: BillInCart) -> BillInCart:
         payments = (p.standing for p in self.books.payments.values())

@@ -19,6 +19,7 @@ from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.payments.ends import PrefundEnd, prefund_end
 from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.domain.refunds.refund_steps import RefundStep
 from ekpay_switch.domain.refusals import Refusal
 
 PORTAL = "portal"
@@ -105,13 +106,16 @@ class BillInCart:
 class CartRefund:
     """A refund of the payment of a cart, for bills that were given back, by their numbers in the cart.
 
-    `reference` is its idempotency key; `state` is the refund's, None until it is recorded.
+    `reference` is its idempotency key; `state` is the refund's, None until it is recorded, and `steps` are
+    what its history proves. `provider_reference` is what its connector calls it, or empty.
     """
 
     reference: str
     seqs: tuple[int, ...]
     amount: Money
     state: RefundState | None = None
+    steps: tuple[RefundStep, ...] = ()
+    provider_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

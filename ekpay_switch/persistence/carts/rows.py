@@ -17,7 +17,8 @@ from ekpay_switch.domain.carts.bill_cart import (
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.payments.delivery import AttemptEnd, receipts_of
-from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
+from ekpay_switch.domain.refunds.refund_steps import RefundStep, refund_steps
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
 from ekpay_switch.persistence.payment_rows import as_json, from_json
@@ -51,7 +52,10 @@ LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = coalesce(
 WHERE b.cart_id = ANY($1) ORDER BY b.cart_id, b.seq
 """  # noqa: S608 - constants
 READ_REFUNDS = f"""
-SELECT r.*, q.state FROM cart_refunds AS r
+SELECT r.*, q.state, q.created_at AS requested_at, q.provider_refund,
+  ARRAY (SELECT h.event FROM refund_history AS h WHERE h.refund_id = q.id ORDER BY h.seq) AS events,
+  ARRAY (SELECT h.at FROM refund_history AS h WHERE h.refund_id = q.id ORDER BY h.seq) AS event_times
+FROM cart_refunds AS r
 LEFT JOIN refunds AS q ON q.partner_id = '{PORTAL}' AND q.reference = r.reference
 WHERE r.cart_id = ANY($1) ORDER BY r.cart_id, r.nth
 """  # noqa: S608 - constants
@@ -212,4 +216,11 @@ def _refund(row: Row) -> CartRefund:
         seqs=tuple(row["seqs"]),
         amount=Money(row["amount"]),
         state=RefundState(row["state"]) if row["state"] else None,
+        steps=_refund_steps(row) if row["state"] else (),
+        provider_reference=row["provider_refund"] or "",
     )
+
+
+def _refund_steps(row: Row) -> tuple[RefundStep, ...]:
+    events = [RefundEvent(event) for event in row["events"]]
+    return refund_steps(row["requested_at"], zip(events, row["event_times"], strict=True))

@@ -8,6 +8,7 @@ from ekpay_switch.domain.citizens.one_time_codes import TRIES_MAX
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, Unreached
 from ekpay_switch.domain.payment import State as PaymentState
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from tests.browser.portal.account_states import ACCOUNT
 from tests.browser.portal.complaint_states import COMPLAINTS
@@ -268,6 +269,33 @@ async def portal_result_some_paid(stand: PortalStand) -> str:
     stand.desco.deeds.append(Deed(Declined("already_paid")))
     await stand.scene.worked(await stand.pay())
     return _result(stand)
+
+
+async def _refunded(stand: PortalStand, state: RefundState, *events: RefundEvent) -> str:
+    """A cart of two bills, one of which goes back by a refund to which this has happened, a day each."""
+    await stand.fill_with_two()
+    stand.desco.deeds.append(Deed(Declined("refused")))
+    (refund,) = (await stand.scene.worked(await stand.pay())).refunds
+    begun = stand.scene.small.clock.now()
+    days = [begun + timedelta(days=nth) for nth in range(len(events))]
+    stand.scene.carts.refunds[refund.reference] = state
+    stand.scene.carts.refund_events[refund.reference] = list(zip(events, days, strict=True))
+    return _result(stand)
+
+
+@PAGES.add
+async def portal_refund_in_doubt(stand: PortalStand) -> str:
+    return await _refunded(stand, RefundState.IN_DOUBT, RefundEvent.SENDING, RefundEvent.DOUBTED)
+
+
+@PAGES.add
+async def portal_refund_done(stand: PortalStand) -> str:
+    return await _refunded(stand, RefundState.DONE, RefundEvent.SENDING, RefundEvent.PAID_BACK)
+
+
+@PAGES.add
+async def portal_refund_by_hand(stand: PortalStand) -> str:
+    return await _refunded(stand, RefundState.BY_HAND, RefundEvent.SENDING, RefundEvent.LEFT_TO_FINANCE)
 
 
 @PAGES.add

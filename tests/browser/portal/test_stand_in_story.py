@@ -44,6 +44,9 @@ def test_what_never_arrives_is_given_back(street: Street, window: OpenWindow) ->
         _reads(shopper.page, words, "accepted")
         _reads(shopper.page, words, "given_back")
         is_good(shopper.page, has_script=True)
+        way = [step.get_attribute("datetime") for step in shopper.page.locator("ol time").all()]
+        assert len(way) == 3, "requested, sent to bKash and confirmed by it"
+        assert way == sorted(map(str, way))
 
 
 def _pay(shopper: Shopper) -> None:

@@ -113,6 +113,29 @@ async def test_what_a_biller_refuses_is_refunded_with_its_part_of_the_charges(po
     assert await portal.stall.refunded(held) == [BILL]
 
 
+SENT_AND_PAID = """
+INSERT INTO refund_history (refund_id, seq, from_state, event, to_state, actor, facts, at)
+SELECT id, s.seq, s.before, s.event, s.after, 'test', '{}', now() + s.seq * interval '1 hour'
+FROM refunds, (VALUES (2, 'sent', 'given', 'done'), (1, 'approved', 'sending', 'sent'))
+  AS s (seq, before, event, after)
+"""
+
+
+async def test_the_steps_of_a_refund_come_with_its_cart(portal: Portal) -> None:
+    portal.billers["titas"].deeds.append(REFUSES)
+    cart, _ = await portal.paid()
+    (refund,) = (await portal.worked(cart)).refunds
+    assert [step.kind for step in refund.steps] == ["requested"]
+    await portal.books.tell(SENT_AND_PAID)
+    await portal.books.tell("UPDATE refunds SET provider_refund = 'BKR1'")
+    (refund,) = (await portal.seen(cart)).refunds
+    assert [step.kind for step in refund.steps] == ["requested", "sent", "paid_back"]
+    assert refund.provider_reference == "BKR1"
+    assert all(step.at.tzinfo is not None for step in refund.steps)
+    await portal.books.tell("DELETE FROM refund_history")
+    await portal.worker_round()
+
+
 async def test_a_cart_of_which_nothing_was_paid_comes_back_whole(portal: Portal) -> None:
     for biller in portal.billers.values():
         biller.deeds.append(REFUSES)

@@ -38,7 +38,7 @@ CLAIMING_OUTCOMES = {
     "result.cart.not_paid_yet", "result.cart.received", "result.cart.under_way", "result.cart.none_paid",
     "result.cart.some_paid", "result.cart.nothing_taken", "result.cart.returning", "result.cart.returned",
     "result.cart.unsure", "result.cart.all_paid", "result.bill.paid", "result.bill.goes_back",
-    "result.bill.given_back", "result.bill.accepted",
+    "result.bill.given_back", "result.bill.accepted", "result.refund_step",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """`/cart/<reference>`: each bill with its own outcome, for whoever has the reference."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,10 +9,11 @@ from ekpay_switch.domain.bill import BillFound
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from tests.factories import a_bill
 from tests.fakes.billers import LOSES_ANSWER, Deed
+from tests.fakes.world import NOON
 from tests.web.checkout.language_setup import LANGUAGES
 from tests.web.portal.portal_setup import PortalStand
 
@@ -104,6 +106,30 @@ async def test_a_bill_that_was_not_taken_says_how_much_goes_back_and_where(
     assert stand.t.amount(refund.amount) in seen.text
     where = stand.scene.small.connector.profile
     assert (stand.t.bare_name(where.name_bn, where.name_en) in seen.text) == (outcome != "by_staff")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_refund_is_told_step_by_step_with_dates(language: str) -> None:
+    stand = PortalStand(language)
+    await stand.fill(a_bill(), a_bill(OTHER_NO, 50_000))
+    stand.desco.deeds.append(Deed(Declined("refused")))
+    cart = await stand.scene.worked(await stand.pay())
+    (refund,) = cart.refunds
+    begun = cart.read_at
+    later = [begun + timedelta(days=day) for day in (1, 2, 3)]
+    events = (RefundEvent.SENDING, RefundEvent.DOUBTED, RefundEvent.LEFT_TO_FINANCE)
+    stand.scene.carts.refunds[refund.reference] = RefundState.BY_HAND
+    stand.scene.carts.refund_events[refund.reference] = list(zip(events, later, strict=True))
+    seen = await stand.result()
+    profile = stand.scene.small.connector.profile
+    where = stand.t.name(profile.name_bn, profile.name_en)
+    for step in ("requested", "sent", "with_staff"):
+        assert stand.says(seen, f"result.refund_step.{step}", where=where)
+    assert not stand.says(seen, "result.refund_step.doubted", where=where)
+    assert [entry["datetime"] for entry in seen.html.all("time")] == [
+        instant.isoformat() for instant in (NOON, later[0], later[2])
+    ]
+    assert all(stand.t.full_moment(instant) in seen.text for instant in (NOON, later[0], later[2]))
 
 
 @pytest.mark.parametrize(
