@@ -43,7 +43,7 @@ HEDGED = {
     "ended.unsure", "refused.watched", "earlier.open", "leave.page_open", "notice_page.do_not_pay_again",
     "notice_page.foreign.text", "waiting.at_provider.warning", "waiting.not_paid_yet", "notice.cannot_leave",
     "waiting.at_provider.title", "waiting.at_provider.theirs", "portal_notice.foreign.text",
-    "portal_notice.away.text", "portal_notice.no_cart.text",
+    "portal_notice.away.text", "portal_notice.no_cart.text", "cart.stand_in",
 }  # fmt: skip
 # What the form of this very page did not do: asking a biller for a bill moves no money.
 BY_THE_FORM = ("problem.", "bill.problem.", "cart.problem.")
