@@ -94,6 +94,8 @@ class FakeCarts:
 
     async def replace_bill(self, cart_id: UUID, seq: int, bill: CartBill) -> StoredCart | None:
         kept = self.carts[cart_id].bills
+        if self.carts[cart_id].is_ordered or all(one.seq != seq for one in kept):
+            return None
         if any(_names(one.bill) == _names(bill) for one in kept if one.seq != seq):
             return None
         bills = tuple(replace(one, bill=bill) if one.seq == seq else one for one in kept)

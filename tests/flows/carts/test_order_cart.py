@@ -8,7 +8,7 @@ from ekpay_switch.domain.bill import BillerSilent
 from ekpay_switch.domain.carts.bill_cart import PORTAL, CartRefusal, StoredCart
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.carts.fill_cart import add_bill
+from ekpay_switch.flows.carts.fill_cart import add_bill, remove_bill
 from ekpay_switch.flows.carts.order_cart import order_cart
 from tests.fakes.carts import NUMBERS, PORTAL_MERCHANT, CartScene
 from tests.fakes.crash_points import CrashError
@@ -134,6 +134,18 @@ async def test_a_bill_that_can_no_longer_be_paid_leaves_the_cart(how: str) -> No
     later = scene.carts.standing(cart.cart_id)
     assert await order_cart(later, BANGLA, scene.office) is CartRefusal.BILL_GONE
     assert [one.bill.biller_id for one in scene.carts.standing(cart.cart_id).bills] == ["titas"]
+
+
+async def test_a_bill_that_another_tab_has_taken_out_meanwhile_is_not_ordered() -> None:
+    scene = CartScene()
+    cart = await scene.filled("desco_postpaid", "titas")
+    scene.small.clock.pass_by(14 * 60)
+    seen = scene.carts.standing(cart.cart_id)
+    await remove_bill(seen, seen.bills[0].seq, scene.office)
+    assert await order_cart(seen, BANGLA, scene.office) is CartRefusal.BILL_GONE
+    left = scene.carts.standing(cart.cart_id)
+    assert [one.bill.biller_id for one in left.bills] == ["titas"]
+    assert not left.is_ordered
 
 
 async def test_a_biller_that_is_no_longer_configured_leaves_the_cart_too() -> None:
