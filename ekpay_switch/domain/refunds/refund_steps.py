@@ -12,7 +12,7 @@ class RefundStepKind(StrEnum):
     """What a step says."""
 
     REQUESTED = "requested"
-    SENT = "sent"  # to the connector
+    SENT = "sent"  # sending it to the connector began: the event is durable before the call
     DOUBTED = "doubted"  # the connector has not answered, and is asked again
     WITH_STAFF = "with_staff"  # the connector gives nothing back: people do
     PAID_BACK = "paid_back"  # by the connector's word

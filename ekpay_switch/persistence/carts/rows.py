@@ -88,7 +88,7 @@ WHERE b.cart_id = $1 AND b.seq = $2
 NEW_TRY = "INSERT INTO stand_in_tries (cart_id, seq, nth, reference, until) VALUES ($1, $2, $3, $4, $5)"
 # Nothing of such a payment ever left: its one attempt could not reach the biller.
 LOCK_BILL_PAYMENT = f"""
-SELECT p.id, p.state, (SELECT bool_and(a.outcome = '{AttemptEnd.UNREACHED}' AND a.sends = 1)
+SELECT p.state, (SELECT bool_and(a.outcome = '{AttemptEnd.UNREACHED}' AND a.sends = 1)
     FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'delivery') IS TRUE AS is_unsent
 FROM payments AS p WHERE p.partner_id = '{PORTAL}' AND p.reference = $1 FOR UPDATE OF p
 """  # noqa: S608 - constants

@@ -86,7 +86,7 @@ class StandInChanges:
             StandInWaitsError: another change for the biller waits.
         """
         async with self._engine.begin() as connection:
-            if await _newest(connection, biller_id) is is_stopped:
+            if await _is_stopped(await _driver(connection), biller_id) is is_stopped:
                 raise StandInStandsError("biller: stand-in is so already")
             values = {
                 "id": uuid7(),
@@ -117,7 +117,7 @@ class StandInChanges:
                     raise OnePersonError(
                         f"approved_by: {approved_by} asked for it, and it takes a second person"
                     )
-                driver = (await connection.get_raw_connection()).driver_connection
+                driver = await _driver(connection)
                 await require_decider(driver, approved_by)
                 await refuse_without_asker(driver, row.asked_by)
                 decided = {"approved_by": approved_by, "approved_at": func.clock_timestamp()}
@@ -150,14 +150,10 @@ async def _is_stopped(connection: Connection, biller_id: str) -> bool:
     return bool(await connection.fetchval(_IS_STOPPED, biller_id))
 
 
-async def _newest(connection: AsyncConnection, biller_id: str) -> bool:
-    query = (
-        select(_CHANGES.is_stopped)
-        .where(_CHANGES.biller_id == biller_id, _CHANGES.approved_at.is_not(None))
-        .order_by(_CHANGES.approved_at.desc())
-        .limit(1)
-    )
-    return bool(await connection.scalar(query))
+async def _driver(connection: AsyncConnection) -> Connection:
+    """The driver's own connection, in the same transaction."""
+    driver: Connection = (await connection.get_raw_connection()).driver_connection
+    return driver
 
 
 async def _same_request(connection: AsyncConnection, values: dict[str, Any]) -> UUID:

@@ -173,4 +173,28 @@ _FROZEN_TRIGGER = """
 CREATE TRIGGER cart_bills_frozen BEFORE INSERT OR UPDATE OR DELETE ON cart_bills
   FOR EACH ROW EXECUTE FUNCTION check_cart_bills()
 """
-CART_TRIGGERS = {"cart_bills_frozen": (_FROZEN, _FROZEN_TRIGGER)}
+# Of two payments of one bill, both might come to something.
+_FURTHER = """
+CREATE FUNCTION check_stand_in_tries() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM cart_bill_ends AS e WHERE e.cart_id = NEW.cart_id AND e.seq = NEW.seq)
+    OR NOT EXISTS (SELECT FROM cart_bills AS b
+      LEFT JOIN stand_in_tries AS q ON q.cart_id = b.cart_id AND q.seq = b.seq AND q.nth = NEW.nth - 1
+      JOIN payments AS p ON p.partner_id = 'portal' AND p.reference = coalesce(q.reference, b.reference)
+      WHERE b.cart_id = NEW.cart_id AND b.seq = NEW.seq AND (q.nth IS NOT NULL OR NEW.nth = 2)
+        AND p.state = 'refunded' AND (SELECT bool_and(a.outcome = 'unreached' AND a.sends = 1)
+          FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'delivery')) THEN
+    RAISE EXCEPTION 'a further payment of a bill follows one that was never sent'
+      USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+_FURTHER_TRIGGER = """
+CREATE TRIGGER stand_in_tries_follow BEFORE INSERT ON stand_in_tries
+  FOR EACH ROW EXECUTE FUNCTION check_stand_in_tries()
+"""
+CART_TRIGGERS = {
+    "cart_bills_frozen": (_FROZEN, _FROZEN_TRIGGER),
+    "stand_in_tries_follow": (_FURTHER, _FURTHER_TRIGGER),
+}

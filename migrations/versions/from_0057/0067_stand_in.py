@@ -56,6 +56,26 @@ GRANT INSERT ON stand_in_tries TO ekpay_app;
 GRANT INSERT ON stand_in_changes TO ekpay_app;
 GRANT UPDATE (approved_by, approved_at, rejected_by, rejected_at) ON stand_in_changes TO ekpay_app
 """
+_FURTHER = """
+CREATE FUNCTION check_stand_in_tries() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM cart_bill_ends AS e WHERE e.cart_id = NEW.cart_id AND e.seq = NEW.seq)
+    OR NOT EXISTS (SELECT FROM cart_bills AS b
+      LEFT JOIN stand_in_tries AS q ON q.cart_id = b.cart_id AND q.seq = b.seq AND q.nth = NEW.nth - 1
+      JOIN payments AS p ON p.partner_id = 'portal' AND p.reference = coalesce(q.reference, b.reference)
+      WHERE b.cart_id = NEW.cart_id AND b.seq = NEW.seq AND (q.nth IS NOT NULL OR NEW.nth = 2)
+        AND p.state = 'refunded' AND (SELECT bool_and(a.outcome = 'unreached' AND a.sends = 1)
+          FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'delivery')) THEN
+    RAISE EXCEPTION 'a further payment of a bill follows one that was never sent'
+      USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+_FURTHER_TRIGGER = """
+CREATE TRIGGER stand_in_tries_follow BEFORE INSERT ON stand_in_tries
+  FOR EACH ROW EXECUTE FUNCTION check_stand_in_tries()
+"""
 _REFUSE = """
 DO $$ BEGIN
   IF EXISTS (SELECT FROM stand_in_tries) THEN
@@ -70,6 +90,8 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '3s'")
     for statement in filter(None, map(str.strip, _TABLES.split(";"))):
         op.execute(statement)
+    op.execute(_FURTHER)
+    op.execute(_FURTHER_TRIGGER)
 
 
 def downgrade() -> None:
@@ -78,3 +100,4 @@ def downgrade() -> None:
     op.execute(_REFUSE)
     op.execute("DROP TABLE stand_in_tries")
     op.execute("DROP TABLE stand_in_changes")
+    op.execute("DROP FUNCTION check_stand_in_tries")

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from ekpay_switch.domain.carts.bill_cart import BillEnd, StoredCart
@@ -15,6 +16,9 @@ from tests.persistence.carts.cart_setup import BILL, Portal
 AWAY = Deed(Unreached("connection refused"))
 REFUSES = Deed(Declined("refused", "328"))
 DAY = timedelta(hours=24)
+FURTHER = """
+INSERT INTO stand_in_tries (cart_id, seq, nth, reference, until) VALUES ($1, 1, $2, 'another', now())
+"""
 TRIES = "SELECT nth, reference FROM stand_in_tries ORDER BY nth"
 PAYMENTS = "SELECT reference, state FROM payments WHERE reference LIKE 'cart:%' ORDER BY id"
 EXPIRED = "UPDATE stand_in_tries SET until = now() - interval '1 second'"
@@ -101,3 +105,21 @@ async def test_a_waiting_bill_is_no_stuck_cart_before_its_promise_is_over(portal
     await portal.books.tell("UPDATE stand_in_tries SET until = now() - interval '27 hours'")
     await upkeep.sweep()
     assert len(await portal.books.rows(STUCK)) == 1
+
+
+@pytest.mark.parametrize("deeds", [[], [REFUSES], [AWAY]], ids=["paid", "refused", "given back"])
+async def test_the_database_refuses_a_further_payment_beside_one_that_counts(
+    portal: Portal, deeds: list[Deed]
+) -> None:
+    """Nothing may follow a payment that was sent, or the end of its bill."""
+    portal.billers["titas"].deeds += deeds
+    cart, _ = await portal.paid("titas")
+    await portal.worked(cart)
+    with pytest.raises(asyncpg.CheckViolationError, match="follows one that was never sent"):
+        await portal.books.tell(FURTHER, cart.cart_id, 2)
+
+
+async def test_the_database_refuses_a_gap_between_payments(portal: Portal) -> None:
+    cart = await waiting(portal)
+    with pytest.raises(asyncpg.CheckViolationError, match="follows one that was never sent"):
+        await portal.books.tell(FURTHER, cart.cart_id, 4)
