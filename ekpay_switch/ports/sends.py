@@ -1,11 +1,12 @@
 """The sends journal and the sends that a restored database has lost, as flows need them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
-from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend
+from ekpay_switch.domain.payments.lost_sends import CartPlace, LostFinding, LostSend
 from ekpay_switch.domain.payments.sends import Send
 
 # Why a call was not sent whose line could not be written.
@@ -38,8 +39,16 @@ class LostSends(Protocol):
         """Those from a prefund that may be posted and whose payments are not booked, the oldest first."""
         ...
 
-    async def mark_booked(self, lost_id: UUID) -> None:
-        """The payment stands in the books; idempotent."""
+    async def place_in_cart(self, reference: str) -> CartPlace:
+        """Whether the bill that the portal paid under this reference waits for that payment."""
+        ...
+
+    async def mark_booked(self, lost_id: UUID, stand_in: timedelta) -> None:
+        """The payment stands in the books; idempotent.
+
+        A further payment of a bill in a cart is the newest of its bill from now on; where the database has
+        lost what was promised to its payer, that is `stand_in` after its cart was funded.
+        """
         ...
 
     async def refuse_booking(self, lost_id: UUID, why: str) -> None:

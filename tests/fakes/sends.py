@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
-from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend, LostState
+from ekpay_switch.domain.payments.lost_sends import CartPlace, LostFinding, LostSend, LostState
 from ekpay_switch.domain.payments.sends import Send
 from tests.fakes.payments import FakePayments
 
@@ -31,6 +31,8 @@ class FakeLostSends:
     """The port `LostSends`."""
 
     rows: dict[UUID, LostSend] = field(default_factory=dict)
+    places: dict[str, CartPlace] = field(default_factory=dict)  # by the portal's reference
+    stand_ins: dict[UUID, timedelta] = field(default_factory=dict)  # what each was booked with
 
     @classmethod
     def of(cls, sends: Iterable[Send]) -> "FakeLostSends":
@@ -50,7 +52,11 @@ class FakeLostSends:
             if row.send.claim and row.booked_at is None and row.state is not LostState.NOT_POSTED
         ]
 
-    async def mark_booked(self, lost_id: UUID) -> None:
+    async def place_in_cart(self, reference: str) -> CartPlace:
+        return self.places.get(reference, CartPlace.LOST)
+
+    async def mark_booked(self, lost_id: UUID, stand_in: timedelta) -> None:
+        self.stand_ins[lost_id] = stand_in
         self.rows[lost_id] = replace(self.rows[lost_id], booked_at=NOON, booking_refusal="")
 
     async def refuse_booking(self, lost_id: UUID, why: str) -> None:

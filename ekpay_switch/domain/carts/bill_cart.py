@@ -6,6 +6,7 @@ prefund like any partner's, and what a biller did not take goes back to the paye
 This module only decides; `persistence.carts` locks, reads, calls it and writes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ PORTAL = "portal"
 BUCKETS = ("postpaid", "prepaid")
 # A quote that expires sooner is renewed before its bill is ordered or paid.
 QUOTE_LEFT_MIN = timedelta(minutes=2)
+_BILL_REFERENCE = re.compile(r"(?P<first>cart:[0-9a-f]{32}:[1-9][0-9]*)(?::(?P<nth>[1-9][0-9]*))?")
 
 
 class BillEnd(StrEnum):
@@ -193,6 +195,18 @@ def portal_payable() -> str:
 def bill_reference(cart_id: UUID, seq: int, nth: int = 1) -> str:
     """The reference of the nth payment of one bill; only a bill in stand-in has more than one."""
     return f"cart:{cart_id.hex}:{seq}" if nth == 1 else f"cart:{cart_id.hex}:{seq}:{nth}"
+
+
+def bill_of_reference(reference: str) -> tuple[str, int]:
+    """The reference of the first payment of a bill, and which payment of it this reference is of.
+
+    Raises:
+        ValueError: `bill_reference` makes no such reference.
+    """
+    match = _BILL_REFERENCE.fullmatch(reference)
+    if match is None:
+        raise ValueError(f"{reference!r} is not the reference of a bill's payment")
+    return match["first"], int(match["nth"] or 1)
 
 
 def stand_in_deadline(

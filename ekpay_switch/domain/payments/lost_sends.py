@@ -20,6 +20,16 @@ class LostState(StrEnum):
     NOT_POSTED = "not_posted"  # proven: it may be sent anew under another reference
 
 
+class CartPlace(StrEnum):
+    """Whether the bill of a cart waits for a payment of the portal that a restore has lost."""
+
+    OPEN = "open"  # it does, and its money is in the portal's prefund
+    LOST = "lost"  # its cart was lost as well
+    NOT_FUNDED = "not_funded"  # what its payer paid has not come to the portal's prefund yet
+    TAKEN = "taken"  # another payment of it may count
+    ENDED = "ended"  # it was given back, or paid otherwise
+
+
 @dataclass(frozen=True, slots=True)
 class LostFinding:
     """What an inquiry says of a lost send, in words for a person in `why`.

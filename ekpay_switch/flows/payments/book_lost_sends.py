@@ -5,11 +5,13 @@ by what its biller has answered. Where that proves nothing yet, it is in doubt, 
 answer was lost, and the resolver goes on. Nothing is sent.
 """
 
+from datetime import timedelta
 from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.bill import Bill, Quote
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt
@@ -23,7 +25,7 @@ from ekpay_switch.domain.payments.claims import (
     StartedClaim,
 )
 from ekpay_switch.domain.payments.delivery import Delivery, PayOrder, plan_outcome, plan_posted
-from ekpay_switch.domain.payments.lost_sends import LostSend
+from ekpay_switch.domain.payments.lost_sends import CartPlace, LostSend
 from ekpay_switch.domain.payments.sends import PrefundClaim
 from ekpay_switch.flows.payments.deliver import delivery_of, record_plan
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
@@ -31,28 +33,42 @@ from ekpay_switch.ports.sends import LostSends
 from ekpay_switch.ports.world import World
 
 _FEE_VERSION = "as sent before a restore"
+_NO_PLACE = {
+    CartPlace.LOST: "its cart is lost too: see docs/operations/lost-sends.md",
+    CartPlace.NOT_FUNDED: "its cart is not funded yet: book again once it is",
+    CartPlace.TAKEN: "another payment of its bill may count: book again once that one has ended",
+    CartPlace.ENDED: "its bill has ended without it",
+}
 
 
 async def book_lost_sends(lost_sends: LostSends, world: World) -> None:
     """Book each that may be posted; what cannot be booked says why, and may be tried again."""
     for lost in await lost_sends.to_book():
+        biller = world.billers.by_id(lost.send.far_side)
+        stand_in = timedelta(seconds=0.0 if biller is None else biller.profile.stand_in_seconds)
         try:
-            refusal = await _book(lost, world)
+            refusal = await _book(lost, biller, lost_sends, world)
         except Exception as error:  # noqa: BLE001 - one that cannot be booked must not hold up the others
             telemetry.count_error("lost_send_not_booked", payment_id=lost.send.payment_id, error=error)
             refusal = f"it could not be booked: {type(error).__name__}"
         if refusal:
             await lost_sends.refuse_booking(lost.lost_id, refusal)
         else:
-            await lost_sends.mark_booked(lost.lost_id)
+            await lost_sends.mark_booked(lost.lost_id, stand_in)
 
 
-async def _book(lost: LostSend, world: World) -> str:
-    """Book one, and return why not, or nothing; idempotent."""
+async def _book(lost: LostSend, biller: BillerAdapter | None, lost_sends: LostSends, world: World) -> str:
+    """Book one, and return why not, or nothing; idempotent.
+
+    The portal's prefund is the money of all open carts, so a payment takes only what its own bill waits with.
+    """
     order, claim = lost.send.order, lost.send.claim
-    biller = world.billers.by_id(lost.send.far_side)
     if biller is None or order is None or claim is None:
         return "its biller is no longer one of ours"
+    if lost.send.partner_id == PORTAL:
+        place = await lost_sends.place_in_cart(claim.reference)
+        if place is not CartPlace.OPEN:
+            return _NO_PLACE[place]
     await world.payments.save_quote(_quote(lost, order, claim))
     answer = await world.payments.claim(_claim(lost, order, claim, biller.profile))
     match answer:

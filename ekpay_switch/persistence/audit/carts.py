@@ -45,15 +45,26 @@ LEFT JOIN cart_work AS w ON w.cart_id = b.cart_id
   AND p.reference = coalesce(t.reference, b.reference)
 ORDER BY b.cart_id, b.seq
 """  # noqa: S608 - constants
-# Each further try of a bill in stand-in with the payment before it, of which nothing was ever sent.
+# Each further payment of a bill with the one before it: that was never sent, or came to nothing before a
+# restore lost the further one, which was in the books again before its bill knew of it.
 TRIES = f"""
-SELECT t.cart_id, t.seq, t.nth, q.nth IS NOT NULL OR t.nth = 2 AS follows, p.state,
+SELECT t.cart_id, t.seq, t.nth, coalesce(q.nth, 1) = t.nth - 1 AS follows, p.state,
+  t.reference = b.reference || ':' || t.nth AS is_named, coalesce(n.created_at < t.at, false) AS was_lost,
   (SELECT bool_and(a.outcome = '{AttemptEnd.UNREACHED}' AND a.sends = 1)
     FROM attempts AS a WHERE a.payment_id = p.id AND a.leg = 'delivery') IS TRUE AS is_unsent
 FROM stand_in_tries AS t JOIN cart_bills AS b ON b.cart_id = t.cart_id AND b.seq = t.seq
-LEFT JOIN stand_in_tries AS q ON q.cart_id = t.cart_id AND q.seq = t.seq AND q.nth = t.nth - 1
+LEFT JOIN LATERAL (SELECT s.nth, s.reference FROM stand_in_tries AS s
+  WHERE s.cart_id = t.cart_id AND s.seq = t.seq AND s.nth < t.nth ORDER BY s.nth DESC LIMIT 1) AS q ON true
 LEFT JOIN payments AS p ON p.partner_id = '{PORTAL}' AND p.reference = coalesce(q.reference, b.reference)
+LEFT JOIN payments AS n ON n.partner_id = '{PORTAL}' AND n.reference = t.reference
 ORDER BY t.cart_id, t.seq, t.nth
+"""  # noqa: S608 - constants
+# Payments from the portal's prefund that no bill of a cart knows of.
+PAYMENTS_OF_NO_BILL = f"""
+SELECT p.id FROM payments AS p WHERE p.partner_id = '{PORTAL}' AND starts_with(p.reference, 'cart:')
+  AND NOT EXISTS (SELECT FROM cart_bills AS b WHERE b.reference = p.reference)
+  AND NOT EXISTS (SELECT FROM stand_in_tries AS t WHERE t.reference = p.reference)
+ORDER BY p.id
 """  # noqa: S608 - constants
 # Each planned refund with the one that was recorded under its reference, if it was.
 REFUNDS = f"""
@@ -120,11 +131,24 @@ def bill_fault(row: Row) -> str | None:
 
 
 def stand_in_fault(row: Row) -> str | None:
-    """What is wrong unless each try of a bill began after the one before it went back without being sent."""
+    """What is wrong unless each try of a bill began after the one before it went back without being sent.
+
+    One that a restore has lost follows any that came to nothing, or is lost itself.
+    """
     state = None if row["state"] is None else State(row["state"])
+    if not row["is_named"]:
+        return "its payment is not of this bill"
+    if row["was_lost"] and (state is None or bill_end_of(state) is BillEnd.GIVEN_BACK):
+        return None
     if not row["follows"] or bill_end_of(state) is not BillEnd.GIVEN_BACK:
         return f"it was begun while the payment before it was {row['state'] or 'not there'}"
     return None if row["is_unsent"] else "it was begun although the payment before it may have been sent"
+
+
+def payment_of_no_bill_fault(row: Row) -> str:
+    """What is wrong with a payment that no bill knows of: its payer may get the money back as well."""
+    del row
+    return "it was paid from the portal's prefund for no bill of a cart"
 
 
 def cart_refund_fault(row: Row) -> str | None:
@@ -151,8 +175,9 @@ def portal_prefund_fault(row: Row) -> str | None:
 CART_CHECKS = (
     (FUNDINGS, funding_fault, "cart_fundings {id}"),
     (GIVEN_BACK, given_back_fault, "cart_bill_ends with entry {id}"),
-    (BILLS, bill_fault, "cart_bills {cart_id} bill {seq}"),
     (TRIES, stand_in_fault, "stand_in_tries {cart_id} bill {seq} try {nth}"),
+    (BILLS, bill_fault, "cart_bills {cart_id} bill {seq}"),
     (REFUNDS, cart_refund_fault, "cart_refunds {cart_id} refund {nth}"),
     (PREFUNDS, portal_prefund_fault, "accounts {code}"),
+    (PAYMENTS_OF_NO_BILL, payment_of_no_bill_fault, "payments {id}"),
 )

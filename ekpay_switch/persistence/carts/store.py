@@ -37,6 +37,7 @@ from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.merchants.directory import can_be_stored
 from ekpay_switch.persistence.payment_rows import lock_books, lock_payment
+from ekpay_switch.persistence.sends.lost_cart_bills import IS_LOST
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
 
@@ -225,6 +226,9 @@ async def _end_bill(
     recorded_end = await connection.fetchval(rows.READ_END, cart.cart_id, stored.seq)
     if recorded_end is not None:
         return BillEnd(recorded_end)
+    # Looked for before its newest payment: once such a payment is booked, it is the newest.
+    if await connection.fetchval(IS_LOST, bill_reference(cart.cart_id, stored.seq)):
+        return None
     newest = await connection.fetchrow(rows.READ_TRY, cart.cart_id, stored.seq)
     payment = await connection.fetchrow(rows.LOCK_BILL_PAYMENT, newest["reference"])
     end = bill_end_of(None if payment is None else State(payment["state"]))

@@ -5,18 +5,21 @@ the same reference only, it learns of the later one, so that nothing is sent tha
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.host_messages import STAN_MAX
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Posted
-from ekpay_switch.domain.payments.lost_sends import LostFinding, LostSend, LostState
+from ekpay_switch.domain.payments.lost_sends import CartPlace, LostFinding, LostSend, LostState
 from ekpay_switch.domain.payments.sends import SendKind
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.persistence.sends.lost_cart_bills import keep_further_payment, place_in_cart
 from ekpay_switch.persistence.sends.parts import JournalLine, SendLine, TraceLine, unseal_line
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
@@ -82,10 +85,11 @@ _TO_ASK = f"""
 _TO_BOOK = f"""
 {_READ} WHERE partner_reference IS NOT NULL AND booked_at IS NULL
   AND (CASE WHEN approved_at IS NULL THEN state ELSE proposed_as END) <> 'not_posted'
-ORDER BY sent_at, id
+ORDER BY state <> 'posted', sent_at, id
 """
 _MARK_BOOKED = """
 UPDATE lost_sends SET booked_at = now(), booking_refusal = NULL WHERE id = $1 AND booked_at IS NULL
+RETURNING partner_id, partner_reference
 """
 _REFUSE_BOOKING = "UPDATE lost_sends SET booking_refusal = $2 WHERE id = $1 AND booked_at IS NULL"
 _RECORD = """
@@ -164,9 +168,19 @@ class PostgresLostSends:
         """See `ports.sends.LostSends`."""
         return await self._read(_TO_BOOK)
 
-    async def mark_booked(self, lost_id: UUID) -> None:
+    async def place_in_cart(self, reference: str) -> CartPlace:
         """See `ports.sends.LostSends`."""
-        await self._transactions.run(lambda connection: connection.execute(_MARK_BOOKED, lost_id))
+        return await self._transactions.run(partial(place_in_cart, reference=reference))
+
+    async def mark_booked(self, lost_id: UUID, stand_in: timedelta) -> None:
+        """See `ports.sends.LostSends`."""
+
+        async def work(connection: Connection) -> None:
+            lost = await connection.fetchrow(_MARK_BOOKED, lost_id)
+            if lost is not None and lost["partner_id"] == PORTAL:
+                await keep_further_payment(connection, lost["partner_reference"], stand_in)
+
+        await self._transactions.run(work)
 
     async def refuse_booking(self, lost_id: UUID, why: str) -> None:
         """See `ports.sends.LostSends`."""

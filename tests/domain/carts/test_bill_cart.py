@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +11,7 @@ from ekpay_switch.domain.carts.bill_cart import (
     CartPayment,
     PaidUp,
     bill_end_of,
+    bill_of_reference,
     bill_reference,
     paid_up,
     portal_payable,
@@ -109,3 +111,16 @@ def test_what_a_cart_was_credited_moves_to_both_prefunds_and_back_by_the_reversa
         ("prefund:portal:prepaid", -200),
     ]
     assert (entry.moment, entry.reversal().moment) == ("cart_funded", "cart_funded_reversed")
+
+
+@pytest.mark.parametrize("nth", [1, 2, 144])
+def test_the_reference_of_a_payment_says_which_payment_of_its_bill_it_is(nth: int) -> None:
+    cart_id = UUID(int=7)
+    assert bill_of_reference(bill_reference(cart_id, 3, nth)) == (bill_reference(cart_id, 3), nth)
+
+
+@pytest.mark.parametrize("further", ["", ":x", ":2:3", ":0"])
+def test_another_reference_is_of_no_bill(further: str) -> None:
+    reference = f"cart:{CART.hex}" if not further else f"{bill_reference(CART, 1)}{further}"
+    with pytest.raises(ValueError, match="is not the reference of a bill's payment"):
+        bill_of_reference(reference)

@@ -1,11 +1,15 @@
 """Booking what a restored database has lost: as it was, without sending anything, and once."""
 
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.outcome import HalfDone
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.payments.lost_sends import LostState
+from ekpay_switch.domain.payments.lost_sends import CartPlace, LostState
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.payments.ask_lost_sends import ask_lost_sends
 from ekpay_switch.flows.payments.book_lost_sends import book_lost_sends
@@ -16,6 +20,7 @@ from tests.fakes.world import SmallWorld
 from tests.scenarios.job_rounds import resolve_due
 
 START = 1_000_000
+CART_BILL = "cart:0123456789abcdef0123456789abcdef:1:2"
 
 
 async def a_restored_world(
@@ -129,3 +134,46 @@ async def test_a_biller_that_is_gone_and_an_error_of_the_books_hold_up_nobody() 
     await book_lost_sends(lost_sends, small.world)
     assert lost_sends.rows[gone.lost_id].booking_refusal == "its biller is no longer one of ours"
     assert lost_sends.rows[lost.lost_id].booking_refusal == "it could not be booked: OSError"
+
+
+# ---- bills of carts
+
+
+async def a_lost_cart_bill(place: CartPlace | None) -> tuple[SmallWorld, FakeLostSends]:
+    small, lost_sends = await a_restored_world()
+    (lost,) = lost_sends.rows.values()
+    assert lost.send.claim is not None
+    send = replace(lost.send, partner_id=PORTAL, claim=replace(lost.send.claim, reference=CART_BILL))
+    lost_sends.rows[lost.lost_id] = replace(lost, send=send)
+    if place is not None:
+        lost_sends.places[CART_BILL] = place
+    small.books.top_up(PORTAL, "postpaid", START)
+    return small, lost_sends
+
+
+async def test_a_bill_of_a_cart_that_waits_is_booked_with_its_stand_in() -> None:
+    small, lost_sends = await a_lost_cart_bill(CartPlace.OPEN)
+    small.biller.profile = replace(small.biller.profile, stand_in_seconds=86_400.0)
+    await book_lost_sends(lost_sends, small.world)
+    (lost,) = lost_sends.rows.values()
+    assert (lost.is_open, lost.booking_refusal) == (False, "")
+    assert lost_sends.stand_ins == {lost.lost_id: timedelta(days=1)}
+    assert small.books.only().standing.state is State.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        (None, "its cart is lost too"),
+        (CartPlace.NOT_FUNDED, "its cart is not funded yet: book again"),
+        (CartPlace.TAKEN, "another payment of its bill may count"),
+        (CartPlace.ENDED, "its bill has ended without it"),
+    ],
+)
+async def test_a_bill_of_a_cart_that_does_not_wait_takes_no_money(place: CartPlace | None, why: str) -> None:
+    small, lost_sends = await a_lost_cart_bill(place)
+    await book_lost_sends(lost_sends, small.world)
+    (lost,) = lost_sends.rows.values()
+    assert lost.booking_refusal.startswith(why)
+    assert lost.is_open
+    assert small.books.payments == {}

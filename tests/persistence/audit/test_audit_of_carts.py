@@ -4,9 +4,11 @@ import pytest
 
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.persistence.audit.carts import (
+    PAYMENTS_OF_NO_BILL,
     bill_fault,
     cart_refund_fault,
     funding_fault,
+    payment_of_no_bill_fault,
     stand_in_fault,
 )
 from tests.fakes.billers import LOSES_ANSWER, Deed
@@ -20,8 +22,9 @@ TABLES = (
 FREE = "; ".join(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in TABLES)
 _FURTHER_TRY = """
 INSERT INTO stand_in_tries (cart_id, seq, nth, reference, until)
-SELECT cart_id, seq, 2, reference, now() FROM cart_bills WHERE seq = {seq}
+SELECT cart_id, seq, 2, {reference}, now() FROM cart_bills WHERE seq = {seq}
 """
+_OF_BILL = "reference || ':2'"
 TAMPERINGS = {
     "a bill's amount": (
         "UPDATE cart_bills SET amount = amount + 1 WHERE seq = 1",
@@ -50,12 +53,16 @@ TAMPERINGS = {
         "it is open and nobody looks after it",
     ),
     "a further payment of a bill that was paid": (
-        _FURTHER_TRY.format(seq=1),
+        _FURTHER_TRY.format(seq=1, reference=_OF_BILL),
         "it was begun while the payment before it was completed",
     ),
     "a further payment of a bill that was refused": (
-        _FURTHER_TRY.format(seq=2),
+        _FURTHER_TRY.format(seq=2, reference=_OF_BILL),
         "although the payment before it may have been sent",
+    ),
+    "a further payment that is another one's": (
+        _FURTHER_TRY.format(seq=1, reference="reference"),
+        "its payment is not of this bill",
     ),
     "a refund that goes": ("DELETE FROM cart_refunds", "no refund of it is planned"),
     "a refund of a bill that was paid": (
@@ -94,6 +101,18 @@ async def test_money_of_open_bills_that_is_not_there_is_found(books: Books) -> N
         finding = await books.audit()
         assert finding is not None
         assert "open bills of carts wait for 105000 paisa, and 0 are there" in str(finding)
+
+
+async def test_a_payment_that_no_bill_knows_of_is_found(books: Books) -> None:
+    async with open_portal(books) as portal:
+        cart, _ = await portal.paid("titas")
+        bill = (await portal.worked(cart)).bills[0]
+        assert await books.rows(PAYMENTS_OF_NO_BILL) == []
+        await books.tell("UPDATE payments SET reference = reference || ':2' WHERE id = $1", bill.payment_id)
+        (row,) = await books.rows(PAYMENTS_OF_NO_BILL)
+        assert row["id"] == bill.payment_id
+        assert "for no bill of a cart" in payment_of_no_bill_fault(row)
+        await books.tell("UPDATE payments SET reference = $2 WHERE id = $1", bill.payment_id, bill.reference)
 
 
 BILL = {
@@ -163,8 +182,13 @@ def test_a_cart_that_moved_nothing_is_found() -> None:
         ({"state": None}, "while the payment before it was not there"),
         ({"state": "delivering"}, "while the payment before it was delivering"),
         ({"is_unsent": False}, "may have been sent"),
+        ({"is_named": False}, "not of this bill"),
+        ({"was_lost": True, "is_unsent": False, "follows": False}, None),
+        ({"was_lost": True, "state": None}, None),
+        ({"was_lost": True, "state": "completed"}, "while the payment before it was completed"),
     ],
 )
 def test_a_further_payment_follows_what_was_never_sent(changes: dict[str, object], why: str | None) -> None:
-    found = stand_in_fault({"follows": True, "state": "refunded", "is_unsent": True, **changes})
+    row = {"is_named": True, "follows": True, "state": "refunded", "is_unsent": True, "was_lost": False}
+    found = stand_in_fault({**row, **changes})
     assert found is None if why is None else why in str(found)

@@ -17,7 +17,9 @@ AWAY = Deed(Unreached("connection refused"))
 REFUSES = Deed(Declined("refused", "328"))
 DAY = timedelta(hours=24)
 FURTHER = """
-INSERT INTO stand_in_tries (cart_id, seq, nth, reference, until) VALUES ($1, 1, $2, 'another', now())
+INSERT INTO stand_in_tries (cart_id, seq, nth, reference, until)
+SELECT cart_id, seq, $2::smallint, coalesce($3::text, reference || ':' || $2::smallint), now()
+FROM cart_bills WHERE cart_id = $1
 """
 TRIES = "SELECT nth, reference FROM stand_in_tries ORDER BY nth"
 PAYMENTS = "SELECT reference, state FROM payments WHERE reference LIKE 'cart:%' ORDER BY id"
@@ -116,10 +118,10 @@ async def test_the_database_refuses_a_further_payment_beside_one_that_counts(
     cart, _ = await portal.paid("titas")
     await portal.worked(cart)
     with pytest.raises(asyncpg.CheckViolationError, match="follows one that was never sent"):
-        await portal.books.tell(FURTHER, cart.cart_id, 2)
+        await portal.books.tell(FURTHER, cart.cart_id, 2, None)
 
 
 async def test_the_database_refuses_a_gap_between_payments(portal: Portal) -> None:
     cart = await waiting(portal)
     with pytest.raises(asyncpg.CheckViolationError, match="follows one that was never sent"):
-        await portal.books.tell(FURTHER, cart.cart_id, 4)
+        await portal.books.tell(FURTHER, cart.cart_id, 4, None)

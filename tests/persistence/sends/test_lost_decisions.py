@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -74,7 +75,7 @@ async def test_nothing_contradicts_the_far_side_or_the_books(desk: Desk) -> None
     with pytest.raises(RefusedDecisionError, match="says that it is posted"):
         await desk.decisions.propose(desk.lost_id, LostState.NOT_POSTED, "why", "rahela")
     await desk.decisions.propose(desk.lost_id, LostState.POSTED, "why", "rahela")
-    await desk.sends.mark_booked(desk.lost_id)
+    await desk.sends.mark_booked(desk.lost_id, timedelta())
     with pytest.raises(RefusedDecisionError, match="is booked"):
         await desk.decisions.approve(desk.lost_id, "karim")
 

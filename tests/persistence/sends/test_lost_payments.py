@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -84,7 +85,7 @@ async def test_what_is_proven_or_booked_holds_nothing_and_costs_no_further_look(
     assert not await lost_payments.is_lost("bank1", "R1")
     clock.pass_by(LOOK_AGAIN_SECONDS)
     assert await lost_payments.is_lost("bank1", "R1")
-    await lost_sends.mark_booked(lost.lost_id)
+    await lost_sends.mark_booked(lost.lost_id, timedelta())
     assert not await lost_payments.is_lost("bank1", "R1")
     await engine.dispose()
 
