@@ -11,6 +11,7 @@ from ekpay_switch.config_files.retention import read_retention
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.persistence.bill_notices.raised_bills import PostgresRaisedBills
 from ekpay_switch.persistence.parties.permits import FETCHES
 from ekpay_switch.persistence.parties.shared_buckets import CallerBuckets, SharedRate
 from ekpay_switch.ports.carts import CartPorts
@@ -66,6 +67,7 @@ def mount_portal(
         complaints=complaint_desk(settings, switch.keys, switch.transactions),
         complainers=CallerBuckets(switch.engine, clock, FETCHES, UNPAID_COMPLAINTS, "complaint:"),
         complaint_days=read_retention(settings.config / "retention.toml").complaint_days,
+        notices=PostgresRaisedBills(switch.transactions),
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,
         tasks=tasks,

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ekpay_switch.cli.scrolls import bill_notices, raise_bills
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain, taka
 from ekpay_switch.composition.switch import open_switch
@@ -20,6 +21,8 @@ from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.flows.bills.fetch_in_bulk import BulkFetchRequest, BulkFetchResult, fetch_in_bulk
 
 app = typer.Typer(help="What payers owe.", no_args_is_help=True)
+raise_bills.register(app)
+bill_notices.register(app)
 
 _BILLER = "biller"
 _LINES_MAX = 200_000
@@ -31,11 +34,6 @@ _COLUMNS = (
 
 class UnreadableListError(SwitchError):
     """The file is no list of bills: CSV in UTF-8, a heading `biller` and headings named like parameters."""
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `fetch` a command of its own while it is the only one."""
 
 
 @app.command("fetch")

@@ -45,15 +45,23 @@ def load(
         typer.echo(line)
 
 
-def _read(profile: BillerProfile, path: Path) -> BillFile:
+def naming_of(profile: BillerProfile) -> list[NamingParameter]:
+    """By what a payer names a bill of an office whose bills stand in our own database.
+
+    Raises:
+        typer.BadParameter: the biller keeps its bills itself.
+    """
     if not profile.has_bill_files:
         raise typer.BadParameter(f"{profile.id} hands over no bills in files")
-    naming = [
+    return [
         NamingParameter(parameter.name, parameter.pattern, parameter.group, parameter.is_required)
         for parameter in profile.parameters
         if not parameter.names_payer
     ]
-    read = read_bill_file(path.read_bytes(), profile.id, naming)
+
+
+def _read(profile: BillerProfile, path: Path) -> BillFile:
+    read = read_bill_file(path.read_bytes(), profile.id, naming_of(profile))
     if isinstance(read, BillFile):
         return read
     for line in _problems(path.name, read):

@@ -25,6 +25,7 @@ FIXED = (
     "bill_no", "status", "customer_name", "period", "issued_on", "due_on", "amount", "vat", "late_fee",
     "lines",
 )  # fmt: skip
+RAISED = tuple(name for name in FIXED if name != "status")
 BYTES_MAX = 256 * 1024 * 1024
 _HEAD, _TAIL = "BILLS", "TRAILER"
 _HEAD_CELLS, _TAIL_CELLS = 8, 4
@@ -66,10 +67,33 @@ def read_bill_file(
     return _Reader(lines[:-1], biller_id, naming).read(hashlib.sha256(content).digest())
 
 
+def read_raised_bills(content: bytes, naming: Sequence[NamingParameter]) -> list[FiledBill] | list[Problem]:
+    """The bills of a plain CSV file, or all problems in the order of its lines.
+
+    Headings stand on line 1: those of a bill file without `status`, since every bill is new.
+    """
+    if len(content) > BYTES_MAX:
+        return [Problem(1, "the file is too large")]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return [Problem(content.count(b"\n", 0, error.start) + 1, "not UTF-8")]
+    return _Reader(text.rstrip("\r\n").split("\n"), "", naming, RAISED).read_rows()
+
+
 class _Reader:
-    def __init__(self, lines: list[str], biller_id: str, naming: Sequence[NamingParameter]) -> None:
+    """Reads lines whose headings begin with `fixed`."""
+
+    def __init__(
+        self,
+        lines: list[str],
+        biller_id: str,
+        naming: Sequence[NamingParameter],
+        fixed: tuple[str, ...] = FIXED,
+    ) -> None:
         self._lines = lines
         self._biller_id = biller_id
+        self._fixed = fixed
         self._naming = {parameter.name: parameter for parameter in naming}
         self._problems: list[Problem] = []
 
@@ -77,11 +101,11 @@ class _Reader:
         if len(self._lines) < len((_HEAD, FIXED, _TAIL)):
             return [Problem(max(1, len(self._lines)), "not even a header, headings and a trailer")]
         head = self._frame_line(1, _HEAD, _HEAD_CELLS)
-        names = self._headings()
+        names = self._headings(2)
         tail = self._frame_line(len(self._lines), _TAIL, _TAIL_CELLS)
         if head is None or names is None or tail is None:
             return self._problems
-        bills = self._bills(names)
+        bills = self._bills(names, range(3, len(self._lines)))
         if self._problems:
             return self._problems
         stated = self._read_number_and_day(head)
@@ -92,6 +116,14 @@ class _Reader:
         number, made_on = stated
         return BillFile(self._biller_id, number, made_on, digest, tuple(bills), sum_of_bills)
 
+    def read_rows(self) -> list[FiledBill] | list[Problem]:
+        """Headings on the first line and a bill on each other one."""
+        names = self._headings(1)
+        bills = [] if names is None else self._bills(names, range(2, len(self._lines) + 1))
+        if not bills and not self._problems:
+            return [Problem(1, "no bill stands below the headings")]
+        return self._problems or bills
+
     # ---- header, headings and trailer
 
     def _frame_line(self, line: int, first_cell: str, cells: int) -> list[str] | None:
@@ -101,13 +133,13 @@ class _Reader:
             return None
         return row
 
-    def _headings(self) -> list[str] | None:
-        row = self._cells(2) or []
-        names = row[len(FIXED) :]
-        if tuple(row[: len(FIXED)]) != FIXED:
-            self._add_problem(2, f"the headings must begin with {', '.join(FIXED)}")
+    def _headings(self, line: int) -> list[str] | None:
+        row = self._cells(line) or []
+        names = row[len(self._fixed) :]
+        if tuple(row[: len(self._fixed)]) != self._fixed:
+            self._add_problem(line, f"the headings must begin with {', '.join(self._fixed)}")
         elif len(set(names)) != len(names) or not set(names) <= self._naming.keys():
-            self._add_problem(2, "a heading is no parameter of this biller, or stands twice")
+            self._add_problem(line, "a heading is no parameter of this biller, or stands twice")
         else:
             return row
         return None
@@ -132,14 +164,14 @@ class _Reader:
 
     # ---- the bills
 
-    def _bills(self, headings: Sequence[str]) -> list[FiledBill]:
+    def _bills(self, headings: Sequence[str], rows: range) -> list[FiledBill]:
         bills: list[tuple[int, FiledBill]] = []
-        for line in range(3, len(self._lines)):
+        for line in rows:
             row = self._cells(line)
             if row is None or len(row) != len(headings):
                 self._add_problem(line, f"no CSV row of {len(headings)} cells")
                 continue
-            bill = self._bill(line, dict(zip(headings, row, strict=True)))
+            bill = self._bill(line, {"status": BillStatus.UNPAID, **dict(zip(headings, row, strict=True))})
             if bill is not None:
                 bills.append((line, bill))
         counts = Counter(bill.bill_key for _, bill in bills)

@@ -6,6 +6,8 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -97,4 +99,33 @@ Index(
     bill_takings.c.receipt,
     unique=True,
     postgresql_where=text("state = 'taken'"),
+)
+
+# The code on a bill's notice; no two bills have the same, and a bill has one.
+bill_notices = Table(
+    "bill_notices",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("biller_id", Text, nullable=False),
+    Column("bill_key", Text, nullable=False),
+    instant("at", server_default=func.now()),
+    UniqueConstraint("biller_id", "bill_key"),
+    ForeignKeyConstraint(["biller_id", "bill_key"], ["biller_bills.biller_id", "biller_bills.bill_key"]),
+    CheckConstraint("code ~ '^[1-9][0-9]{15}$'", name="code"),
+    info=APPEND_ONLY,
+)
+
+# Who withdrew a bill that was raised here, and why; a later file may state the bill again.
+bill_withdrawals = Table(
+    "bill_withdrawals",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("biller_id", Text, nullable=False),
+    Column("bill_key", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("withdrawn_by", Text, ForeignKey("staff.name"), nullable=False),
+    instant("at", server_default=func.now()),
+    ForeignKeyConstraint(["biller_id", "bill_key"], ["biller_bills.biller_id", "biller_bills.bill_key"]),
+    CheckConstraint("reason <> ''", name="reason"),
+    info=APPEND_ONLY,
 )

@@ -114,7 +114,7 @@ class PostgresBillFiles:
         rows = await self._transactions.run(
             lambda connection: connection.fetch(_FIND_BILLS, biller_id, as_json)
         )
-        return [_found_bill(row) for row in rows]
+        return [stored_bill_of(row) for row in rows]
 
     async def take(self, taking: BillTaking) -> TakeAnswer:
         """See `ports.bill_files.BillFiles`."""
@@ -131,6 +131,30 @@ class PostgresBillFiles:
         return await self._transactions.run(_settle)
 
 
+async def lock_files(connection: Connection, biller_id: str) -> int:
+    """Lock the files of a biller until the transaction ends; the number of the newest, 0 without any."""
+    await connection.execute(_LOCK, biller_id)
+    newest: int | None = await connection.fetchval(_NEWEST, biller_id)
+    return newest or 0
+
+
+async def add_file(connection: Connection, file: BillFile, file_id: UUID) -> None:
+    """Record a file; its biller's files are locked."""
+    await connection.execute(
+        _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, len(file.bills),
+        file.sum.minor,
+    )  # fmt: skip
+
+
+async def set_bills(
+    connection: Connection, biller_id: str, file_id: UUID, bills: Sequence[FiledBill]
+) -> None:
+    """Add these bills, or let them be as they stand in this file."""
+    if bills:
+        columns = [list(column) for column in zip(*map(_values, bills), strict=True)]
+        await connection.execute(_SET_BILLS, biller_id, file_id, *columns)
+
+
 async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_seen: bool) -> LoadResult:
     if is_seen:
         raise FileSeenBeforeError
@@ -139,18 +163,13 @@ async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_see
         raise FileOutOfTurnError(
             f"the next file of {file.biller_id} is number {newest + 1}, and this is {file.number}"
         )
-    await connection.execute(
-        _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, len(file.bills),
-        file.sum.minor,
-    )  # fmt: skip
+    await add_file(connection, file, file_id)
     keys = [bill.bill_key for bill in file.bills]
     known = {row["bill_key"] for row in await connection.fetch(_LOCK_BILLS, file.biller_id, keys)}
     # A separate statement, which sees what was taken while we waited for the locks.
     ours = {row["bill_key"] for row in await connection.fetch(_TAKEN_BILLS, file.biller_id, keys)}
     new = [bill for bill in file.bills if bill.bill_key not in ours]
-    if new:
-        columns = [list(column) for column in zip(*map(_values, new), strict=True)]
-        await connection.execute(_SET_BILLS, file.biller_id, file_id, *columns)
+    await set_bills(connection, file.biller_id, file_id, new)
     paid = (bill.bill_key for bill in file.bills if bill.status is BillStatus.PAID and bill.bill_key in ours)
     changed = len(known - ours)
     return LoadResult(len(new) - changed, changed, len(ours), tuple(file.lines[key] for key in paid))
@@ -162,7 +181,7 @@ async def _take(connection: Connection, taking: BillTaking) -> TakeAnswer:
         return _repeated_answer(standing, taking)
     await connection.fetchval(_LOCK_BILL, taking.biller_id, taking.bill_key)
     row = await connection.fetchrow(_READ_BILL, taking.biller_id, taking.bill_key)
-    refusal = judge_taking(taking, None if row is None else _found_bill(row))
+    refusal = judge_taking(taking, None if row is None else stored_bill_of(row))
     if refusal is not None:
         return refusal
     written = await connection.fetchval(
@@ -197,7 +216,8 @@ def _values(bill: FiledBill) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _found_bill(row: Row) -> StoredBill:
+def stored_bill_of(row: Row) -> StoredBill:
+    """The bill of a row of `biller_bills` with `is_taken` beside its columns."""
     lines = cast("list[dict[str, Any]]", _from_json(row["lines"]))
     bill = FiledBill(
         bill_key=row["bill_key"],

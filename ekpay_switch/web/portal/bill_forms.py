@@ -179,6 +179,17 @@ def prefilled_form(form: BillForm, fields: Mapping[str, str]) -> FilledForm:
     return FilledForm()
 
 
+def named_form(form: BillForm, fields: Mapping[str, str]) -> FilledForm:
+    """The form filled in by the first group that these fields are enough for; empty where none is."""
+    for group in form.groups:
+        asked = [*group.fields, *form.common]
+        needed = {one.parameter.name for one in group.fields if one.parameter.is_required}
+        if needed and needed <= fields.keys():
+            typed = {one.id: fields.get(one.parameter.name, one.parameter.default) for one in asked}
+            return FilledForm(group.letter, typed)
+    return FilledForm()
+
+
 def judged_form(form: BillForm, filled: FilledForm) -> FilledForm:
     """The same, judged: with the faults of its fields, or with the fields that name the bill."""
     group = form.groups[0] if not form.has_choice else form.group(filled.group) or _only_typed(form, filled)

@@ -1,4 +1,4 @@
-"""The addresses of the portal: `/`, `/bills/<biller>`, `/cart`, `/track`, `/account` (ADR 0118, 0123, 0124).
+"""The addresses of the portal: `/`, `/bills/<biller>`, `/notice`, `/cart`, `/track`, `/account`.
 
 GET changes nothing; every change is a form of this browser, answered with a redirect, so that a reload
 repeats nothing. No page needs a script.
@@ -16,6 +16,7 @@ from ekpay_switch.domain.parties.addresses import caller_of
 from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.ports.citizens import CitizenPorts
+from ekpay_switch.web.notices.bill_notice import CODE_PATH as NOTICE_PATH
 from ekpay_switch.web.portal import account_pages as accounts
 from ekpay_switch.web.portal import complaint_pages as complaints
 from ekpay_switch.web.portal import saved_pages as saved
@@ -25,6 +26,7 @@ from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_ca
 from ekpay_switch.web.portal.costs_page import show_costs
 from ekpay_switch.web.portal.history_page import send_history, show_history
 from ekpay_switch.web.portal.home_page import show_home
+from ekpay_switch.web.portal.notice_pages import open_notice, show_notice
 from ekpay_switch.web.portal.result_page import repeat_bills, show_result
 from ekpay_switch.web.portal.track_pages import send_code, send_tracking, show_code, show_tracking
 from ekpay_switch.web.portal.visits import Portal, PortalVisit, visit_of
@@ -50,6 +52,8 @@ def mount(app: FastAPI, portal: Portal) -> None:
         app.add_route(path, endpoint, methods=methods)
 
     add("/", ["GET"], show_home)
+    add("/notice", ["GET"], show_notice)
+    add(f"{NOTICE_PATH}/{{code}}", ["GET"], open_notice)
     add("/bills/{biller_id}", ["GET"], show_form)
     add("/bills/{biller_id}", ["POST"], send_form)
     add("/bills/{rest:path}", METHODS, _show_nowhere)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.bill_notices import BillNotices
 from ekpay_switch.ports.carts import CartPorts
 from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.ports.complaints import Complaints
@@ -51,6 +52,7 @@ class Portal:
     complaints: Complaints
     complainers: CallerLimit
     complaint_days: int
+    notices: BillNotices
     is_rehearsal: bool = False
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)

@@ -9,6 +9,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, Unreached
 from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
+from ekpay_switch.domain.scrolls.bill_notices import NoticedBill, notice_code
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from tests.browser.portal.account_states import ACCOUNT
 from tests.browser.portal.complaint_states import COMPLAINTS
@@ -19,6 +20,7 @@ from tests.web.checkout.checkout_setup import Seen
 from tests.web.portal.portal_setup import BILL_NO, DESCO, PortalStand
 
 PAGES = PortalStates()
+NOTICE_CODE = notice_code(41_936_369_711_328)
 
 
 @PAGES.add
@@ -39,6 +41,28 @@ async def portal_found(_: PortalStand) -> str:
 @PAGES.add
 async def portal_found_nothing(_: PortalStand) -> str:
     return "/?q=%E0%A6%9F%E0%A7%8D%E0%A6%B0%E0%A7%87%E0%A6%A8+ticket"
+
+
+@PAGES.add
+async def portal_notice(_: PortalStand) -> str:
+    return "/notice"
+
+
+@PAGES.add
+async def portal_notice_that_is_no_code(_: PortalStand) -> str:
+    return "/notice?code=4193+6369"
+
+
+@PAGES.add
+async def portal_notice_unknown(_: PortalStand) -> str:
+    return f"/notice?code={NOTICE_CODE}"
+
+
+@PAGES.add
+async def portal_bill_of_a_notice(stand: PortalStand) -> str:
+    fields = {"union_id": "26140011", "holding_no": "HT-00017", "year": "2026"}
+    stand.counter.notices.put(NoticedBill(NOTICE_CODE, "up_holding_tax", "HT-17", fields))
+    return f"/bills/up_holding_tax?notice={NOTICE_CODE}"
 
 
 @PAGES.add

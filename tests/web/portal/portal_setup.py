@@ -21,6 +21,7 @@ from ekpay_switch.web.portal.search_words import read_search_words
 from ekpay_switch.web.portal.visits import Portal
 from ekpay_switch.web.wording import Language, wording_of
 from tests.factories import a_bill
+from tests.fakes.bill_notices import FakeBillNotices
 from tests.fakes.billers import FakeBiller
 from tests.fakes.carts import CartScene
 from tests.fakes.citizens import FakeCodes, FakeContacts, FakeLimits, citizens_of
@@ -77,6 +78,7 @@ class PortalCounter(Counter):
         small.billers.known[:] = list(self.billers.values())
         self.scene.world = replace(self.scene.world, public_url=public_url)
         self.scene.office = replace(self.scene.office, world=self.scene.world)
+        self.notices = FakeBillNotices()
         self.portal = Portal(
             office=self.scene.office,
             catalogue=catalogue_of(profiles, read_search_words(Settings().config), category_names()),
@@ -88,6 +90,7 @@ class PortalCounter(Counter):
             complaints=FakeComplaints(small.clock),
             complainers=LocalLimit(RateLimit(small.clock, 1 / 300, COMPLAINTS_AT_ONCE)),
             complaint_days=COMPLAINT_DAYS,
+            notices=self.notices,
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,
             answer_seconds=answer_seconds,

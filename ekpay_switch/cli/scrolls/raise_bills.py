@@ -1,0 +1,206 @@
+"""`ekpay bills raise` and `ekpay bills import`: an office without a system raises its bills here."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.billers.profiles import profile_of
+from ekpay_switch.cli.listing import AsJson, PrintedList, show_listing
+from ekpay_switch.cli.scrolls.bill_files import naming_of
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.cli.terminal import complain, taka
+from ekpay_switch.cli.typed_amounts import typed_taka
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.money import format_taka
+from ekpay_switch.domain.scrolls.bill_file_reading import RAISED, read_raised_bills
+from ekpay_switch.domain.scrolls.bill_files import FiledBill, Problem
+from ekpay_switch.domain.scrolls.bill_notices import grouped_code, instalments
+from ekpay_switch.domain.spreadsheet_cells import without_formula
+from ekpay_switch.persistence.bill_notices.raised_bills import PostgresRaisedBills
+from ekpay_switch.persistence.short_transactions import ShortTransactions
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.system_clock import SystemClock
+
+BillerId = Annotated[str, typer.Argument(metavar="BILLER", help="Our id of the office.")]
+_HEADINGS = ("bill", "due", ">taka", "late fee", "notice code")
+_REPORT = ("line", "bill_no", "result", "notice_code")
+_PROBLEMS_MAX = 50
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `ekpay bills`."""
+    app.command("raise")(raise_bill)
+    app.command("import")(import_bills)
+
+
+def raise_bill(
+    biller_id: BillerId,
+    *,
+    bill_no: Annotated[str, typer.Option(help="The office's number of the bill.")],
+    fields: Annotated[
+        list[str],
+        typer.Option(
+            "--field", metavar="NAME=VALUE", help="What a payer names it by; `billers show` lists it."
+        ),
+    ],
+    amount: Annotated[str, typer.Option(help="Taka, without VAT.")],
+    due_on: Annotated[datetime, typer.Option("--due", formats=["%Y-%m-%d"], help="The last day, in Dhaka.")],
+    customer: Annotated[str, typer.Option(help="Whose bill it is.")] = "",
+    period: Annotated[str, typer.Option(help="What it is for, such as 2026.")] = "",
+    vat: Annotated[str, typer.Option(help="VAT on top, in taka.")] = "0",
+    late_fee: Annotated[str, typer.Option(help="Taka on top from the day after the last.")] = "0",
+    count: Annotated[int, typer.Option("--instalments", help="How many bills it becomes.")] = 1,
+    every_days: Annotated[int, typer.Option(help="Days from one instalment to the next.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Raise one bill, or one in instalments, and print the code of each notice.
+
+    Where anything is wrong, nothing is raised. A bill with parts comes by `ekpay bills import`.
+    """
+    session = open_session()
+    profile = profile_of(session.settings, biller_id)
+    cells = {
+        "bill_no": bill_no,
+        "customer_name": customer,
+        "period": period,
+        "issued_on": business_date(SystemClock().now()).isoformat(),
+        "due_on": due_on.date().isoformat(),
+        "amount": _taka_cell(amount, "--amount"),
+        "vat": _taka_cell(vat, "--vat"),
+        "late_fee": _taka_cell(late_fee, "--late-fee"),
+        "lines": "",
+        **dict(_pair(text) for text in fields),
+    }
+    try:
+        bills = instalments(_one_bill(cells, profile), count, every_days)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    codes = _raise(session, profile.id, bills)
+    show_listing(_listing(bills, codes), as_json=as_json, as_csv=False)
+
+
+def import_bills(
+    biller_id: BillerId,
+    path: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A CSV file.")],
+    report: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Where a line for each row is written, as CSV.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Raise every bill of a CSV file, all or none, and print the code of each notice.
+
+    Headings: bill_no, customer_name, period, issued_on, due_on, amount, vat, late_fee, lines, and then the
+    names by which a payer names a bill.
+    """
+    session = open_session()
+    profile = profile_of(session.settings, biller_id)
+    content = path.read_bytes()
+    read = read_raised_bills(content, naming_of(profile))
+    problems = [entry for entry in read if isinstance(entry, Problem)]
+    if problems:
+        _write_report(report, _refused_rows(content, problems))
+        for problem in problems[:_PROBLEMS_MAX]:
+            complain(f"{path.name}: line {problem.line}: {problem.description}")
+        if len(problems) > _PROBLEMS_MAX:
+            complain(f"and {len(problems) - _PROBLEMS_MAX} more problems")
+        complain("nothing was raised")
+        raise typer.Exit(1)
+    bills = [entry for entry in read if isinstance(entry, FiledBill)]
+    codes = _raise(session, profile.id, bills)
+    rows = ((str(line), bill.bill_key, "raised", codes[bill.bill_key]) for line, bill in enumerate(bills, 2))
+    _write_report(report, rows)
+    show_listing(_listing(bills, codes), as_json=as_json, as_csv=False)
+
+
+def _one_bill(cells: Mapping[str, str], profile: BillerProfile) -> FiledBill:
+    """The bill of these cells, by the rules of a file."""
+    read = read_raised_bills(_as_csv(cells), naming_of(profile))
+    bills = [entry for entry in read if isinstance(entry, FiledBill)]
+    if not bills:
+        raise ValueError("; ".join(entry.description for entry in read if isinstance(entry, Problem)))
+    return bills[0]
+
+
+def _raise(session: Session, biller_id: str, bills: Sequence[FiledBill]) -> Mapping[str, str]:
+    async def work(_: AsyncEngine) -> Mapping[str, str]:
+        async with ShortTransactions(session.database.connect) as transactions:
+            today = business_date(SystemClock().now())
+            return await PostgresRaisedBills(transactions).raise_bills(biller_id, bills, today)
+
+    return session.run(work)
+
+
+def _listing(bills: Sequence[FiledBill], codes: Mapping[str, str]) -> PrintedList:
+    rows = (
+        (
+            bill.bill_key,
+            bill.due_on.isoformat(),
+            taka((bill.amount + bill.vat).minor),
+            taka(bill.late_fee.minor),
+            grouped_code(codes[bill.bill_key]),
+        )
+        for bill in bills
+    )
+    records = (
+        {
+            "bill_no": bill.bill_key,
+            "due_on": bill.due_on,
+            "amount_paisa": (bill.amount + bill.vat).minor,
+            "late_fee_paisa": bill.late_fee.minor,
+            "notice_code": codes[bill.bill_key],
+        }
+        for bill in bills
+    )
+    return PrintedList("Bills raised", _HEADINGS, rows, records)
+
+
+def _refused_rows(content: bytes, problems: Sequence[Problem]) -> Iterator[tuple[str, ...]]:
+    """A line for each row of a file of which nothing is raised."""
+    by_line: dict[int, list[str]] = {}
+    for problem in problems:
+        by_line.setdefault(problem.line, []).append(problem.description)
+    lines = content.decode("utf-8-sig", "replace").rstrip("\r\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        if number in by_line:
+            yield str(number), _first_cell(line), "; ".join(by_line[number]), ""
+        elif number > 1:
+            yield str(number), _first_cell(line), "right, and not raised since another line is wrong", ""
+
+
+def _first_cell(line: str) -> str:
+    return line.partition(",")[0].strip('"\r')
+
+
+def _write_report(report: Path | None, rows: Iterator[tuple[str, ...]]) -> None:
+    if report is None:
+        return
+    with report.open("w", encoding="utf-8-sig", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(_REPORT)
+        writer.writerows([without_formula(cell) for cell in row] for row in rows)
+
+
+def _as_csv(cells: Mapping[str, str]) -> bytes:
+    names = [*RAISED, *(name for name in cells if name not in RAISED)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([names, [cells[name] for name in names]])
+    return text.getvalue().encode()
+
+
+def _taka_cell(text: str, option: str) -> str:
+    return format_taka(typed_taka(text, param_hint=option).minor)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or name in RAISED:
+        raise typer.BadParameter("NAME=VALUE, by the names of `ekpay billers show`", param_hint="--field")
+    return name, value

@@ -1,0 +1,1 @@
+"""Bills that are raised here, and the codes of their notices."""

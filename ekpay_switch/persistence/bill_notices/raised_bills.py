@@ -1,0 +1,169 @@
+"""Bills that an office raises here, their notices, and how one is withdrawn (docs/adr/0131).
+
+What is raised stands beside what came in files: it has the next number of the biller's files, and is found,
+taken and posted in the scroll as they are.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.money import total
+from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill, StoredBill
+from ekpay_switch.domain.scrolls.bill_notices import NUMBER_DIGITS, NoticedBill, notice_code
+from ekpay_switch.persistence.parties.staff import require_decider
+from ekpay_switch.persistence.payment_rows import from_json
+from ekpay_switch.persistence.scrolls.bill_files import add_file, lock_files, set_bills, stored_bill_of
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
+from ekpay_switch.security.identifiers import uuid7
+
+_KNOWN = "SELECT bill_key FROM biller_bills WHERE biller_id = $1 AND bill_key = ANY($2) ORDER BY bill_key"
+_IS_RAISED = "SELECT EXISTS (SELECT FROM bill_files WHERE id = $1)"
+# A code that another notice has is tried again with another number; one bill has one notice.
+_NEW_NOTICE = """
+INSERT INTO bill_notices (code, biller_id, bill_key) VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING RETURNING true
+"""
+_CODES = "SELECT bill_key, code FROM bill_notices WHERE biller_id = $1 AND bill_key = ANY($2)"
+_BILLS = """
+SELECT b.*, EXISTS (
+  SELECT FROM bill_takings AS t
+  WHERE t.biller_id = b.biller_id AND t.bill_key = b.bill_key AND t.state = 'taken') AS is_taken
+FROM biller_bills AS b WHERE b.biller_id = $1 AND b.bill_key = ANY($2)
+"""
+_BY_CODE = """
+SELECT n.code, n.biller_id, n.bill_key, b.parameters FROM bill_notices AS n
+JOIN biller_bills AS b ON b.biller_id = n.biller_id AND b.bill_key = n.bill_key WHERE n.code = $1
+"""
+_LOCK_BILL = "SELECT status FROM biller_bills WHERE biller_id = $1 AND bill_key = $2 FOR UPDATE"
+_IS_TAKEN = """
+SELECT EXISTS (SELECT FROM bill_takings WHERE biller_id = $1 AND bill_key = $2 AND state = 'taken')
+"""
+_WITHDRAW = "UPDATE biller_bills SET status = 'withdrawn' WHERE biller_id = $1 AND bill_key = $2"
+_NEW_WITHDRAWAL = """
+INSERT INTO bill_withdrawals (biller_id, bill_key, reason, withdrawn_by) VALUES ($1, $2, $3, $4)
+"""
+
+
+class RefusedBillError(SwitchError):
+    """The bill cannot be raised, noticed or withdrawn; the message says which and why, nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class BillNotice:
+    """A bill with the code of its notice."""
+
+    code: str
+    stored: StoredBill
+
+
+class PostgresRaisedBills:
+    """Bills raised here, in PostgreSQL; each call is one transaction. The port `BillNotices` beside."""
+
+    def __init__(self, transactions: ShortTransactions) -> None:
+        self._transactions = transactions
+
+    async def raise_bills(
+        self, biller_id: str, bills: Sequence[FiledBill], made_on: date
+    ) -> Mapping[str, str]:
+        """Add new bills as the biller's next file, all or none; the code of each one's notice, by its number.
+
+        Raises:
+            RefusedBillError: a bill of that number is there already.
+        """
+        file_id = uuid7()
+        keys = [bill.bill_key for bill in bills]
+
+        async def work(connection: Connection) -> Mapping[str, str]:
+            number = await lock_files(connection, biller_id) + 1
+            # Written by this call, whose COMMIT was not acknowledged.
+            if await connection.fetchval(_IS_RAISED, file_id):
+                return await _codes(connection, biller_id, keys)
+            known = [row["bill_key"] for row in await connection.fetch(_KNOWN, biller_id, keys)]
+            if known:
+                raise RefusedBillError(f"bill_no: there already: {', '.join(known)}")
+            digest = _digest(biller_id, number, bills)
+            amount = total(bill.amount + bill.vat for bill in bills)
+            await add_file(
+                connection, BillFile(biller_id, number, made_on, digest, tuple(bills), amount), file_id
+            )
+            await set_bills(connection, biller_id, file_id, bills)
+            return await _codes(connection, biller_id, keys)
+
+        return await self._transactions.run(work)
+
+    async def notices(self, biller_id: str, bill_keys: Sequence[str]) -> Sequence[BillNotice]:
+        """The notices of these bills, in their order; a bill that had none has one from now on.
+
+        Raises:
+            RefusedBillError: there is no such bill.
+        """
+
+        async def work(connection: Connection) -> Sequence[BillNotice]:
+            rows = await connection.fetch(_BILLS, biller_id, list(bill_keys))
+            found = {row["bill_key"]: stored_bill_of(row) for row in rows}
+            missing = [key for key in bill_keys if key not in found]
+            if missing:
+                raise RefusedBillError(f"bill_no: {biller_id} has no bill {', '.join(missing)}")
+            codes = await _codes(connection, biller_id, bill_keys)
+            return [BillNotice(codes[key], found[key]) for key in bill_keys]
+
+        return await self._transactions.run(work)
+
+    async def by_code(self, code: str) -> NoticedBill | None:
+        """See `ports.bill_notices.BillNotices`."""
+        row = await self._transactions.run(lambda connection: connection.fetchrow(_BY_CODE, code))
+        if row is None:
+            return None
+        return NoticedBill(row["code"], row["biller_id"], row["bill_key"], from_json(row["parameters"]))
+
+    async def withdraw(self, biller_id: str, bill_key: str, reason: str, withdrawn_by: str) -> bool:
+        """Withdraw an unpaid bill, as if it had never been raised; False where it was withdrawn already.
+
+        A payment that is under way when the bill is withdrawn finds no bill, and goes back.
+
+        Raises:
+            RefusedBillError: there is no such bill, or it is paid.
+            NotAllowedError: the person may decide nothing any more.
+        """
+
+        async def work(connection: Connection) -> bool:
+            await require_decider(connection, withdrawn_by)
+            status = await connection.fetchval(_LOCK_BILL, biller_id, bill_key)
+            if status is None:
+                raise RefusedBillError(f"bill_no: {biller_id} has no bill {bill_key}")
+            if status == BillStatus.WITHDRAWN:
+                return False
+            if status == BillStatus.PAID or await connection.fetchval(_IS_TAKEN, biller_id, bill_key):
+                raise RefusedBillError(f"bill_no: {bill_key} is paid")
+            await connection.execute(_WITHDRAW, biller_id, bill_key)
+            await connection.execute(_NEW_WITHDRAWAL, biller_id, bill_key, reason, withdrawn_by)
+            return True
+
+        return await self._transactions.run(work)
+
+
+async def _codes(connection: Connection, biller_id: str, bill_keys: Sequence[str]) -> Mapping[str, str]:
+    """The code of each bill's notice; one is made where there is none."""
+    codes = await _read_codes(connection, biller_id, bill_keys)
+    while without := [key for key in dict.fromkeys(bill_keys) if key not in codes]:
+        for key in without:
+            number = secrets.randbelow(9 * 10 ** (NUMBER_DIGITS - 1)) + 10 ** (NUMBER_DIGITS - 1)
+            await connection.fetchval(_NEW_NOTICE, notice_code(number), biller_id, key)
+        codes = await _read_codes(connection, biller_id, bill_keys)
+    return codes
+
+
+async def _read_codes(connection: Connection, biller_id: str, bill_keys: Sequence[str]) -> dict[str, str]:
+    rows = await connection.fetch(_CODES, biller_id, list(bill_keys))
+    return {row["bill_key"]: row["code"] for row in rows}
+
+
+def _digest(biller_id: str, number: int, bills: Sequence[FiledBill]) -> bytes:
+    """What stands for the bytes of a file: no two numbers of a biller have the same."""
+    content = json.dumps([biller_id, number, [bill.bill_key for bill in bills]])
+    return hashlib.sha256(content.encode()).digest()

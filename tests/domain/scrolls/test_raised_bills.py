@@ -1,0 +1,55 @@
+"""A plain CSV file of bills: every row is read, or every problem is named by its line."""
+
+from dataclasses import replace
+
+import pytest
+
+from ekpay_switch.domain.scrolls.bill_file_reading import BYTES_MAX, RAISED, read_raised_bills
+from ekpay_switch.domain.scrolls.bill_files import Problem
+from tests.domain.scrolls.test_bill_files import BILL, GOOD, NAMING
+
+HEADINGS = (*RAISED, "pay_slip_no", "college_code")
+
+
+def plain(*rows: dict[str, str], end: str = "\n") -> bytes:
+    lines = [",".join(HEADINGS), *(",".join(row[name] for name in HEADINGS) for row in rows)]
+    return "".join(f"{line}{end}" for line in lines).encode()
+
+
+STRANGE = "a heading is no parameter of this biller, or stands twice"
+SECOND = GOOD | {"bill_no": "NU-2"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_rows_are_unpaid_bills(mark: bytes, end: str) -> None:
+    read = read_raised_bills(mark + plain(GOOD, SECOND, end=end), NAMING)
+    assert read == [BILL, replace(BILL, bill_key="NU-2")]
+
+
+def test_the_last_line_need_not_end() -> None:
+    assert read_raised_bills(plain(GOOD).rstrip(b"\n"), NAMING) == [BILL]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", Problem(1, f"the headings must begin with {', '.join(RAISED)}")),
+        (plain(), Problem(1, "no bill stands below the headings")),
+        (plain(GOOD | {"due_on": "20.03.2026"}), Problem(2, "due_on: no date as YYYY-MM-DD")),
+        (plain(GOOD, SECOND | {"amount": "5"}), Problem(3, "amount: no taka with two decimals")),
+        (plain(GOOD) + b"\n\n", None),
+        (plain(GOOD).replace(b"college_code", b"status"), Problem(1, STRANGE)),
+        (b"bill_no\n\xff", Problem(2, "not UTF-8")),
+        (b" " * (BYTES_MAX + 1), Problem(1, "the file is too large")),
+    ],
+    ids=["empty", "no rows", "day", "amount", "blank lines at the end", "status", "not UTF-8", "too large"],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_its_line(content: bytes, problem: Problem | None) -> None:
+    read = read_raised_bills(content, NAMING)
+    assert read == ([BILL] if problem is None else [problem])
+
+
+def test_a_number_that_stands_twice_is_named_at_both_lines() -> None:
+    read = read_raised_bills(plain(GOOD, GOOD), NAMING)
+    assert read == [Problem(line, "bill_no: stands in this file more than once") for line in (2, 3)]
