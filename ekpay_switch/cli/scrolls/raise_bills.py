@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,7 +17,7 @@ from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.money import format_taka
+from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.scrolls.bill_file_reading import RAISED, read_raised_bills
 from ekpay_switch.domain.scrolls.bill_files import FiledBill, Problem
 from ekpay_switch.domain.scrolls.bill_notices import grouped_code, instalments
@@ -31,6 +31,7 @@ BillerId = Annotated[str, typer.Argument(metavar="BILLER", help="Our id of the o
 _HEADINGS = ("bill", "due", ">taka", "late fee", "notice code")
 _REPORT = ("line", "bill_no", "result", "notice_code")
 _PROBLEMS_MAX = 50
+_NOTHING: Any = "0"  # a default is a text, which the parser reads
 
 
 def register(app: typer.Typer) -> None:
@@ -49,12 +50,14 @@ def raise_bill(
             "--field", metavar="NAME=VALUE", help="What a payer names it by; `billers show` lists it."
         ),
     ],
-    amount: Annotated[str, typer.Option(help="Taka, without VAT.")],
+    amount: Annotated[Money, typer.Option(parser=typed_taka, metavar="TAKA", help="Taka, without VAT.")],
     due_on: Annotated[datetime, typer.Option("--due", formats=["%Y-%m-%d"], help="The last day, in Dhaka.")],
     customer: Annotated[str, typer.Option(help="Whose bill it is.")] = "",
     period: Annotated[str, typer.Option(help="What it is for, such as 2026.")] = "",
-    vat: Annotated[str, typer.Option(help="VAT on top, in taka.")] = "0",
-    late_fee: Annotated[str, typer.Option(help="Taka on top from the day after the last.")] = "0",
+    vat: Annotated[Money, typer.Option(parser=typed_taka, metavar="TAKA", help="VAT on top.")] = _NOTHING,
+    late_fee: Annotated[
+        Money, typer.Option(parser=typed_taka, metavar="TAKA", help="On top from the day after the last.")
+    ] = _NOTHING,
     count: Annotated[int, typer.Option("--instalments", help="How many bills it becomes.")] = 1,
     every_days: Annotated[int, typer.Option(help="Days from one instalment to the next.")] = 30,
     as_json: AsJson = False,
@@ -71,9 +74,9 @@ def raise_bill(
         "period": period,
         "issued_on": business_date(SystemClock().now()).isoformat(),
         "due_on": due_on.date().isoformat(),
-        "amount": _taka_cell(amount, "--amount"),
-        "vat": _taka_cell(vat, "--vat"),
-        "late_fee": _taka_cell(late_fee, "--late-fee"),
+        "amount": format_taka(amount.minor),
+        "vat": format_taka(vat.minor),
+        "late_fee": format_taka(late_fee.minor),
         "lines": "",
         **dict(_pair(text) for text in fields),
     }
@@ -193,10 +196,6 @@ def _as_csv(cells: Mapping[str, str]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([names, [cells[name] for name in names]])
     return text.getvalue().encode()
-
-
-def _taka_cell(text: str, option: str) -> str:
-    return format_taka(typed_taka(text, param_hint=option).minor)
 
 
 def _pair(text: str) -> tuple[str, str]:
