@@ -19,6 +19,7 @@ from ekpay_switch.domain.scrolls.scroll import RowType, ScrollFile, ScrollRow
 
 FORMAT = "1"
 COLLECTOR = "EKPAY"
+STAND_IN = "PSI"
 _ZERO_TAKA = "0.00"
 
 Column = Callable[[ScrollRow, str], str]  # from a row and its biller's id
@@ -47,11 +48,16 @@ def _count(row: ScrollRow) -> str:
     return {RowType.PAY: "1", RowType.REV: "-1", RowType.VOID: "0"}[row.row_type]
 
 
+def _row_type(row: ScrollRow) -> str:
+    """The type of the row, `PSI` for what was paid in stand-in, as settlement files call it."""
+    return STAND_IN if row.is_stand_in else row.row_type
+
+
 # The identity of a row, after the columns of layouts that have none for it.
 _ROW_IDENTITY: Columns = {
     "Seq": lambda row, _: str(row.seq),
     "ScrollNo": lambda row, _: str(row.scroll_no),
-    "RowType": lambda row, _: row.row_type,
+    "RowType": lambda row, _: _row_type(row),
 }
 
 _COMMON: Columns = {
@@ -74,7 +80,7 @@ _COMMON: Columns = {
     "total": lambda row, _: _taka(row.lines.total),
     "channel": lambda row, _: row.channel,
     "collector_code": lambda row, _: row.collector_code,
-    "row_type": lambda row, _: row.row_type,
+    "row_type": lambda row, _: _row_type(row),
 }
 
 # NetAmount is what the biller is to get, without the stamp.

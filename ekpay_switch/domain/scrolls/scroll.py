@@ -113,7 +113,7 @@ class ScrollPayment:
 
     `number` is its own number (0 where it has none) and `number_date` the day of it. `posted` is when the
     biller was owed for it, `voided` when it was given up unposted; `exact` is what the biller is
-    owed, without rounding.
+    owed, without rounding. `is_stand_in` says that its payer paid while the biller could not be reached.
     """
 
     payment_id: UUID
@@ -134,11 +134,15 @@ class ScrollPayment:
     voided: BookedAt | None = None
     refunds: tuple[ScrollRefund, ...] = ()
     listing: ScrollListing = ScrollListing()
+    is_stand_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ScrollRow:
-    """One row; the amounts of a REV are negative and those of a VOID are zero."""
+    """One row; the amounts of a REV are negative and those of a VOID are zero.
+
+    `is_stand_in` is a PAY whose payer paid earlier, while the biller could not be reached (docs/adr/0129).
+    """
 
     seq: int
     row_type: RowType
@@ -157,6 +161,7 @@ class ScrollRow:
     channel: str
     collector_code: str
     charges: Mapping[str, Money] = field(default_factory=dict)
+    is_stand_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +323,7 @@ def _first_row(payment: ScrollPayment, day: date, seq: int, terms: ScrollTerms) 
         channel=payment.channel,
         collector_code=payment.collector_code,
         charges=payment.charges if is_paid else {},
+        is_stand_in=is_paid and payment.is_stand_in,
     )
 
 

@@ -16,7 +16,7 @@ SELECT coalesce(f.biller_id, r.biller_id) AS biller_id,
   coalesce(f.cycle, r.cycle) AS cycle, f.is_last, f.layout, f.rows, f.sum, f.sha256, r.seq, r.row_type,
   r.payment_id, r.refund_id, r.scroll_date, r.scroll_no, r.office_code, r.bill_ref, r.account_ref, r.paid_at,
   r.ekpay_ref, r.collector_ref, r.biller_ack_ref, r.principal, r.vat, r.late_fee, r.stamp, r.other_lines,
-  r.total, r.channel, r.collector_code, r.charges
+  r.total, r.channel, r.collector_code, r.charges, r.is_stand_in
 FROM scroll_files AS f FULL JOIN scroll_rows AS r
   ON r.biller_id = f.biller_id AND r.business_date = f.business_date AND r.cycle = f.cycle
 ORDER BY 1, 2, 3, r.seq

@@ -85,6 +85,8 @@ scroll_rows = Table(
     Column("channel", Text, nullable=False),
     Column("collector_code", Text, nullable=False),
     Column("charges", JSONB, nullable=False),
+    # Its payer paid while the biller could not be reached.
+    Column("is_stand_in", Boolean, nullable=False, server_default=text("false")),
     ForeignKeyConstraint(
         ["biller_id", "business_date", "cycle"],
         ["scroll_files.biller_id", "scroll_files.business_date", "scroll_files.cycle"],
@@ -94,6 +96,7 @@ scroll_rows = Table(
     CheckConstraint("seq > 0 AND scroll_no > 0", name="seq"),
     CheckConstraint(one_of("row_type", RowType), name="row_type"),
     CheckConstraint("row_type = 'REV' OR refund_id IS NULL", name="refund"),
+    CheckConstraint("row_type = 'PAY' OR NOT is_stand_in", name="stand_in"),
     CheckConstraint("total = principal + vat + late_fee + stamp + other_lines", name="total"),
     CheckConstraint(
         "sign(total) = CASE row_type WHEN 'PAY' THEN 1 WHEN 'REV' THEN -1 ELSE 0 END", name="sign"

@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 
 from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.money import ZERO, Money, total
 from ekpay_switch.domain.scrolls.scroll import (
     BookedAt,
@@ -49,6 +50,8 @@ WITH touched AS (
 SELECT p.id, p.scroll_no, p.business_date, p.reference, p.facts, p.partner_id, p.collected_by, p.amount,
   p.rounding, q.bill AS quoted, c.bill AS presented, a.reference AS sent_as,
   e.posted_on, e.posted_at, e.back_on, e.back_at, r.refunds, r.amounts, r.ats, l.has_void, l.told_back,
+  p.partner_id = '{PORTAL}'
+    AND EXISTS (SELECT FROM stand_in_tries AS s WHERE s.reference = p.reference) AS is_stand_in,
   t.scroll_date, t.scroll_no AS told_no, t.principal, t.vat, t.late_fee, t.stamp, t.other_lines
 FROM touched JOIN payments AS p ON p.id = touched.payment_id AND p.biller_id = $1
 LEFT JOIN quotes AS q ON q.quote_id = p.quote_id
@@ -135,6 +138,7 @@ def row_of(row: Row) -> ScrollRow:
         channel=row["channel"],
         collector_code=row["collector_code"],
         charges={label: Money(amount) for label, amount in _from_json(row["charges"]).items()},
+        is_stand_in=row["is_stand_in"],
     )
 
 
@@ -171,6 +175,7 @@ def _payment(row: Row) -> ScrollPayment:
         voided=_event_of(row, "back"),
         refunds=_given_back(row, exact),
         listing=_listed(row),
+        is_stand_in=row["is_stand_in"],
     )
 
 

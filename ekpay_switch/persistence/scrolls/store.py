@@ -47,6 +47,7 @@ _COLUMNS = {
     "paid_at": "timestamptz", "ekpay_ref": "text", "collector_ref": "text", "biller_ack_ref": "text",
     "principal": "bigint", "vat": "bigint", "late_fee": "bigint", "stamp": "bigint", "other_lines": "bigint",
     "total": "bigint", "channel": "text", "collector_code": "text", "charges": "jsonb",
+    "is_stand_in": "boolean",
 }  # fmt: skip
 _ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_COLUMNS.values(), 4))
 _NEW_ROWS = f"""
@@ -160,4 +161,5 @@ def _values(row: ScrollRow) -> tuple[object, ...]:
         row.office_code, row.bill_ref, row.account_ref, row.paid_at, row.ekpay_ref, row.collector_ref,
         row.biller_ack_ref, lines.principal.minor, lines.vat.minor, lines.late_fee.minor, lines.stamp.minor,
         lines.remainder.minor, lines.total.minor, row.channel, row.collector_code, json.dumps(charges),
+        row.is_stand_in,
     )  # fmt: skip

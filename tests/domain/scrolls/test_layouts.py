@@ -117,3 +117,17 @@ def test_another_amount_in_any_row_is_another_digest() -> None:
     first = replace(file.rows[0], lines=ScrollLines(*(Money(1),) * 5))
     assert digest_of(replace(file, rows=(first, *file.rows[1:]))) != file.sha256
     assert {row.row_type for row in file.rows} == set(RowType)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_was_paid_in_stand_in_says_so_and_its_reversal_does_not(layout: str) -> None:
+    payments = [
+        a_payment(1, is_stand_in=True, refunds=(back(PAID - Money(50)),)),
+        a_payment(2, is_stand_in=True, posted=None, voided=POSTED),
+        a_payment(3),
+    ]
+    file = replace(a_file(layout), rows=rows_due(payments, DAY, 1, NUMBERED))
+    _, rows, _ = read(file)
+    column = "row_type" if layout == "common" else "RowType"
+    assert [row[column] for row in rows] == ["PSI", "VOID", "PAY", "REV"]
+    assert [row.row_type for row in file.rows] == ["PAY", "VOID", "PAY", "REV"]

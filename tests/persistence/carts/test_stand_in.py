@@ -1,15 +1,20 @@
 """A bill whose biller cannot be reached is paid later where that is pardoned, and once; else it goes back."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
+from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.carts.bill_cart import BillEnd, StoredCart
 from ekpay_switch.domain.outcome import Declined, Unreached
+from ekpay_switch.domain.scrolls.layouts import content_of
+from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 from ekpay_switch.flows.carts.pay_cart import pay_cart
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
+from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
+from ekpay_switch.persistence.short_transactions import ShortTransactions
 from tests.fakes.billers import LOSES_ORDER, Deed
 from tests.persistence.carts.cart_setup import BILL, Portal
 
@@ -51,6 +56,17 @@ async def test_a_bill_is_paid_once_its_biller_is_back(portal: Portal) -> None:
     states = [state for _, state in await portal.books.rows(PAYMENTS)]
     assert states == ["refunded", "refunded", "completed"]
     await portal.adds_up(sold=BILL, paid=BILL)
+
+
+async def test_its_biller_reads_in_the_scroll_that_it_was_paid_in_stand_in(portal: Portal) -> None:
+    await waiting(portal)
+    await portal.worker_round()
+    transactions = ShortTransactions(portal.books.database.connect)
+    order = ScrollOrder("titas", business_date(datetime.now(UTC)), 1, ScrollTerms(cycles=4))
+    file = await Scrolls(transactions).make(order)
+    await transactions.close()
+    assert [(row.row_type, row.is_stand_in) for row in file.rows] == [("PAY", True)]
+    assert content_of(file).decode().splitlines()[2].endswith(",PSI")
 
 
 async def test_what_never_arrives_goes_back_when_the_promise_is_over(portal: Portal) -> None:
