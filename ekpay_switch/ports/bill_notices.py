@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
-from ekpay_switch.domain.scrolls.bill_notices import NoticedBill
+from ekpay_switch.domain.scrolls.bill_notices import BillOfNotice
 
 
 class BillNotices(Protocol):
     """Notices of bills that stand in our own database."""
 
-    async def by_code(self, code: str) -> NoticedBill | None:
+    async def by_code(self, code: str) -> BillOfNotice | None:
         """The bill that this code names, in any status; None where no notice has it."""
         ...

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
-from ekpay_switch.domain.payments.lost_sends import CartPlace, LostFinding, LostSend
+from ekpay_switch.domain.payments.lost_sends import CartBillState, LostFinding, LostSend
 from ekpay_switch.domain.payments.sends import Send
 
 # Why a call was not sent whose line could not be written.
@@ -39,8 +39,8 @@ class LostSends(Protocol):
         """Those from a prefund that may be posted and whose payments are not booked, the oldest first."""
         ...
 
-    async def place_in_cart(self, reference: str) -> CartPlace:
-        """Whether the bill that the portal paid under this reference waits for that payment."""
+    async def cart_bill_state(self, reference: str) -> CartBillState:
+        """How the bill stands that the portal paid under this reference."""
         ...
 
     async def mark_booked(self, lost_id: UUID, stand_in: timedelta) -> None:

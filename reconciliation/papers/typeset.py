@@ -4,11 +4,10 @@ It has the limits, fonts and PDF standard of receipts (`ekpay_switch.web.receipt
 by `dated` of its content, in seconds of Unix time.
 """
 
-import json
 import sys
 from pathlib import Path
 
-from ekpay_switch.web.receipts.typeset import compile_template, limit_resources
+from ekpay_switch.web.receipts.typeset import typeset_stdin
 
 _FOLDER = Path(__file__).resolve().parent
 TEMPLATES = {
@@ -24,10 +23,7 @@ INPUT_BYTES_MAX = 4 * 1024 * 1024
 
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
-    limit_resources()
-    content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    made = compile_template(TEMPLATES[sys.argv[1]], content, content["dated"])
-    sys.stdout.buffer.write(made if isinstance(made, bytes) else made[0])
+    typeset_stdin(TEMPLATES[sys.argv[1]], INPUT_BYTES_MAX)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,9 @@ It has the limits, fonts and PDF standard of receipts (`ekpay_switch.web.receipt
 by the last night of its report.
 """
 
-import json
-import sys
 from pathlib import Path
 
-from ekpay_switch.web.receipts.typeset import compile_template, limit_resources
+from ekpay_switch.web.receipts.typeset import typeset_stdin
 
 TEMPLATE = Path(__file__).resolve().parent / "report.typ"
 # Pictures have their text as paths, so they are large.
@@ -17,10 +15,7 @@ INPUT_BYTES_MAX = 8 * 1024 * 1024
 
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
-    limit_resources()
-    content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    made = compile_template(TEMPLATE, content, content["dated"])
-    sys.stdout.buffer.write(made if isinstance(made, bytes) else made[0])
+    typeset_stdin(TEMPLATE, INPUT_BYTES_MAX)
 
 
 if __name__ == "__main__":

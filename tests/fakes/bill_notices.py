@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass, field
 
-from ekpay_switch.domain.scrolls.bill_notices import NoticedBill
+from ekpay_switch.domain.scrolls.bill_notices import BillOfNotice
 
 
 @dataclass
 class FakeBillNotices:
     """Notices by their code."""
 
-    notices: dict[str, NoticedBill] = field(default_factory=dict)
+    notices: dict[str, BillOfNotice] = field(default_factory=dict)
 
-    def put(self, notice: NoticedBill) -> None:
+    def put(self, notice: BillOfNotice) -> None:
         self.notices[notice.code] = notice
 
-    async def by_code(self, code: str) -> NoticedBill | None:
+    async def by_code(self, code: str) -> BillOfNotice | None:
         return self.notices.get(code)

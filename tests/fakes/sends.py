@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
-from ekpay_switch.domain.payments.lost_sends import CartPlace, LostFinding, LostSend, LostState
+from ekpay_switch.domain.payments.lost_sends import CartBillState, LostFinding, LostSend, LostState
 from ekpay_switch.domain.payments.sends import Send
 from tests.fakes.payments import FakePayments
 
@@ -31,7 +31,7 @@ class FakeLostSends:
     """The port `LostSends`."""
 
     rows: dict[UUID, LostSend] = field(default_factory=dict)
-    places: dict[str, CartPlace] = field(default_factory=dict)  # by the portal's reference
+    bill_states: dict[str, CartBillState] = field(default_factory=dict)  # by the portal's reference
     stand_ins: dict[UUID, timedelta] = field(default_factory=dict)  # what each was booked with
 
     @classmethod
@@ -52,8 +52,8 @@ class FakeLostSends:
             if row.send.claim and row.booked_at is None and row.state is not LostState.NOT_POSTED
         ]
 
-    async def place_in_cart(self, reference: str) -> CartPlace:
-        return self.places.get(reference, CartPlace.LOST)
+    async def cart_bill_state(self, reference: str) -> CartBillState:
+        return self.bill_states.get(reference, CartBillState.LOST)
 
     async def mark_booked(self, lost_id: UUID, stand_in: timedelta) -> None:
         self.stand_ins[lost_id] = stand_in

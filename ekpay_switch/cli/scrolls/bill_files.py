@@ -1,6 +1,6 @@
 """`ekpay billers load`: importing a file of bills, all or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -64,12 +64,13 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
     read = read_bill_file(path.read_bytes(), profile.id, naming_of(profile))
     if isinstance(read, BillFile):
         return read
-    for line in _problems(path.name, read):
+    for line in problem_lines(path.name, read):
         complain(line)
     raise typer.Exit(1)
 
 
-def _problems(file: str, problems: list[Problem]) -> Iterator[str]:
+def problem_lines(file: str, problems: Sequence[Problem]) -> Iterator[str]:
+    """What a person reads of a file of which nothing was taken over."""
     for problem in problems[:_PROBLEMS_MAX]:
         yield f"{file}: line {problem.line}: {problem.description}"
     if len(problems) > _PROBLEMS_MAX:

@@ -21,12 +21,13 @@ from ekpay_switch.persistence.bill_notices.raised_bills import (
 )
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.web.notices.bill_notice import NoticedPaper, notice_content
+from ekpay_switch.web.notices.bill_notice import NoticePaper, notice_content
 from ekpay_switch.web.notices.typeset import PROGRAM
 from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.web.site import read_site
 
-_UNSAFE = str.maketrans("/", "_")
+# No number of a bill has a plus, so no two share a file.
+_FILE_NAME = str.maketrans("/", "+")
 
 
 def register(app: typer.Typer) -> None:
@@ -91,11 +92,11 @@ async def _write_papers(
     site, typesetter = read_site(settings.config), Typesetter(command=(sys.executable, "-m", PROGRAM))
     for noticed in notices:
         bill = noticed.stored.bill
-        paper = NoticedPaper(profile, bill, noticed.code, settings.public_url, site)
+        paper = NoticePaper(profile, bill, noticed.code, settings.public_url, site)
         pdf = await typesetter.pdf(notice_content(paper))
         if pdf is None:
             complain(f"{bill.bill_key}: its notice could not be set; nothing more was written")
             raise typer.Exit(1)
-        path = out / f"notice-{bill.bill_key.translate(_UNSAFE)}.pdf"
+        path = out / f"notice-{bill.bill_key.translate(_FILE_NAME)}.pdf"
         path.write_bytes(pdf)
         typer.echo(f"{path}: {paper.link}")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import profile_of
 from ekpay_switch.cli.listing import AsJson, PrintedList, show_listing
-from ekpay_switch.cli.scrolls.bill_files import naming_of
+from ekpay_switch.cli.scrolls.bill_files import naming_of, problem_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
@@ -30,7 +30,6 @@ from ekpay_switch.system_clock import SystemClock
 BillerId = Annotated[str, typer.Argument(metavar="BILLER", help="Our id of the office.")]
 _HEADINGS = ("bill", "due", ">taka", "late fee", "notice code")
 _REPORT = ("line", "bill_no", "result", "notice_code")
-_PROBLEMS_MAX = 50
 _NOTHING: Any = "0"  # a default is a text, which the parser reads
 
 
@@ -78,7 +77,7 @@ def raise_bill(
         "vat": format_taka(vat.minor),
         "late_fee": format_taka(late_fee.minor),
         "lines": "",
-        **dict(_pair(text) for text in fields),
+        **_named(fields),
     }
     try:
         bills = instalments(_one_bill(cells, profile), count, every_days)
@@ -109,11 +108,8 @@ def import_bills(
     problems = [entry for entry in read if isinstance(entry, Problem)]
     if problems:
         _write_report(report, _refused_rows(content, problems))
-        for problem in problems[:_PROBLEMS_MAX]:
-            complain(f"{path.name}: line {problem.line}: {problem.description}")
-        if len(problems) > _PROBLEMS_MAX:
-            complain(f"and {len(problems) - _PROBLEMS_MAX} more problems")
-        complain("nothing was raised")
+        for line in problem_lines(path.name, problems):
+            complain(line)
         raise typer.Exit(1)
     bills = [entry for entry in read if isinstance(entry, FiledBill)]
     codes = _raise(session, profile.id, bills)
@@ -174,7 +170,7 @@ def _refused_rows(content: bytes, problems: Sequence[Problem]) -> Iterator[tuple
         if number in by_line:
             yield str(number), _first_cell(line), "; ".join(by_line[number]), ""
         elif number > 1:
-            yield str(number), _first_cell(line), "right, and not raised since another line is wrong", ""
+            yield str(number), _first_cell(line), "not raised, since another line is wrong", ""
 
 
 def _first_cell(line: str) -> str:
@@ -198,8 +194,14 @@ def _as_csv(cells: Mapping[str, str]) -> bytes:
     return text.getvalue().encode()
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or name in RAISED:
-        raise typer.BadParameter("NAME=VALUE, by the names of `ekpay billers show`", param_hint="--field")
-    return name, value
+def _named(fields: Sequence[str]) -> dict[str, str]:
+    """What a payer names the bill by."""
+    named: dict[str, str] = {}
+    for text in fields:
+        name, separator, value = text.partition("=")
+        if not separator or name in RAISED:
+            raise typer.BadParameter("NAME=VALUE, by the names of `ekpay billers show`", param_hint="--field")
+        if name in named:
+            raise typer.BadParameter(f"{name} stands twice", param_hint="--field")
+        named[name] = value
+    return named

@@ -20,10 +20,10 @@ class LostState(StrEnum):
     NOT_POSTED = "not_posted"  # proven: it may be sent anew under another reference
 
 
-class CartPlace(StrEnum):
-    """Whether the bill of a cart waits for a payment of the portal that a restore has lost."""
+class CartBillState(StrEnum):
+    """How the bill of a cart stands whose payment from the portal's prefund a restore has lost."""
 
-    OPEN = "open"  # it does, and its money is in the portal's prefund
+    OPEN = "open"  # it waits for that payment, and its money is in the portal's prefund
     LOST = "lost"  # its cart was lost as well
     NOT_FUNDED = "not_funded"  # what its payer paid has not come to the portal's prefund yet
     TAKEN = "taken"  # another payment of it may count

@@ -23,7 +23,7 @@ _GROUP = 4
 
 
 @dataclass(frozen=True, slots=True)
-class NoticedBill:
+class BillOfNotice:
     """A bill that a notice names: `fields` are the manifest's parameters by which a payer names it."""
 
     code: str

@@ -25,7 +25,7 @@ from ekpay_switch.domain.payments.claims import (
     StartedClaim,
 )
 from ekpay_switch.domain.payments.delivery import Delivery, PayOrder, plan_outcome, plan_posted
-from ekpay_switch.domain.payments.lost_sends import CartPlace, LostSend
+from ekpay_switch.domain.payments.lost_sends import CartBillState, LostSend
 from ekpay_switch.domain.payments.sends import PrefundClaim
 from ekpay_switch.flows.payments.deliver import delivery_of, record_plan
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
@@ -33,11 +33,11 @@ from ekpay_switch.ports.sends import LostSends
 from ekpay_switch.ports.world import World
 
 _FEE_VERSION = "as sent before a restore"
-_NO_PLACE = {
-    CartPlace.LOST: "its cart is lost too: see docs/operations/lost-sends.md",
-    CartPlace.NOT_FUNDED: "its cart is not funded yet: book again once it is",
-    CartPlace.TAKEN: "another payment of its bill may count: book again once that one has ended",
-    CartPlace.ENDED: "its bill has ended without it",
+_NOT_BOOKED = {
+    CartBillState.LOST: "its cart is lost too: see docs/operations/lost-sends.md",
+    CartBillState.NOT_FUNDED: "its cart is not funded yet: book again once it is",
+    CartBillState.TAKEN: "another payment of its bill may count: book again once that one has ended",
+    CartBillState.ENDED: "its bill has ended without it",
 }
 
 
@@ -66,9 +66,9 @@ async def _book(lost: LostSend, biller: BillerAdapter | None, lost_sends: LostSe
     if biller is None or order is None or claim is None:
         return "its biller is no longer one of ours"
     if lost.send.partner_id == PORTAL:
-        place = await lost_sends.place_in_cart(claim.reference)
-        if place is not CartPlace.OPEN:
-            return _NO_PLACE[place]
+        bill_state = await lost_sends.cart_bill_state(claim.reference)
+        if bill_state is not CartBillState.OPEN:
+            return _NOT_BOOKED[bill_state]
     await world.payments.save_quote(_quote(lost, order, claim))
     answer = await world.payments.claim(_claim(lost, order, claim, biller.profile))
     match answer:

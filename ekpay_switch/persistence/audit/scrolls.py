@@ -25,7 +25,9 @@ ORDER BY 1, 2, 3, r.seq
 SCROLL_TOTALS = f"""
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.pays, 0) AS pays, coalesce(r.voids, 0) AS voids,
   coalesce(r.paid, 0) AS paid, coalesce(r.taken_back, 0) AS taken_back,
-  coalesce(r.refunded, 0) AS told_refunded, r.billers, p.biller_id, p.amount, p.rounding, p.scroll_no,
+  coalesce(r.refunded, 0) AS told_refunded, coalesce(r.is_stand_in, false) AS told_stand_in,
+  EXISTS (SELECT FROM stand_in_tries AS s WHERE s.reference = p.reference) AS is_stand_in,
+  r.billers, p.biller_id, p.amount, p.rounding, p.scroll_no,
   e.posted_on, e.back_on, e.returned_on, n.newest,
   coalesce(d.refunded, 0) AS refunded
 FROM (
@@ -33,7 +35,8 @@ FROM (
     count(*) FILTER (WHERE row_type = 'PAY') AS pays, count(*) FILTER (WHERE row_type = 'VOID') AS voids,
     (sum(total) FILTER (WHERE row_type = 'PAY'))::bigint AS paid,
     (-sum(total) FILTER (WHERE row_type = 'REV'))::bigint AS taken_back,
-    (-sum(total) FILTER (WHERE refund_id IS NOT NULL))::bigint AS refunded
+    (-sum(total) FILTER (WHERE refund_id IS NOT NULL))::bigint AS refunded,
+    bool_or(is_stand_in) AS is_stand_in
   FROM scroll_rows GROUP BY payment_id) AS r
 FULL JOIN (
   SELECT payment_id, min(business_date) FILTER (WHERE NOT is_back) AS posted_on,
@@ -137,13 +140,19 @@ def scroll_totals_fault(row: Row) -> str | None:
     """What is wrong unless files report a payment once, as in the books, and no due row is missing."""
     if row["billers"] not in (None, [row["biller_id"]]):
         return "in the scroll of another biller"
+    return _types_fault(row) or _sums_fault(row) or _missing_rows_fault(row)
+
+
+def _types_fault(row: Row) -> str | None:
     if row["pays"] > 1 or row["voids"] > 1:
         return "told twice in scrolls"
     if row["pays"] and row["posted_on"] is None:
         return "told as paid, and its biller was never owed for it"
     if row["voids"] and row["back_on"] is None:
         return "told as void, and its money was never given back"
-    return _sums_fault(row) or _missing_rows_fault(row)
+    if row["told_stand_in"] and not row["is_stand_in"]:
+        return "told as paid in stand-in, and it was not"
+    return None
 
 
 def _sums_fault(row: Row) -> str | None:

@@ -14,19 +14,26 @@ from datetime import date
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import total
 from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill, StoredBill
-from ekpay_switch.domain.scrolls.bill_notices import NUMBER_DIGITS, NoticedBill, notice_code
+from ekpay_switch.domain.scrolls.bill_notices import NUMBER_DIGITS, BillOfNotice, notice_code
 from ekpay_switch.persistence.parties.staff import require_decider
 from ekpay_switch.persistence.payment_rows import from_json
-from ekpay_switch.persistence.scrolls.bill_files import add_file, lock_files, set_bills, stored_bill_of
+from ekpay_switch.persistence.scrolls.bill_files import (
+    LONG_TIMEOUT,
+    add_file,
+    lock_files,
+    set_bills,
+    stored_bill_of,
+)
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
 
 _KNOWN = "SELECT bill_key FROM biller_bills WHERE biller_id = $1 AND bill_key = ANY($2) ORDER BY bill_key"
 _IS_RAISED = "SELECT EXISTS (SELECT FROM bill_files WHERE id = $1)"
 # A code that another notice has is tried again with another number; one bill has one notice.
-_NEW_NOTICE = """
-INSERT INTO bill_notices (code, biller_id, bill_key) VALUES ($1, $2, $3)
-ON CONFLICT DO NOTHING RETURNING true
+_NEW_NOTICES = """
+INSERT INTO bill_notices (code, biller_id, bill_key)
+SELECT n.code, $1, n.bill_key FROM unnest($2::text[], $3::text[]) AS n (code, bill_key)
+ON CONFLICT DO NOTHING
 """
 _CODES = "SELECT bill_key, code FROM bill_notices WHERE biller_id = $1 AND bill_key = ANY($2)"
 _BILLS = """
@@ -47,6 +54,8 @@ _WITHDRAW = "UPDATE biller_bills SET status = 'withdrawn' WHERE biller_id = $1 A
 _NEW_WITHDRAWAL = """
 INSERT INTO bill_withdrawals (biller_id, bill_key, reason, withdrawn_by) VALUES ($1, $2, $3, $4)
 """
+
+_KEYS_SHOWN = 10
 
 
 class RefusedBillError(SwitchError):
@@ -79,13 +88,14 @@ class PostgresRaisedBills:
         keys = [bill.bill_key for bill in bills]
 
         async def work(connection: Connection) -> Mapping[str, str]:
+            await connection.execute(LONG_TIMEOUT)
             number = await lock_files(connection, biller_id) + 1
             # Written by this call, whose COMMIT was not acknowledged.
             if await connection.fetchval(_IS_RAISED, file_id):
                 return await _codes(connection, biller_id, keys)
             known = [row["bill_key"] for row in await connection.fetch(_KNOWN, biller_id, keys)]
             if known:
-                raise RefusedBillError(f"bill_no: there already: {', '.join(known)}")
+                raise RefusedBillError(f"bill_no: there already: {_some_of(known)}")
             digest = _digest(biller_id, number, bills)
             amount = total(bill.amount + bill.vat for bill in bills)
             await add_file(
@@ -108,18 +118,18 @@ class PostgresRaisedBills:
             found = {row["bill_key"]: stored_bill_of(row) for row in rows}
             missing = [key for key in bill_keys if key not in found]
             if missing:
-                raise RefusedBillError(f"bill_no: {biller_id} has no bill {', '.join(missing)}")
+                raise RefusedBillError(f"bill_no: {biller_id} has no bill {_some_of(missing)}")
             codes = await _codes(connection, biller_id, bill_keys)
             return [BillNotice(codes[key], found[key]) for key in bill_keys]
 
         return await self._transactions.run(work)
 
-    async def by_code(self, code: str) -> NoticedBill | None:
+    async def by_code(self, code: str) -> BillOfNotice | None:
         """See `ports.bill_notices.BillNotices`."""
         row = await self._transactions.run(lambda connection: connection.fetchrow(_BY_CODE, code))
         if row is None:
             return None
-        return NoticedBill(row["code"], row["biller_id"], row["bill_key"], from_json(row["parameters"]))
+        return BillOfNotice(row["code"], row["biller_id"], row["bill_key"], from_json(row["parameters"]))
 
     async def withdraw(self, biller_id: str, bill_key: str, reason: str, withdrawn_by: str) -> bool:
         """Withdraw an unpaid bill, as if it had never been raised; False where it was withdrawn already.
@@ -151,16 +161,27 @@ async def _codes(connection: Connection, biller_id: str, bill_keys: Sequence[str
     """The code of each bill's notice; one is made where there is none."""
     codes = await _read_codes(connection, biller_id, bill_keys)
     while without := [key for key in dict.fromkeys(bill_keys) if key not in codes]:
-        for key in without:
-            number = secrets.randbelow(9 * 10 ** (NUMBER_DIGITS - 1)) + 10 ** (NUMBER_DIGITS - 1)
-            await connection.fetchval(_NEW_NOTICE, notice_code(number), biller_id, key)
+        new = [notice_code(_random_number()) for _ in without]
+        await connection.execute(_NEW_NOTICES, biller_id, new, without)
         codes = await _read_codes(connection, biller_id, bill_keys)
     return codes
+
+
+def _random_number() -> int:
+    least = 10 ** (NUMBER_DIGITS - 1)
+    return least + secrets.randbelow(9 * least)
 
 
 async def _read_codes(connection: Connection, biller_id: str, bill_keys: Sequence[str]) -> dict[str, str]:
     rows = await connection.fetch(_CODES, biller_id, list(bill_keys))
     return {row["bill_key"]: row["code"] for row in rows}
+
+
+def _some_of(bill_keys: Sequence[str]) -> str:
+    """The first of these numbers, and how many more there are."""
+    more = len(bill_keys) - _KEYS_SHOWN
+    shown = ", ".join(bill_keys[:_KEYS_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _digest(biller_id: str, number: int, bills: Sequence[FiledBill]) -> bytes:

@@ -227,14 +227,13 @@ async def _end_bill(
     if recorded_end is not None:
         return BillEnd(recorded_end)
     # Looked for before its newest payment: once such a payment is booked, it is the newest.
-    if await connection.fetchval(IS_LOST, bill_reference(cart.cart_id, stored.seq)):
-        return None
+    is_lost = await connection.fetchval(IS_LOST, bill_reference(cart.cart_id, stored.seq))
     newest = await connection.fetchrow(rows.READ_TRY, cart.cart_id, stored.seq)
     payment = await connection.fetchrow(rows.LOCK_BILL_PAYMENT, newest["reference"])
     end = bill_end_of(None if payment is None else State(payment["state"]))
-    if end is None:
-        return None
     is_back = end is BillEnd.GIVEN_BACK
+    if end is None or (is_back and is_lost):
+        return None
     if is_back and payment["is_unsent"]:
         until = stand_in_deadline(newest["until"], newest["funded_at"], stand_in, newest["now"])
         if until is not None:

@@ -33,7 +33,8 @@ Row = Mapping[str, Any]
 
 # The first keys of two-key advisory locks are listed in `payment_rows`; 5 is used by bill files.
 _LOCK = "SELECT pg_advisory_xact_lock(5, hashtext($1))"
-_LONG_TIMEOUT = "SET LOCAL statement_timeout = '10min'"
+# A file of a whole city takes minutes.
+LONG_TIMEOUT = "SET LOCAL statement_timeout = '10min'"
 _NEWEST = "SELECT max(number) FROM bill_files WHERE biller_id = $1"
 _FIND_FILE = "SELECT id FROM bill_files WHERE biller_id = $1 AND digest = $2"
 _NEW_FILE = """
@@ -98,7 +99,7 @@ class PostgresBillFiles:
 
         async def _load_once(connection: Connection) -> LoadResult:
             nonlocal loaded
-            await connection.execute(_LONG_TIMEOUT)
+            await connection.execute(LONG_TIMEOUT)
             await connection.execute(_LOCK, file.biller_id)
             seen_as = await connection.fetchval(_FIND_FILE, file.biller_id, file.digest)
             # The same id: written by this call, whose COMMIT was not acknowledged.

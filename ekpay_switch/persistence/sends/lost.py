@@ -16,10 +16,10 @@ from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.host_messages import STAN_MAX
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Posted
-from ekpay_switch.domain.payments.lost_sends import CartPlace, LostFinding, LostSend, LostState
+from ekpay_switch.domain.payments.lost_sends import CartBillState, LostFinding, LostSend, LostState
 from ekpay_switch.domain.payments.sends import SendKind
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.persistence.sends.lost_cart_bills import keep_further_payment, place_in_cart
+from ekpay_switch.persistence.sends.lost_cart_bills import cart_bill_state, keep_further_payment
 from ekpay_switch.persistence.sends.parts import JournalLine, SendLine, TraceLine, unseal_line
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
@@ -168,9 +168,9 @@ class PostgresLostSends:
         """See `ports.sends.LostSends`."""
         return await self._read(_TO_BOOK)
 
-    async def place_in_cart(self, reference: str) -> CartPlace:
+    async def cart_bill_state(self, reference: str) -> CartBillState:
         """See `ports.sends.LostSends`."""
-        return await self._transactions.run(partial(place_in_cart, reference=reference))
+        return await self._transactions.run(partial(cart_bill_state, reference=reference))
 
     async def mark_booked(self, lost_id: UUID, stand_in: timedelta) -> None:
         """See `ports.sends.LostSends`."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from ekpay_switch.domain.carts.bill_cart import PORTAL, bill_of_reference
-from ekpay_switch.domain.payments.lost_sends import CartPlace
+from ekpay_switch.domain.payments.lost_sends import CartBillState
 from ekpay_switch.persistence.short_transactions import Connection
 
 # The state of a lost send of the portal that is not in the books and may be at its biller; of one bill.
@@ -15,7 +15,7 @@ FROM lost_sends AS l WHERE l.partner_id = '{PORTAL}' AND l.booked_at IS NULL
 IS_LOST = f"SELECT EXISTS (SELECT {_MAY_BE_POSTED})"
 """Whether a payment of the bill with this first reference is lost, and may be at its biller."""
 # Other payments of the bill: the first, those in stand-in, and those that were booked from the journal.
-_PLACE = f"""
+_BILL_STATE = f"""
 SELECT f.cart_id IS NOT NULL AS is_funded, e.ending IS NOT NULL AS has_ended,
   EXISTS (SELECT FROM payments AS p WHERE p.partner_id = '{PORTAL}' AND p.reference <> $2
     AND p.state NOT IN ('declined', 'expired', 'refunded')
@@ -38,17 +38,17 @@ WHERE b.reference = $1 AND NOT EXISTS (SELECT FROM stand_in_tries AS s WHERE s.r
 """
 
 
-async def place_in_cart(connection: Connection, reference: str) -> CartPlace:
-    """Whether the bill of this payment waits for it; see `ports.sends.LostSends`."""
+async def cart_bill_state(connection: Connection, reference: str) -> CartBillState:
+    """How the bill of this payment stands; see `ports.sends.LostSends`."""
     first, _ = bill_of_reference(reference)
-    row = await connection.fetchrow(_PLACE, first, reference)
+    row = await connection.fetchrow(_BILL_STATE, first, reference)
     if row is None:
-        return CartPlace.LOST
+        return CartBillState.LOST
     if row["has_ended"]:
-        return CartPlace.ENDED
+        return CartBillState.ENDED
     if row["is_taken"]:
-        return CartPlace.TAKEN
-    return CartPlace.OPEN if row["is_funded"] else CartPlace.NOT_FUNDED
+        return CartBillState.TAKEN
+    return CartBillState.OPEN if row["is_funded"] else CartBillState.NOT_FUNDED
 
 
 async def keep_further_payment(connection: Connection, reference: str, stand_in: timedelta) -> None:

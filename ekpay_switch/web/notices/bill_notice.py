@@ -42,7 +42,7 @@ _WAYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class NoticedPaper:
+class NoticePaper:
     """What a notice is made of; `public_url` is where the portal is, without a slash at its end."""
 
     profile: BillerProfile
@@ -57,7 +57,7 @@ class NoticedPaper:
         return f"{self.public_url}{CODE_PATH}/{self.code}"
 
 
-def notice_content(paper: NoticedPaper) -> Mapping[str, object]:
+def notice_content(paper: NoticePaper) -> Mapping[str, object]:
     """Everything that the template sets."""
     bill, profile = paper.bill, paper.profile
     days = datetime.combine(bill.issued_on or bill.due_on, datetime.min.time(), UTC)
@@ -85,7 +85,7 @@ def _by(bill: FiledBill) -> Text:
     return Text(f"পরিশোধের শেষ তারিখ {day.bangla}", f"Pay by {day.english}")
 
 
-def _groups(paper: NoticedPaper) -> Sequence[tuple[Text, Sequence[tuple[Text, Text]]]]:
+def _groups(paper: NoticePaper) -> Sequence[tuple[Text, Sequence[tuple[Text, Text]]]]:
     return (
         (Text("কার বিল", "Whose bill"), _payer_lines(paper)),
         (Text("কত টাকা", "How much"), _amount_lines(paper.bill)),
@@ -97,7 +97,7 @@ def _group(heading: Text, lines: Sequence[tuple[Text, Text]]) -> Mapping[str, ob
     return {"heading": asdict(heading), "lines": shown}
 
 
-def _payer_lines(paper: NoticedPaper) -> list[tuple[Text, Text]]:
+def _payer_lines(paper: NoticePaper) -> list[tuple[Text, Text]]:
     bill = paper.bill
     labels = {one.name: Text(one.label_bn, one.label_en) for one in paper.profile.parameters}
     named = [(labels[name], _plain(text)) for name, text in bill.parameters.items() if name in labels]

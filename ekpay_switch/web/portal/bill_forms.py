@@ -169,25 +169,21 @@ def typed_form(form: BillForm, sent: Mapping[str, str]) -> FilledForm:
 def prefilled_form(form: BillForm, fields: Mapping[str, str]) -> FilledForm:
     """The form with these fields filled in, by the names of the manifest, unjudged.
 
-    It names the first group that has them all.
+    It names the first group that has them all, else the first that they are enough for.
     """
-    for group in form.groups:
-        asked = [*group.fields, *form.common]
-        if fields.keys() <= {one.parameter.name for one in asked}:
-            typed = {one.id: fields.get(one.parameter.name, one.parameter.default) for one in asked}
-            return FilledForm(group.letter, typed)
-    return FilledForm()
-
-
-def named_form(form: BillForm, fields: Mapping[str, str]) -> FilledForm:
-    """The form filled in by the first group that these fields are enough for; empty where none is."""
-    for group in form.groups:
-        asked = [*group.fields, *form.common]
-        needed = {one.parameter.name for one in group.fields if one.parameter.is_required}
-        if needed and needed <= fields.keys():
-            typed = {one.id: fields.get(one.parameter.name, one.parameter.default) for one in asked}
-            return FilledForm(group.letter, typed)
-    return FilledForm()
+    asked = {group.letter: [*group.fields, *form.common] for group in form.groups}
+    names = {letter: {one.parameter.name for one in those} for letter, those in asked.items()}
+    needed = {
+        group.letter: {one.parameter.name for one in group.fields if one.parameter.is_required}
+        for group in form.groups
+    }
+    fitting = [letter for letter in asked if fields.keys() <= names[letter]]
+    enough = [letter for letter in asked if needed[letter] and needed[letter] <= fields.keys()]
+    letter = next(iter([*fitting, *enough]), None)
+    if letter is None:
+        return FilledForm()
+    typed = {one.id: fields.get(one.parameter.name, one.parameter.default) for one in asked[letter]}
+    return FilledForm(letter, typed)
 
 
 def judged_form(form: BillForm, filled: FilledForm) -> FilledForm:

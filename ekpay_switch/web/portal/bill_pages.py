@@ -16,12 +16,11 @@ from ekpay_switch.web.portal.bill_forms import (
     FilledForm,
     bill_form,
     judged_form,
-    named_form,
     prefilled_form,
     typed_form,
 )
 from ekpay_switch.web.portal.catalogue import BillerTile
-from ekpay_switch.web.portal.noticed_bills import NOTICE, noticed_bill
+from ekpay_switch.web.portal.notice_codes import NOTICE, bill_of_code
 from ekpay_switch.web.portal.saved_bills import SAVED, own_saved_bills
 from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
 
@@ -33,9 +32,9 @@ async def show_form(visit: PortalVisit) -> Response:
     tile = _tile(visit)
     if tile is None:
         return visit.notice("no_biller", 404)
-    noticed = await noticed_bill(visit, visit.request.query_params.get(NOTICE, ""))
+    noticed = await bill_of_code(visit, visit.request.query_params.get(NOTICE, ""))
     if noticed is not None and noticed.biller_id == tile.profile.id:
-        return _form_page(visit, tile, named_form(bill_form(tile.profile), noticed.fields))
+        return _form_page(visit, tile, prefilled_form(bill_form(tile.profile), noticed.fields))
     return _form_page(visit, tile, await _saved_form(visit, tile))
 
 

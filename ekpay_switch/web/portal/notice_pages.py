@@ -7,7 +7,7 @@ bill.
 from starlette.responses import Response
 
 from ekpay_switch.domain.scrolls.bill_notices import read_notice_code
-from ekpay_switch.web.portal.noticed_bills import NOTICE, TYPED_MAX, noticed_bill
+from ekpay_switch.web.portal.notice_codes import NOTICE, TYPED_MAX, bill_of_code
 from ekpay_switch.web.portal.visits import PortalVisit
 
 CODE = "code"
@@ -26,7 +26,7 @@ async def open_notice(visit: PortalVisit) -> Response:
 
 
 async def _open(visit: PortalVisit, typed: str) -> Response:
-    found = await noticed_bill(visit, typed)
+    found = await bill_of_code(visit, typed)
     if found is not None:
         form = visit.at(f"/bills/{found.biller_id}", **{NOTICE: found.code})
         return visit.portal.pages.redirect(visit.request, form)

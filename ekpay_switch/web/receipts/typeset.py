@@ -79,6 +79,14 @@ def typeset(content: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> byt
     return output if isinstance(output, bytes) else output[0]
 
 
+def typeset_stdin(template: Path, bytes_max: int) -> None:
+    """Bound this process, then set what comes on stdin as JSON by a template, dated by its `dated`."""
+    limit_resources()
+    content = json.loads(sys.stdin.buffer.read(bytes_max))
+    made = compile_template(template, content, content["dated"])
+    sys.stdout.buffer.write(made if isinstance(made, bytes) else made[0])
+
+
 def limit_resources() -> None:
     """Bound this process; called before it reads a byte."""
     for limit, value in _LIMITS.items():

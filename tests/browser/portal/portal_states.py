@@ -9,7 +9,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, Unreached
 from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
-from ekpay_switch.domain.scrolls.bill_notices import NoticedBill, notice_code
+from ekpay_switch.domain.scrolls.bill_notices import BillOfNotice, notice_code
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from tests.browser.portal.account_states import ACCOUNT
 from tests.browser.portal.complaint_states import COMPLAINTS
@@ -61,7 +61,7 @@ async def portal_notice_unknown(_: PortalStand) -> str:
 @PAGES.add
 async def portal_bill_of_a_notice(stand: PortalStand) -> str:
     fields = {"union_id": "26140011", "holding_no": "HT-00017", "year": "2026"}
-    stand.counter.notices.put(NoticedBill(NOTICE_CODE, "up_holding_tax", "HT-17", fields))
+    stand.counter.notices.put(BillOfNotice(NOTICE_CODE, "up_holding_tax", "HT-17", fields))
     return f"/bills/up_holding_tax?notice={NOTICE_CODE}"
 
 

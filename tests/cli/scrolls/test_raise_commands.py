@@ -67,6 +67,7 @@ def test_instalments_are_bills_of_their_own(ekpay: Ekpay, bill_no: str) -> None:
         (("--field", "month=2"), "a heading is no parameter of this biller"),
         (("--field", "amount=2"), "NAME=VALUE, by the names of"),
         (("--field", "year"), "NAME=VALUE, by the names of"),
+        (("--field", "year=2027"), "year stands twice"),
         (("--vat", "ten"), "--vat"),
         (("--instalments", "99"), "instalments: 1 to 24"),
         (("--instalments", "2", "--every-days", "0"), "every_days: at least 1"),
@@ -109,10 +110,10 @@ def test_a_file_with_a_wrong_row_raises_nothing_and_tells_of_every_row(
     path, report = a_file(tmp_path, a_row(bill_no), a_row("=2+2", "2026-02-31")), tmp_path / "report.csv"
     done = ekpay("bills", "import", OFFICE, path, "--report", str(report))
     assert done.code == 1
-    assert done.err.splitlines()[-1] == "ekpay: nothing was raised"
+    assert done.err.splitlines()[-1] == "ekpay: nothing was taken over"
     rows = report_of(report)
     assert [row["result"] for row in rows] == [
-        "right, and not raised since another line is wrong",
+        "not raised, since another line is wrong",
         "bill_no: not 1 to 40 letters, digits, / _ or -; due_on: no date as YYYY-MM-DD",
     ]
     assert rows[1]["bill_no"] == "'=2+2"
@@ -132,7 +133,7 @@ def test_a_notice_is_written_for_each_bill_and_one_withdrawn_has_none(
     out = tmp_path / "papers"
     done = ekpay("bills", "notice", OFFICE, bill_no, "--out", str(out))
     assert done.code == 0, done.err
-    path = out / f"notice-{bill_no.replace('/', '_')}.pdf"
+    path = out / f"notice-{bill_no.replace('/', '+')}.pdf"
     assert path.read_bytes().startswith(b"%PDF-")
     assert done.out == f"{path}: http://127.0.0.1:8180/n/{bill['notice_code']}\n"
 

@@ -9,7 +9,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.outcome import HalfDone
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.payments.lost_sends import CartPlace, LostState
+from ekpay_switch.domain.payments.lost_sends import CartBillState, LostState
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.payments.ask_lost_sends import ask_lost_sends
 from ekpay_switch.flows.payments.book_lost_sends import book_lost_sends
@@ -139,20 +139,20 @@ async def test_a_biller_that_is_gone_and_an_error_of_the_books_hold_up_nobody() 
 # ---- bills of carts
 
 
-async def a_lost_cart_bill(place: CartPlace | None) -> tuple[SmallWorld, FakeLostSends]:
+async def a_lost_cart_bill(bill_state: CartBillState | None) -> tuple[SmallWorld, FakeLostSends]:
     small, lost_sends = await a_restored_world()
     (lost,) = lost_sends.rows.values()
     assert lost.send.claim is not None
     send = replace(lost.send, partner_id=PORTAL, claim=replace(lost.send.claim, reference=CART_BILL))
     lost_sends.rows[lost.lost_id] = replace(lost, send=send)
-    if place is not None:
-        lost_sends.places[CART_BILL] = place
+    if bill_state is not None:
+        lost_sends.bill_states[CART_BILL] = bill_state
     small.books.top_up(PORTAL, "postpaid", START)
     return small, lost_sends
 
 
 async def test_a_bill_of_a_cart_that_waits_is_booked_with_its_stand_in() -> None:
-    small, lost_sends = await a_lost_cart_bill(CartPlace.OPEN)
+    small, lost_sends = await a_lost_cart_bill(CartBillState.OPEN)
     small.biller.profile = replace(small.biller.profile, stand_in_seconds=86_400.0)
     await book_lost_sends(lost_sends, small.world)
     (lost,) = lost_sends.rows.values()
@@ -162,16 +162,18 @@ async def test_a_bill_of_a_cart_that_waits_is_booked_with_its_stand_in() -> None
 
 
 @pytest.mark.parametrize(
-    ("place", "why"),
+    ("bill_state", "why"),
     [
         (None, "its cart is lost too"),
-        (CartPlace.NOT_FUNDED, "its cart is not funded yet: book again"),
-        (CartPlace.TAKEN, "another payment of its bill may count"),
-        (CartPlace.ENDED, "its bill has ended without it"),
+        (CartBillState.NOT_FUNDED, "its cart is not funded yet: book again"),
+        (CartBillState.TAKEN, "another payment of its bill may count"),
+        (CartBillState.ENDED, "its bill has ended without it"),
     ],
 )
-async def test_a_bill_of_a_cart_that_does_not_wait_takes_no_money(place: CartPlace | None, why: str) -> None:
-    small, lost_sends = await a_lost_cart_bill(place)
+async def test_a_bill_of_a_cart_that_does_not_wait_takes_no_money(
+    bill_state: CartBillState | None, why: str
+) -> None:
+    small, lost_sends = await a_lost_cart_bill(bill_state)
     await book_lost_sends(lost_sends, small.world)
     (lost,) = lost_sends.rows.values()
     assert lost.booking_refusal.startswith(why)

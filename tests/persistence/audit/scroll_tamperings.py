@@ -29,6 +29,7 @@ TAMPERINGS = (
             "UPDATE scroll_files SET sum = sum + 1 WHERE cycle = 1",
         ),
     ),
+    Tampering("a mark of stand-in", OF_FILE, ("UPDATE scroll_rows SET is_stand_in = true WHERE seq = 1",)),
     Tampering("another receipt", OF_FILE, ("UPDATE scroll_rows SET biller_ack_ref = 'R-2' WHERE seq = 1",)),
     Tampering("a row deleted", OF_ROWS, ("DELETE FROM scroll_rows WHERE seq = 2",)),
     Tampering(
@@ -62,6 +63,11 @@ REWRITTEN = (
             "UPDATE payments SET biller_id = 'breb_postpaid' WHERE scroll_no IS NOT NULL",
             "UPDATE scroll_counters SET series = 'breb_postpaid'",
         ),
+    ),
+    Tampering(
+        "a mark of stand-in",
+        OF_FIRST,
+        ("UPDATE scroll_rows SET is_stand_in = true WHERE seq = 1",),
     ),
     Tampering("another number", OF_PAYMENT, ("UPDATE scroll_rows SET scroll_no = 99 WHERE seq = 1",)),
     Tampering(

@@ -144,7 +144,7 @@ def test_what_its_biller_let_go_of_and_no_later_scroll_tells_is_found(
         "billers": ["desco_postpaid"], "biller_id": "desco_postpaid", "pays": 1, "voids": 0, "paid": 5_425,
         "amount": 5_425, "rounding": 0, "taken_back": taken_back, "told_refunded": 0, "refunded": 0,
         "scroll_no": 1, "posted_on": date(2026, 11, 24), "back_on": date(2026, 11, 25),
-        "returned_on": date(2026, 11, 25), "newest": today,
+        "returned_on": date(2026, 11, 25), "newest": today, "told_stand_in": False, "is_stand_in": False,
     }  # fmt: skip
     assert bool(scroll_totals_fault(row)) is is_fault
     assert scroll_totals_fault(row | {"newest": date(2026, 11, 26)}) is None

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from ekpay_switch.domain.scrolls.bill_files import TakenBill, TakingRefusal
-from ekpay_switch.domain.scrolls.bill_notices import NoticedBill, read_notice_code
+from ekpay_switch.domain.scrolls.bill_notices import BillOfNotice, read_notice_code
 from ekpay_switch.persistence.bill_notices.raised_bills import PostgresRaisedBills, RefusedBillError
 from ekpay_switch.persistence.parties.staff import NotAllowedError
 from ekpay_switch.persistence.short_transactions import ShortTransactions
@@ -35,7 +35,7 @@ async def test_raised_bills_stand_beside_those_of_files(shelf: Shelf, raised: Po
     assert {read_notice_code(code) for code in codes.values()} == set(codes.values())
     assert [key for key, _, _ in await shelf.statuses()] == ["NU-1", "NU-2", "NU-3"]
     assert [tuple(row) for row in await shelf.books.rows(FILES)] == [(6, 1, 5_425), (7, 2, 10_850)]
-    assert await raised.by_code(codes["NU-2"]) == NoticedBill(
+    assert await raised.by_code(codes["NU-2"]) == BillOfNotice(
         codes["NU-2"], BILLER, "NU-2", a_bill("NU-2").parameters
     )
     assert await raised.by_code("1" * 16) is None
@@ -48,6 +48,13 @@ async def test_all_are_raised_or_none(shelf: Shelf, raised: PostgresRaisedBills)
         await raised.raise_bills(BILLER, [a_bill("NU-2"), a_bill("NU-1")], TODAY)
     assert [key for key, _, _ in await shelf.statuses()] == ["NU-1"]
     assert await shelf.books.count("bill_files") == 1
+
+
+async def test_of_many_numbers_that_are_there_ten_are_named(raised: PostgresRaisedBills) -> None:
+    bills = [a_bill(f"NU-{nth:02}") for nth in range(12)]
+    await raised.raise_bills(BILLER, bills, TODAY)
+    with pytest.raises(RefusedBillError, match=r"NU-00, .*, NU-09 and 2 more$"):
+        await raised.raise_bills(BILLER, bills, TODAY)
 
 
 async def test_offices_beside_each_other_get_a_number_each(shelf: Shelf, raised: PostgresRaisedBills) -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from ekpay_switch.domain.carts.bill_cart import BillEnd, BillInCart, StoredCart
 from ekpay_switch.domain.outcome import Unreached
-from ekpay_switch.domain.payments.lost_sends import CartPlace, LostFinding, LostState
+from ekpay_switch.domain.payments.lost_sends import CartBillState, LostFinding, LostState
 from ekpay_switch.flows.payments.ask_lost_sends import ask_lost_sends
 from ekpay_switch.flows.payments.book_lost_sends import book_lost_sends
 from ekpay_switch.persistence.sends.lost import PostgresLostSends
@@ -18,6 +19,7 @@ from ekpay_switch.persistence.short_transactions import ShortTransactions
 from tests.fakes.billers import LOSES_ANSWER, Deed
 from tests.fakes.sends import FakeSends
 from tests.persistence.carts.cart_setup import BILL, Portal
+from tests.persistence.carts.test_stand_in import FURTHER
 from tests.persistence.sends.a_send import SEALER
 from tests.persistence.sends.test_lost import a_line
 
@@ -26,6 +28,7 @@ DAY = timedelta(hours=24)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 PROMISE_OVER = "UPDATE stand_in_tries SET until = now() - interval '1 second'"
 TRIES = "SELECT nth FROM stand_in_tries ORDER BY nth"
+RENAME = "UPDATE payments SET reference = $2 WHERE id = $1"
 STATES = "SELECT state FROM payments WHERE reference LIKE 'cart:%' ORDER BY id"
 
 
@@ -132,6 +135,33 @@ async def test_what_is_proven_not_posted_holds_nothing_back(
     assert (await bill_of(portal, cart)).end is BillEnd.GIVEN_BACK
 
 
+async def test_a_bill_that_is_paid_ends_so_whatever_is_lost_of_it(
+    portal: Portal, lost_sends: PostgresLostSends
+) -> None:
+    cart, _ = await portal.paid("titas")
+    portal.billers["titas"].deeds.append(LOSES_ANSWER)
+    await portal.worked(cart)
+    await lose(portal, lost_sends, f"cart:{cart.cart_id.hex}:1:2")
+    for _ in range(2):
+        await portal.worker_round()
+    assert (await bill_of(portal, cart)).end is BillEnd.PAID
+    portal.billers["titas"].book.popitem()
+
+
+async def test_the_database_refuses_a_lost_payment_beside_one_that_counts(portal: Portal) -> None:
+    """Twin of the states in which a bill waits: whoever writes the row, one of the two counts already."""
+    portal.billers["titas"].deeds.append(LOSES_ANSWER)
+    cart, _ = await portal.paid("titas")
+    other, _ = await portal.paid("wasa")
+    await portal.worked(cart)
+    paid = (await portal.worked(other)).bills[0]
+    further = f"cart:{cart.cart_id.hex}:1:2"
+    await portal.books.tell(RENAME, paid.payment_id, further)
+    with pytest.raises(asyncpg.CheckViolationError, match="follows one that was never sent"):
+        await portal.books.tell(FURTHER, cart.cart_id, 2, further)
+    await portal.books.tell(RENAME, paid.payment_id, paid.reference)
+
+
 async def test_of_two_lost_payments_the_one_that_is_posted_is_booked(
     portal: Portal, lost_sends: PostgresLostSends
 ) -> None:
@@ -144,7 +174,7 @@ async def test_of_two_lost_payments_the_one_that_is_posted_is_booked(
     by_id = {lost.lost_id: lost for lost in await lost_sends.all()}
     assert by_id[posted].booked_at is not None
     assert by_id[doubtful].booking_refusal.startswith("another payment of its bill may count")
-    assert await lost_sends.place_in_cart(earlier) is CartPlace.TAKEN
+    assert await lost_sends.cart_bill_state(earlier) is CartBillState.TAKEN
 
 
 async def test_what_other_carts_wait_with_is_not_taken_for_a_cart_that_is_lost(
@@ -167,10 +197,10 @@ async def test_a_payment_of_a_bill_that_has_ended_or_is_not_funded_is_not_booked
 ) -> None:
     cart, _ = await portal.ordered("titas")
     reference = f"cart:{cart.cart_id.hex}:1"
-    assert await lost_sends.place_in_cart(reference) is CartPlace.NOT_FUNDED
+    assert await lost_sends.cart_bill_state(reference) is CartBillState.NOT_FUNDED
     paid, _ = await portal.paid("wasa")
     reference = f"cart:{paid.cart_id.hex}:1"
     await portal.carts.fund(await portal.seen(paid))
-    assert await lost_sends.place_in_cart(reference) is CartPlace.OPEN
+    assert await lost_sends.cart_bill_state(reference) is CartBillState.OPEN
     await portal.worked(paid)
-    assert await lost_sends.place_in_cart(f"{reference}:2") is CartPlace.ENDED
+    assert await lost_sends.cart_bill_state(f"{reference}:2") is CartBillState.ENDED

@@ -13,7 +13,7 @@ from ekpay_switch.domain.bill import ChargeLine
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.scrolls.bill_files import BillStatus, FiledBill
 from ekpay_switch.domain.scrolls.bill_notices import grouped_code, notice_code
-from ekpay_switch.web.notices.bill_notice import NoticedPaper, notice_content
+from ekpay_switch.web.notices.bill_notice import NoticePaper, notice_content
 from ekpay_switch.web.notices.typeset import PROGRAM
 from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.web.site import NO_SITE, Site
@@ -37,19 +37,19 @@ BILL = FiledBill(
 
 
 @cache
-def a_paper() -> NoticedPaper:
+def a_paper() -> NoticePaper:
     profile = next(one for one in real_profiles() if one.id == "up_holding_tax")
-    return NoticedPaper(profile, BILL, CODE, "https://pay.example", SITE)
+    return NoticePaper(profile, BILL, CODE, "https://pay.example", SITE)
 
 
-def lines_of(paper: NoticedPaper) -> dict[str, str]:
+def lines_of(paper: NoticePaper) -> dict[str, str]:
     content = notice_content(paper)
     groups = content["groups"]
     assert isinstance(groups, list)
     return {line["label"]["english"]: line["value"]["english"] for group in groups for line in group["lines"]}
 
 
-def pdf_of(paper: NoticedPaper) -> bytes:
+def pdf_of(paper: NoticePaper) -> bytes:
     async def typeset() -> bytes | None:
         return await Typesetter(command=(sys.executable, "-m", PROGRAM)).pdf(notice_content(paper))
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from ekpay_switch.domain.bangla import in_bangla_digits
-from ekpay_switch.domain.scrolls.bill_notices import NoticedBill, grouped_code, notice_code
+from ekpay_switch.domain.scrolls.bill_notices import BillOfNotice, grouped_code, notice_code
 from tests.web.checkout.language_setup import LANGUAGES
 from tests.web.portal.portal_setup import PortalStand
 
@@ -17,7 +17,7 @@ FIELDS = {"pay_slip_no": "5600010001", "application_id": "56200001"}
 
 def a_stand(language: str = "en", *, biller: str = FEE, fields: dict[str, str] | None = None) -> PortalStand:
     stand = PortalStand(language, suspended=["up_holding_tax"])
-    stand.counter.notices.put(NoticedBill(CODE, biller, "NU-1", fields or FIELDS))
+    stand.counter.notices.put(BillOfNotice(CODE, biller, "NU-1", fields or FIELDS))
     return stand
 
 
@@ -96,6 +96,11 @@ async def test_a_notice_of_something_else_fills_in_nothing(address: str) -> None
     assert set(typed) <= {""}
 
 
-async def test_fields_that_are_enough_for_no_way_fill_in_nothing() -> None:
-    seen = await a_stand(fields={"college_code": "1401"}).browser.get(f"/bills/{FEE}?notice={CODE}")
-    assert seen.html.all("input", id="A-college_code")[0]["value"] == ""
+@pytest.mark.parametrize(
+    ("fields", "typed"), [({"college_code": "1401"}, "1401"), ({"college_code": "1401", "other": "X"}, "")]
+)
+async def test_fields_that_are_not_enough_for_any_way_fill_in_what_fits(
+    fields: dict[str, str], typed: str
+) -> None:
+    seen = await a_stand(fields=fields).browser.get(f"/bills/{FEE}?notice={CODE}")
+    assert seen.html.all("input", id="A-college_code")[0]["value"] == typed
