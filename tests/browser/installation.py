@@ -14,16 +14,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).parents[2]
 EKPAY = str(Path(sys.executable).with_name("ekpay"))
 # Where `ekpay run` puts the billers above its own port, and the control of the proxy above them.
 BILLERS_ABOVE, CONTROL_ABOVE = 10, 129
+FAMILIES_ABOVE = range(4, 12)
 READY_SECONDS = 600.0
 STOP_SECONDS = 300.0
 POLL_SECONDS = 0.2
@@ -61,6 +64,7 @@ class Street:
     shop: str
     environment: Mapping[str, str] = field(repr=False)
     proxy_control: str = ""
+    billers_port: int = 0
 
     def tool(self, *arguments: str, **environment: str) -> str:
         """What an `ekpay` command of this installation prints."""
@@ -81,10 +85,22 @@ class Street:
         lines = self.tool("db", "psql", "-At", "-F", " ", "-c", question).splitlines()
         return [(one.split()[0], one.split()[1]) for one in lines if one]
 
+    def unpaid(self, house: str, nth: int) -> dict[str, str]:
+        """The nth open bill of a simulated biller of a family, by the names of its manifest."""
+        query = urlencode({"house": house, "count": 1, "offset": nth})
+        for above in FAMILIES_ABOVE:
+            address = f"http://127.0.0.1:{self.billers_port + above}/_admin/unpaid?{query}"
+            # A family that has another biller answers that it knows none of that name.
+            with suppress(HTTPError), urlopen(address, timeout=10) as answer:
+                (bill,) = json.load(answer)["bills"]
+                fields: dict[str, str] = bill["fields"]
+                return fields
+        raise LookupError(house)
+
     @contextmanager
-    def unreachable(self, biller: str) -> Iterator[None]:
-        """Let connections to a simulated biller be refused meanwhile."""
-        self.tool("sandbox", "network", "strike", biller, "refuse", "--control", self.proxy_control)
+    def struck(self, biller: str, fault: str = "refuse") -> Iterator[None]:
+        """Let the network before a simulated biller fail meanwhile; connections are refused by default."""
+        self.tool("sandbox", "network", "strike", biller, fault, "--control", self.proxy_control)
         try:
             yield
         finally:
@@ -131,7 +147,8 @@ def opened(home: Path) -> Iterator[Street]:
         try:
             shop = _shop_told(log, process)
             control = f"127.0.0.1:{base + BILLERS_ABOVE + CONTROL_ABOVE}"
-            yield Street(home / "ekpay", f"http://127.0.0.1:{base}", shop, environment, control)
+            billers = base + BILLERS_ABOVE
+            yield Street(home / "ekpay", f"http://127.0.0.1:{base}", shop, environment, control, billers)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)

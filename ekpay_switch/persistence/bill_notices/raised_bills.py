@@ -168,7 +168,7 @@ async def _codes(connection: Connection, biller_id: str, bill_keys: Sequence[str
 
 
 def _random_number() -> int:
-    least = 10 ** (NUMBER_DIGITS - 1)
+    least: int = 10 ** (NUMBER_DIGITS - 1)
     return least + secrets.randbelow(9 * least)
 
 

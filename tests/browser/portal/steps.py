@@ -4,11 +4,13 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from ekpay_switch.web.wording import Wording
 from tests.browser.accessibility import barriers, overflow_pixels
 from tests.browser.installation import Street
+from tests.browser.shopper import Shopper
 
 CART, RESULT = re.compile(r"/cart(\?|$)"), re.compile(r"/cart/[A-Z0-9]{26}")
-LOOKS = 40
+LOOKS, OUTCOME_LOOKS = 40, 100
 
 
 def is_good(page: Page, *, has_script: bool) -> None:
@@ -38,3 +40,22 @@ def texted_code(inbox: Page, page: Page, mobile: str) -> str:
             break
         inbox.wait_for_timeout(500)
     return inbox.locator(".code").first.inner_text()
+
+
+def pay_cart(shopper: Shopper) -> None:
+    """Order the cart, pay it by bKash, and arrive at the page of its result."""
+    shopper.page.locator('form.ekpay-sum button[type="submit"]').click()
+    shopper.page.wait_for_url(re.compile("/pay/checkout/"))
+    shopper.pay("bkash")
+    shopper.page.wait_for_url(RESULT)
+
+
+def reads_outcome(page: Page, words: Wording, outcome: str) -> None:
+    """The payer looks at the page of the payment until a bill stands so."""
+    title = page.get_by_text(str(words(f"result.bill.{outcome}.title")), exact=True).first
+    for _ in range(OUTCOME_LOOKS):
+        if title.count():
+            break
+        page.wait_for_timeout(1_000)
+        page.reload()
+    expect(title).to_be_visible()

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.portal.steps import CART, RESULT, is_good
+from tests.browser.portal.steps import CART, is_good, pay_cart, reads_outcome
 from tests.browser.state_windows import NARROW
 from tests.web.receipts.test_receipt_pdf import inflated
 
@@ -50,11 +50,8 @@ def test_a_notice_is_paid_from_its_qr_code(
     is_good(page, has_script=has_script)
     page.locator("#A-holding_no").press("Enter")
     page.wait_for_url(CART)
-    page.locator('form.ekpay-sum button[type="submit"]').click()
-    page.wait_for_url(re.compile("/pay/checkout/"))
-    shopper.pay("bkash")
-    page.wait_for_url(RESULT)
-    expect(page.get_by_text(str(words("result.bill.paid.title")), exact=True)).to_be_visible()
+    pay_cart(shopper)
+    reads_outcome(page, words, "paid")
     is_good(page, has_script=has_script)
     with pytest.raises(AssertionError, match="paid or withdrawn"):
         street.tool(*papers)
