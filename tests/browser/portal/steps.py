@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from ekpay_switch.web.wording import Wording
@@ -11,6 +12,12 @@ from tests.browser.shopper import Shopper
 
 CART, RESULT = re.compile(r"/cart(\?|$)"), re.compile(r"/cart/[A-Z0-9]{26}")
 LOOKS, OUTCOME_LOOKS = 40, 100
+
+# Both languages, with script and without, in two windows: a story takes up to a minute in each. Every state
+# of every page is looked at in all windows by tests/browser/test_accessibility.py.
+WINDOWS = pytest.mark.parametrize(
+    ("language", "has_script"), [("bn", True), ("en", False)], ids=["bn", "en-no-script"]
+)
 
 
 def is_good(page: Page, *, has_script: bool) -> None:

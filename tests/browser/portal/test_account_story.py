@@ -2,32 +2,28 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.portal.steps import RESULT, is_good, put_into_cart, texted_code
+from tests.browser.portal.steps import RESULT, WINDOWS, is_good, put_into_cart, texted_code
 from tests.browser.state_windows import NARROW
 
 # Whoever registers, and whose bill is paid.
 REGISTERED = {
     "bn": ("01712340041", "10000041"),
     "en": ("01712340042", "10000042"),
-    "no script": ("01712340043", "10000043"),
 }
 NICKNAME = "মায়ের ফ্ল্যাট"
 SAVED = ".ekpay-tiles--saved a"
 
 
-@pytest.mark.parametrize(
-    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
-)
+@WINDOWS
 def test_who_registers_and_pays_finds_the_bill_again(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
-    mobile, account = REGISTERED[language if has_script else "no script"]
+    mobile, account = REGISTERED[language]
     shopper = window(language, width=NARROW, has_script=has_script)
     page, words = shopper.page, wording_of(Language(language))
     page.goto(f"{street.switch}/?lang={language}")

@@ -3,30 +3,27 @@
 import json
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from ekpay_switch.web.wording import Language, Wording, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.portal.steps import LOOKS, RESULT, is_good, put_into_cart
+from tests.browser.portal.steps import LOOKS, RESULT, WINDOWS, is_good, put_into_cart
 from tests.browser.state_windows import NARROW
 
 COMPLAINED, WORDS_FIELD = re.compile(r"/cart/[A-Z0-9]{26}/complaints"), "#words"
-ACCOUNTS = {"bn": "10000051", "en": "10000052", "no script": "10000053"}
+ACCOUNTS = {"bn": "10000051", "en": "10000052"}
 WORDS = "বিলটি <b>পরিশোধ</b> করেছি,\nকিন্তু ডেসকো জানে না।"
 ANSWER, BETTER_ANSWER = "DESCO has it under its number 77.", "DESCO has confirmed it in writing."
 
 
-@pytest.mark.parametrize(
-    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
-)
+@WINDOWS
 def test_a_complaint_is_answered_and_by_somebody_else_once_more(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
     shopper = window(language, width=NARROW, has_script=has_script)
     page, words = shopper.page, wording_of(Language(language))
-    account = ACCOUNTS[language if has_script else "no script"]
+    account = ACCOUNTS[language]
     put_into_cart(page, street, language, account)
     page.locator('form.ekpay-sum button[type="submit"]').click()
     page.wait_for_url(re.compile("/pay/checkout/"))

@@ -11,12 +11,12 @@ from playwright.sync_api import expect
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.portal.steps import CART, is_good, pay_cart, reads_outcome
+from tests.browser.portal.steps import CART, WINDOWS, is_good, pay_cart, reads_outcome
 from tests.browser.state_windows import NARROW
 from tests.web.receipts.test_receipt_pdf import inflated
 
 OFFICE = "up_holding_tax"
-HOLDINGS = {"bn": "HT-90001", "en": "HT-90002", "no script": "HT-90003"}
+HOLDINGS = {"bn": "HT-90001", "en": "HT-90002"}
 
 
 def raised(street: Street, holding: str, *words: str) -> dict[str, str]:
@@ -28,13 +28,11 @@ def raised(street: Street, holding: str, *words: str) -> dict[str, str]:
     return bill
 
 
-@pytest.mark.parametrize(
-    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
-)
+@WINDOWS
 def test_a_notice_is_paid_from_its_qr_code(
     street: Street, window: OpenWindow, tmp_path: Path, language: str, *, has_script: bool
 ) -> None:
-    holding = HOLDINGS[language if has_script else "no script"]
+    holding = HOLDINGS[language]
     code = raised(street, holding)["notice_code"]
     papers = ("bills", "notice", OFFICE, holding, "--out", str(tmp_path))
     street.tool(*papers, EKPAY_PUBLIC_URL=street.switch)

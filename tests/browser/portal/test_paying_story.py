@@ -3,21 +3,17 @@
 import re
 from collections.abc import Mapping
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from ekpay_switch.web.wording import Language, Wording, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.portal.steps import CART, is_good, pay_cart, put_into_cart, reads_outcome
+from tests.browser.portal.steps import CART, WINDOWS, is_good, pay_cart, put_into_cart, reads_outcome
 from tests.browser.shopper import Shopper
 from tests.browser.state_windows import NARROW
 
-WINDOWS = pytest.mark.parametrize(
-    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
-)
 # Each window has numbers of its own. DESCO refuses to take money for accounts from 96 on.
-NTH = {("bn", True): 1, ("en", True): 2, ("bn", False): 3}
+NTH = {"bn": 1, "en": 2}
 METER, ACCOUNT, REFUSED, LOST = "100021{:02}", "100000{:02}", "960000{:02}", "100000{:02}"
 TOKEN = re.compile(r"([0-9]{4} ){4}[0-9]{4}")
 
@@ -28,7 +24,7 @@ def test_a_prepaid_meter_gets_its_token(
 ) -> None:
     shopper, words = _found(street, window, ("nesco", "nesco_prepaid"), language, has_script=has_script)
     page = shopper.page
-    _fill(page, {"A-customer_no": METER.format(NTH[language, has_script]), "A-amount": "500"})
+    _fill(page, {"A-customer_no": METER.format(NTH[language]), "A-amount": "500"})
     pay_cart(shopper)
     reads_outcome(page, words, "paid")
     is_good(page, has_script=has_script)
@@ -46,7 +42,7 @@ def test_a_land_mutation_is_paid_for(
     shopper, words = _found(street, window, query, language, has_script=has_script)
     page = shopper.page
     page.locator('[name="A-stage"][value="court"]').check()
-    application = street.unpaid("emutation_application", NTH[language, has_script])["application_no"]
+    application = street.unpaid("emutation_application", NTH[language])["application_no"]
     _fill(page, {"A-application_no": application, "A-mobile": "01712345678"})
     is_good(page, has_script=has_script)
     pay_cart(shopper)
@@ -60,7 +56,7 @@ def test_a_land_mutation_is_paid_for(
 def test_of_three_bills_the_refused_one_goes_back_alone(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
-    nth = NTH[language, has_script]
+    nth = NTH[language]
     shopper, words = window(language, width=NARROW, has_script=has_script), wording_of(Language(language))
     page = shopper.page
     put_into_cart(page, street, language, REFUSED.format(nth))
@@ -83,7 +79,7 @@ def test_a_lost_answer_resolves_while_the_payer_waits(
 ) -> None:
     shopper, words = window(language, width=NARROW, has_script=has_script), wording_of(Language(language))
     page = shopper.page
-    put_into_cart(page, street, language, LOST.format(90 + NTH[language, has_script]))
+    put_into_cart(page, street, language, LOST.format(90 + NTH[language]))
     # The bill is paid there, and whatever DESCO answers gets lost.
     with street.struck("desco", "black_hole_after"):
         pay_cart(shopper)

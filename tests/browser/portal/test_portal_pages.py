@@ -10,7 +10,7 @@ from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
 from tests.browser.portal.portal_states import PORTAL
-from tests.browser.portal.steps import CART, LOOKS, RESULT, is_good, put_into_cart, texted_code
+from tests.browser.portal.steps import CART, LOOKS, RESULT, WINDOWS, is_good, put_into_cart, texted_code
 from tests.browser.state_windows import LANGUAGES, NARROW, shown_state
 
 # Accounts of the sandbox with a bill, apart from those of other tests.
@@ -23,7 +23,6 @@ REFUSED = {"bn": "96000021", "en": "96000022"}
 FOLLOWED = {
     "bn": ("01712340031", "10000031"),
     "en": ("01712340032", "10000032"),
-    "no script": ("01712340033", "10000033"),
 }
 UNDER_WAY = ".ekpay-outcome--on_its_way"
 TARGET_MIN = 48
@@ -53,9 +52,7 @@ def add_bill(page: Page, language: str, typed: str, account: str, *, has_script:
     is_good(page, has_script=has_script)
 
 
-@pytest.mark.parametrize(
-    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
-)
+@WINDOWS
 def test_from_the_first_page_to_two_paid_bills(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
@@ -110,13 +107,11 @@ def test_of_three_bills_the_refused_one_is_given_back_alone(
     is_good(page, has_script=language == "bn")
 
 
-@pytest.mark.parametrize(
-    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
-)
+@WINDOWS
 def test_a_payment_is_followed_with_another_phone(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
-    mobile, account = FOLLOWED[language if has_script else "no script"]
+    mobile, account = FOLLOWED[language]
     shopper = window(language, width=NARROW, has_script=has_script)
     page = shopper.page
     put_into_cart(page, street, language, account)

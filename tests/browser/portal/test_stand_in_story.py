@@ -1,27 +1,24 @@
 """A bill is paid while its biller is down: accepted, then delivered, or given back (ADR 0129)."""
 
-import pytest
 from playwright.sync_api import expect
 
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.portal.steps import is_good, pay_cart, put_into_cart, reads_outcome
+from tests.browser.portal.steps import WINDOWS, is_good, pay_cart, put_into_cart, reads_outcome
 from tests.browser.state_windows import NARROW
 
-ACCOUNTS = {"bn": "10000061", "en": "10000062", "no script": "10000063"}
+ACCOUNTS = {"bn": "10000061", "en": "10000062"}
 NEVER = "10000064"
 
 
-@pytest.mark.parametrize(
-    ("language", "has_script"), [("bn", True), ("en", True), ("bn", False)], ids=["bn", "en", "bn-no-script"]
-)
+@WINDOWS
 def test_a_bill_is_accepted_while_its_biller_is_down_and_delivered_later(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
     shopper = window(language, width=NARROW, has_script=has_script)
     words = wording_of(Language(language))
-    account = ACCOUNTS[language if has_script else "no script"]
+    account = ACCOUNTS[language]
     put_into_cart(shopper.page, street, language, account)
     is_good(shopper.page, has_script=has_script)
     with street.struck("desco"):
