@@ -171,13 +171,13 @@ def test_a_child_that_cannot_start_or_never_ends_is_a_refusal(
 
 def test_the_child_bounds_itself_before_it_reads() -> None:
     program = """
-import resource, sys
+import json, resource, sys
 from reconciliation.reports import typeset
 
-def told(_):
+def loads(_):
     sys.exit(str(resource.getrlimit(resource.RLIMIT_AS)))
 
-typeset.json.loads = told
+json.loads = loads
 typeset.main()
 """
     done = subprocess.run([sys.executable, "-c", program], input=b"{}", capture_output=True, check=False)  # noqa: S603
