@@ -297,6 +297,12 @@ TEXT_MESSAGES = Counter(
     ["outcome"],
     registry=_REGISTRY,
 )
+REMINDERS = Counter(
+    "ekpay_bill_reminders",
+    "Saved bills asked about for a reminder, by what came of it",
+    ["outcome"],
+    registry=_REGISTRY,
+)
 TEXT_MESSAGES_REFUSED = Counter(
     "ekpay_text_messages_refused",
     "Requests for a text message beyond a limit, by the limit",

@@ -10,10 +10,12 @@ from ekpay_switch.persistence.citizens.cart_outcomes import CartOutcomeMessages
 from ekpay_switch.persistence.citizens.contacts import PostgresCartContacts
 from ekpay_switch.persistence.citizens.message_limits import MessageRates, PostgresMessageLimits
 from ekpay_switch.persistence.citizens.one_time_codes import PostgresOneTimeCodes
+from ekpay_switch.persistence.citizens.reminders import PostgresReminders
 from ekpay_switch.persistence.citizens.saved_bills import PostgresSavedBills
 from ekpay_switch.persistence.citizens.text_messages import PostgresTextMessages
 from ekpay_switch.persistence.parties.shared_buckets import SharedRate
 from ekpay_switch.ports.citizens import CitizenPorts, MessagePorts
+from ekpay_switch.ports.reminders import ReminderPorts
 from ekpay_switch.ports.world import Wire
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.one_time_codes import CodeDigests
@@ -60,8 +62,10 @@ def citizen_ports(switch: Switch) -> CitizenPorts | None:
         limits=PostgresMessageLimits(switch.engine, clock, rates, digests, switch.world.alarms),
         accounts=PostgresCitizenAccounts(switch.transactions, digests, sealer),
         saved_bills=PostgresSavedBills(switch.transactions, digests, sealer),
+        reminders=PostgresReminders(switch.transactions, digests, sealer),
         portal_names=portal_names(settings),
         contact_days=read_retention(settings.config / "retention.toml").cart_contact_days,
+        remind_days_before=read_portal(settings.config).remind_days_before,
     )
 
 
@@ -74,6 +78,20 @@ def outcome_messages(switch: Switch) -> CartOutcomeMessages | None:
     if gateway_access(switch.settings) is None:
         return None
     return CartOutcomeMessages(citizen_sealer(switch.keys), portal_names(switch.settings))
+
+
+def reminder_ports(switch: Switch) -> ReminderPorts | None:
+    """What reminding citizens of saved bills needs; None where no text message can be sent.
+
+    Raises:
+        ValueError: the gateway is only half set, or config/portal.toml is malformed.
+    """
+    if gateway_access(switch.settings) is None:
+        return None
+    digests, sealer = CodeDigests(switch.keys), citizen_sealer(switch.keys)
+    reminders = PostgresReminders(switch.transactions, digests, sealer)
+    days_before = read_portal(switch.settings.config).remind_days_before
+    return ReminderPorts(reminders, switch.world, portal_names(switch.settings), days_before)
 
 
 def message_ports(switch: Switch, wire: Wire) -> MessagePorts | None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from ekpay_switch import telemetry
 from ekpay_switch.composition.challans import treasury_office
-from ekpay_switch.composition.citizens import message_ports
+from ekpay_switch.composition.citizens import message_ports, reminder_ports
 from ekpay_switch.composition.operations import operations_listener
 from ekpay_switch.composition.portal import open_portal
 from ekpay_switch.composition.positions import position_kept
@@ -20,6 +20,7 @@ from ekpay_switch.jobs.collector import run_collector
 from ekpay_switch.jobs.host_links import keep_host_links
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
+from ekpay_switch.jobs.reminders import run_reminders
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
 from ekpay_switch.jobs.text_messages import run_text_messages
@@ -30,6 +31,7 @@ from ekpay_switch.persistence.citizens.complaints import drop_old_complaints
 from ekpay_switch.persistence.citizens.contacts import drop_old_contacts
 from ekpay_switch.persistence.citizens.message_limits import drop_old_message_permits
 from ekpay_switch.persistence.citizens.one_time_codes import drop_old_codes
+from ekpay_switch.persistence.citizens.reminders import drop_old_sent_reminders
 from ekpay_switch.persistence.citizens.text_messages import drop_old_messages
 from ekpay_switch.persistence.collections.unclaimed_callbacks import drop_unclaimed_callbacks
 from ekpay_switch.persistence.engine import Database
@@ -54,6 +56,8 @@ from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.webhooks import NameResolver, WebhookLimits, WebhookSender
 
 HOUSEKEEPING_SECONDS, ALARM_SWEEP_SECONDS = 10.0, 60.0
+# The lease outlasts a biller's budget and its slowest answer.
+REMINDER_POLL_SECONDS, REMINDER_LEASE_SECONDS = 10.0, 600.0
 # A demo divides every time, but not below what the machine can do.
 POLL_SECONDS_MIN, LEASE_SECONDS_MIN = 0.1, 5.0
 # A payer who has just paid waits until the merchant is notified (docs/adr/0048).
@@ -85,6 +89,7 @@ async def run_worker(
             run_carts(carts, pace, stop),
             _deliver_notifications(switch, stop),
             _send_text_messages(switch, stop),
+            _remind_citizens(switch, stop),
             run_housekeeping(_tidying(switch, carts), HOUSEKEEPING_SECONDS, stop),
             run_housekeeping(
                 (
@@ -118,6 +123,7 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(drop_old_codes, switch.transactions),
         partial(drop_old_sessions, switch.transactions),
         partial(drop_old_messages, switch.transactions),
+        partial(drop_old_sent_reminders, switch.transactions),
         DepositWatch(engine, deposit_alarms(world.billers.all())).warn,
     )
 
@@ -146,6 +152,14 @@ async def _send_text_messages(switch: Switch, stop: asyncio.Event) -> None:
             await run_text_messages(ports, Pace(poll_seconds), stop)
     finally:
         await wire.close()
+
+
+async def _remind_citizens(switch: Switch, stop: asyncio.Event) -> None:
+    """Remind citizens of saved bills until `stop` is set; nothing where there is no gateway."""
+    ports = reminder_ports(switch)
+    if ports is not None:
+        poll_seconds = max(REMINDER_POLL_SECONDS / switch.settings.time_divisor, POLL_SECONDS_MIN)
+        await run_reminders(ports, Pace(poll_seconds, REMINDER_LEASE_SECONDS), stop)
 
 
 async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:

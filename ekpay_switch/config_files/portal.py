@@ -1,4 +1,4 @@
-"""Reading config/portal.toml: how payers read the portal, and what holds for its carts."""
+"""Reading config/portal.toml: how payers read the portal, what holds for its carts, and reminders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ FILE_NAME = "portal.toml"
 
 @dataclass(frozen=True, slots=True)
 class PortalFile:
-    """The terms of the portal; times are undivided."""
+    """The terms of the portal; times are undivided. Reminders come so many days before a due date."""
 
     name_en: str
     name_bn: str
@@ -21,6 +21,7 @@ class PortalFile:
     order_minutes: int
     patience_minutes: int
     keep_hours: int
+    remind_days_before: int
 
 
 _Name = Annotated[str, Field(min_length=1, max_length=60)]
@@ -43,12 +44,19 @@ class _Carts(BaseModel):
     keep_hours: int = Field(ge=1, le=720)
 
 
+class _Reminders(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    days_before: int = Field(ge=1, le=14)
+
+
 class _PortalFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     version: str = Field(min_length=1, max_length=32)
     names: _Names
     carts: _Carts
+    reminders: _Reminders
 
 
 def read_portal(config: Path) -> PortalFile:
@@ -58,4 +66,5 @@ def read_portal(config: Path) -> PortalFile:
         ValueError: the file is malformed.
     """
     file = read_config_file(config / FILE_NAME, _PortalFile)
-    return PortalFile(**file.names.model_dump(), **file.carts.model_dump())
+    days_before = file.reminders.days_before
+    return PortalFile(**file.names.model_dump(), **file.carts.model_dump(), remind_days_before=days_before)

@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from ekpay_switch.domain.bangla import MONTHS
 from ekpay_switch.domain.business_day import in_dhaka
 
 _BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 _PAISA_PER_TAKA, _LAST_GROUP, _GROUP = 100, 3, 2
-_MONTHS = (
-    ("জানুয়ারি", "January"), ("ফেব্রুয়ারি", "February"), ("মার্চ", "March"), ("এপ্রিল", "April"),
-    ("মে", "May"), ("জুন", "June"), ("জুলাই", "July"), ("আগস্ট", "August"),
-    ("সেপ্টেম্বর", "September"), ("অক্টোবর", "October"), ("নভেম্বর", "November"), ("ডিসেম্বর", "December"),
-)  # fmt: skip
 
 
 # From which hour on a part of the day has its name, the latest first; before dawn it is still night.
@@ -62,5 +58,5 @@ def dhaka_text(instant: datetime) -> Text:
 
 def day_text(day: date) -> Text:
     """A day: 25 November 2026."""
-    bangla, english = _MONTHS[day.month - 1]
+    bangla, english = MONTHS[day.month - 1]
     return Text(f"{in_bangla(day.day)} {bangla} {in_bangla(day.year)}", f"{day.day} {english} {day.year}")

@@ -12,6 +12,7 @@ from ekpay_switch.domain.citizens.one_time_codes import CodeCheck, CodePurpose
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.citizens.text_messages import MessageEnd, MessageKind
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.ports.reminders import Reminders
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ class CitizenPorts:
     """What the flows of citizens use.
 
     `portal_names` are those of the portal, by language; for `contact_days` the number of a cart is kept.
+    A reminder comes `remind_days_before` a due date.
     """
 
     contacts: CartContacts
@@ -225,8 +227,10 @@ class CitizenPorts:
     limits: MessageLimits
     accounts: CitizenAccounts
     saved_bills: SavedBills
+    reminders: Reminders
     portal_names: dict[PayerLanguage, str]
     contact_days: int
+    remind_days_before: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,3 +32,7 @@ class CodeDigests:
     def of_saved_bill(self, citizen_id: UUID, name: bytes) -> bytes:
         """What a bill that a citizen saved is known by, so that it is saved once; `name` is canonical."""
         return hmac.new(self._key, b"saved bill " + citizen_id.bytes + name, hashlib.sha256).digest()
+
+    def of_reminder(self, citizen_id: UUID, bill: bytes) -> bytes:
+        """What a bill is known by of which a citizen was reminded; `bill` is canonical."""
+        return hmac.new(self._key, b"reminder " + citizen_id.bytes + bill, hashlib.sha256).digest()

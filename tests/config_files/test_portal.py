@@ -13,6 +13,7 @@ OURS = Path("config/portal.toml").read_text(encoding="utf-8")
 def test_our_own_file_names_the_portal_and_its_terms() -> None:
     file = read_portal(Path("config"))
     assert (file.name_en, file.name_bn, file.bills_max) == ("ekPay", "একপে", 10)
+    assert file.remind_days_before == 3
     assert file.order_minutes <= file.keep_hours * 60
 
 
@@ -26,6 +27,8 @@ def test_our_own_file_names_the_portal_and_its_terms() -> None:
         ("keep_hours", "keep_hours = 0", r"carts\.keep_hours"),
         ("name_en", 'name_en = ""', r"names\.name_en"),
         ("name_bn", "colour = 'red'", r"names\.(colour|name_bn)"),
+        ("days_before", "days_before = 0", r"reminders\.days_before"),
+        ("days_before", "days_before = 15", r"reminders\.days_before"),
         ("version", "", "version"),
     ],
 )

@@ -1,12 +1,13 @@
 """Citizens' contacts, codes and messages in memory: `ports.citizens`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.citizens.accounts import CitizenSession, SignedIn
 from ekpay_switch.domain.citizens.one_time_codes import LIFE, TRIES_MAX, CodeCheck, CodePurpose, CodeVerdict
+from ekpay_switch.domain.citizens.reminders import Reminder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.citizens.text_messages import MessageEnd
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
@@ -23,7 +24,7 @@ from ekpay_switch.ports.citizens import (
 from tests.fakes.carts import FakeCarts
 from tests.fakes.world import FakeClock
 
-CONTACT_DAYS = 90
+CONTACT_DAYS, REMIND_DAYS_BEFORE = 90, 3
 
 
 @dataclass
@@ -166,6 +167,27 @@ class FakeSavedBills:
 
 
 @dataclass
+class FakeReminders:
+    """The reminders that are on, of any citizen."""
+
+    on: dict[UUID, Reminder] = field(default_factory=dict)
+    whose: dict[UUID, UUID] = field(default_factory=dict)
+    saved: FakeSavedBills = field(default_factory=FakeSavedBills)
+
+    async def switch_on(self, citizen_id: UUID, saved_id: UUID) -> None:
+        if any(bill.saved_id == saved_id for bill in self.saved.kept.get(citizen_id, ())):
+            self.whose[saved_id] = citizen_id
+            self.on.setdefault(saved_id, Reminder())
+
+    async def switch_off(self, citizen_id: UUID, saved_id: UUID) -> None:
+        if self.whose.get(saved_id) == citizen_id:
+            del self.on[saved_id]
+
+    async def of_citizen(self, citizen_id: UUID) -> Mapping[UUID, Reminder]:
+        return {saved_id: state for saved_id, state in self.on.items() if self.whose[saved_id] == citizen_id}
+
+
+@dataclass
 class FakeLimits:
     """Limits that a test closes."""
 
@@ -211,12 +233,15 @@ class FakeGateway:
 def citizens_of(carts: FakeCarts, clock: FakeClock) -> CitizenPorts:
     """The ports over the carts of a scene."""
     names = {PayerLanguage.BANGLA: "একপে", PayerLanguage.ENGLISH: "ekPay"}
+    saved = FakeSavedBills()
     return CitizenPorts(
         FakeContacts(carts),
         FakeCodes(clock),
         FakeLimits(),
         FakeAccounts(clock),
-        FakeSavedBills(),
+        saved,
+        FakeReminders(saved=saved),
         names,
         CONTACT_DAYS,
+        REMIND_DAYS_BEFORE,
     )

@@ -220,6 +220,8 @@ async def test_the_application_may_add_to_the_books_and_never_change_them(books:
     expected["citizen_sessions"] |= {"DELETE"}
     expected["citizen_carts"] |= {"DELETE"}
     expected["saved_bills"] |= {"DELETE"}
+    expected["bill_reminders"] |= {"DELETE"}
+    expected["sent_reminders"] = {"SELECT", "INSERT", "DELETE"}
     expected["complaints"] |= {"DELETE"}
     expected["fetch_permits"] |= {"DELETE"}
     expected["failed_logins"] |= {"DELETE"}

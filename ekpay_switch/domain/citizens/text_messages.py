@@ -6,10 +6,10 @@ Digits that are to be typed elsewhere are ASCII ones, which every phone has.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
-from ekpay_switch.domain.bangla import in_bangla_digits
+from ekpay_switch.domain.bangla import MONTHS, in_bangla_digits
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.domain.money import Money, grouped_taka, total
 
@@ -25,6 +25,7 @@ class MessageKind(StrEnum):
     CODE = "code"  # a one-time code
     OUTCOME = "outcome"  # what became of the bills of a paid cart
     COMPLAINT = "complaint"  # that a complaint was answered
+    REMINDER = "reminder"  # that a saved bill is due
 
 
 class MessageEnd(StrEnum):
@@ -70,6 +71,34 @@ def answer_text(complaint: int, payment_number: str, portal_name: str, language:
         return f"{portal_name}: complaint {complaint} is answered. See it with payment {payment_number}."
     number = in_bangla_digits(str(complaint))
     return f"{portal_name}: অভিযোগ {number}: উত্তর দেওয়া হয়েছে। লেনদেন {payment_number}।"
+
+
+@dataclass(frozen=True, slots=True)
+class DueBill:
+    """An unpaid bill of which a citizen is reminded; without a due date where its biller states none.
+
+    `name` is the citizen's own word for it, or the end of the number that names its customer.
+    """
+
+    biller_name: str
+    name: str
+    amount: Money
+    due_on: date | None
+
+
+def reminder_text(due: DueBill, portal_name: str, language: PayerLanguage) -> str:
+    """The message that a saved bill is due; it has the biller's amount, to which our charge may come.
+
+    Without a link, as every message: whoever gets one with a link knows that it is not ours.
+    """
+    amount = grouped_taka(due.amount.minor)
+    bangla, english = MONTHS[due.due_on.month - 1] if due.due_on is not None else ("", "")
+    if language is PayerLanguage.ENGLISH:
+        when = "" if due.due_on is None else f", due {due.due_on.day} {english}"
+        return f"{portal_name}: {due.biller_name} ({due.name}): bill of Tk {amount}{when}."
+    when = "" if due.due_on is None else f", শেষ তারিখ {due.due_on.day} {bangla}"
+    bill = in_bangla_digits(f"বিল {amount} টাকা{when}")
+    return f"{portal_name}: {due.biller_name} ({due.name}): {bill}।"
 
 
 def _outcome_in_english(cart: PaidCart) -> Sequence[str]:

@@ -20,7 +20,7 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.flows.bills.fetch_bill import ParameterFault, chosen_parameters, payer_of
-from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.world import World
 
 # How many billers are asked in parallel.
@@ -90,19 +90,31 @@ async def _fetch(request: BulkFetchRequest, biller: BillerAdapter | None, world:
     profile = biller.profile
     if profile.fetch_has_side_effects:
         return BulkFetchResult(request, why="a fetch locks the bill, so this biller is never asked in bulk")
-    fields = {
-        field.wire_name: fold_bangla_digits(request.parameters.get(field.name, ""))
-        for field in profile.parameters
-    }
-    parameters = chosen_parameters(profile, fields)
-    if isinstance(parameters, ParameterFault) or request.parameters.keys() - {
-        field.name for field in profile.parameters
-    }:
+    query = unattended_query(profile, request.parameters)
+    if query is None:
         return BulkFetchResult(request, why="malformed")
+    return _result_of(request, await fetch_unattended(query, biller, world))
+
+
+def unattended_query(profile: BillerProfile, parameters: Mapping[str, str]) -> BillQuery | None:
+    """What is asked for by these parameters of the manifest; None where they name no bill."""
+    names = {field.name: field.wire_name for field in profile.parameters}
+    fields = {wire_name: fold_bangla_digits(parameters.get(name, "")) for name, wire_name in names.items()}
+    chosen = chosen_parameters(profile, fields)
+    if isinstance(chosen, ParameterFault) or parameters.keys() - names.keys():
+        return None
+    return BillQuery(profile.id, chosen, payer_of(profile, chosen))
+
+
+async def fetch_unattended(query: BillQuery, biller: BillerAdapter, world: World) -> FetchReply:
+    """Ask a biller for a bill for which no payer waits, once its budget has room.
+
+    Never one whose fetch has side effects.
+    """
+    profile = biller.profile
     while (seconds := await world.budget.take(profile.id, profile.inquiries_per_second)) > 0:
         await world.clock.sleep(seconds)
-    query = BillQuery(profile.id, parameters, payer_of(profile, parameters))
-    return _result_of(request, await biller.fetch(query))
+    return await biller.fetch(query)
 
 
 def _result_of(request: BulkFetchRequest, reply: FetchReply) -> BulkFetchResult:

@@ -61,6 +61,7 @@ _FORGET = (
     "DELETE FROM citizen_sessions WHERE citizen_id = $1",
     "DELETE FROM citizen_carts WHERE citizen_id = $1",
     "DELETE FROM saved_bills WHERE citizen_id = $1",
+    "DELETE FROM sent_reminders WHERE citizen_id = $1",
 )
 _DROP_OLD = """
 DELETE FROM citizen_sessions AS s WHERE s.used_at < now() - $1::interval OR s.begun_at < now() - $2::interval
@@ -103,11 +104,11 @@ class PostgresCitizenAccounts:
         if row is None:
             return None
         try:
-            number = self._sealer.unseal(_context(row["citizen_id"]), bytes(row["number_sealed"]))
+            number = open_number(self._sealer, row["citizen_id"], bytes(row["number_sealed"]))
         except SealBrokenError as error:
             telemetry.count_error("citizen_unreadable", citizen_id=row["citizen_id"], error=error)
             return None
-        return SignedIn(row["citizen_id"], row["id"], number.decode(), row["proven_at"], row["now"])
+        return SignedIn(row["citizen_id"], row["id"], number, row["proven_at"], row["now"])
 
     async def sessions(self, citizen_id: UUID) -> Sequence[CitizenSession]:
         """See `ports.citizens.CitizenAccounts`."""
@@ -157,6 +158,15 @@ class PostgresCitizenAccounts:
             return rows
 
         return await self._transactions.run(_read)
+
+
+def open_number(sealer: Sealer, citizen_id: UUID, sealed: bytes) -> str:
+    """The mobile number of a citizen.
+
+    Raises:
+        SealBrokenError: the row was changed by something else.
+    """
+    return sealer.unseal(_context(citizen_id), sealed).decode()
 
 
 async def drop_old_sessions(transactions: ShortTransactions) -> None:

@@ -19,7 +19,7 @@ _SAVE = """
 INSERT INTO saved_bills (id, citizen_id, biller_id, digest, sealed) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (citizen_id, digest) DO UPDATE SET sealed = excluded.sealed
 """
-_READ = "SELECT id, biller_id, digest, sealed FROM saved_bills WHERE citizen_id = $1 ORDER BY id"
+_READ = "SELECT id, citizen_id, biller_id, digest, sealed FROM saved_bills WHERE citizen_id = $1 ORDER BY id"
 _REMOVE = "DELETE FROM saved_bills WHERE citizen_id = $1 AND id = $2"
 
 
@@ -51,7 +51,7 @@ class PostgresSavedBills:
     async def of_citizen(self, citizen_id: UUID) -> Sequence[SavedBill]:
         """See `ports.citizens.SavedBills`. One that does not open is left out, and counted as an error."""
         rows = await self._transactions.run(partial(_read, citizen_id=citizen_id))
-        bills = [self._opened(citizen_id, row) for row in rows]
+        bills = [open_saved_bill(self._sealer, row) for row in rows]
         return [bill for bill in bills if bill is not None]
 
     async def remove(self, citizen_id: UUID, saved_id: UUID) -> None:
@@ -62,14 +62,17 @@ class PostgresSavedBills:
 
         await self._transactions.run(_remove)
 
-    def _opened(self, citizen_id: UUID, row: Mapping[str, Any]) -> SavedBill | None:
-        try:
-            content = self._sealer.unseal(_context(citizen_id, bytes(row["digest"])), bytes(row["sealed"]))
-        except SealBrokenError as error:
-            telemetry.count_error("saved_bill_unreadable", citizen_id=citizen_id, error=error)
-            return None
-        fields, nickname = json.loads(content)
-        return SavedBill(row["id"], row["biller_id"], fields, nickname)
+
+def open_saved_bill(sealer: Sealer, row: Mapping[str, Any]) -> SavedBill | None:
+    """The saved bill of a row, or None where it does not open, which is counted as an error."""
+    citizen_id, digest = row["citizen_id"], bytes(row["digest"])
+    try:
+        content = sealer.unseal(_context(citizen_id, digest), bytes(row["sealed"]))
+    except SealBrokenError as error:
+        telemetry.count_error("saved_bill_unreadable", citizen_id=citizen_id, error=error)
+        return None
+    fields, nickname = json.loads(content)
+    return SavedBill(row["id"], row["biller_id"], fields, nickname)
 
 
 async def _read(connection: Connection, citizen_id: UUID) -> Sequence[Mapping[str, Any]]:

@@ -161,6 +161,31 @@ saved_bills = Table(
     CheckConstraint("octet_length(digest) = 32", name="digest"),
 )
 
+# When the biller of a saved bill is asked next, and the due date of the unpaid bill that it named last.
+# `biller_id` is that of the saved bill, so that each biller has a queue of its own.
+bill_reminders = Table(
+    "bill_reminders",
+    metadata,
+    Column("saved_id", Uuid, ForeignKey("saved_bills.id", ondelete="CASCADE"), primary_key=True),
+    Column("biller_id", Text, nullable=False),
+    instant("next_check_at", server_default=func.now()),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("due_on", Date),
+    instant("checked_at", nullable=True),
+    CheckConstraint("due_on IS NULL OR checked_at IS NOT NULL", name="due_on"),
+)
+Index("ix_bill_reminders_biller_id_next_check_at", bill_reminders.c.biller_id, bill_reminders.c.next_check_at)
+
+# Of which bills a citizen was reminded, as keyed digests that tell none of them.
+sent_reminders = Table(
+    "sent_reminders",
+    metadata,
+    Column("citizen_id", Uuid, ForeignKey("citizens.id"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    instant("at", server_default=func.now(), index=True),
+    CheckConstraint("octet_length(digest) = 32", name="digest"),
+)
+
 # A complaint about a payment at the portal. `due_on` is the Dhaka date by which it is answered, `waits_since`
 # when its payer wrote last; `escalated_at` when they were not content with an answer.
 complaints = Table(

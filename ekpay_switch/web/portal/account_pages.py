@@ -39,13 +39,16 @@ async def show_account(visit: PortalVisit, citizens: CitizenPorts) -> Response:
     if who is None:
         return _sign_in_page(visit, TypedContact())
     saved = await offered_saved_bills(visit, citizens, who)
+    reminders = await citizens.reminders.of_citizen(who.citizen_id)
     cart_ids = await citizens.accounts.cart_ids(who.citizen_id, CARTS_MAX)
     carts = await visit.portal.office.carts.by_ids(cart_ids)
     values = {
         "number": masked_number(who.number),
         # A cart that the checkout refused is no payment.
         "carts": [_shown_cart(visit, cart, saved) for cart in reversed(carts) if cart.payment is not None],
-        "saved": [shown_saved(visit, bill) for bill in saved],
+        "saved": [shown_saved(visit, bill, reminders.get(bill.saved_id)) for bill in saved],
+        "remind_days_before": citizens.remind_days_before,
+        "has_due_dates": any(reminder.due_on is not None for reminder in reminders.values()),
         "sessions": await citizens.accounts.sessions(who.citizen_id),
         "session_id": who.session_id,
         "now": who.now,

@@ -19,6 +19,7 @@ from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.notices.bill_notice import CODE_PATH as NOTICE_PATH
 from ekpay_switch.web.portal import account_pages as accounts
 from ekpay_switch.web.portal import complaint_pages as complaints
+from ekpay_switch.web.portal import reminder_pages as reminders
 from ekpay_switch.web.portal import saved_pages as saved
 from ekpay_switch.web.portal.about_pages import show_accessibility, show_privacy
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
@@ -94,6 +95,8 @@ def _add_account(add: AddRoute) -> None:
     add("/account/save/{reference}/{seq}", ["GET"], _with_citizens(saved.show_saving))
     add("/account/save/{reference}/{seq}", ["POST"], _with_citizens(accounts.account_form(saved.save)))
     add("/account/saved", ["POST"], _with_citizens(accounts.account_form(saved.remove)))
+    add("/account/reminders", ["POST"], _with_citizens(accounts.account_form(reminders.switch)))
+    add("/account/reminders.ics", ["GET"], _with_citizens(reminders.send_calendar))
     add("/account/{rest:path}", METHODS, _show_nowhere)
 
 

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from ekpay_switch.domain.carts.bill_cart import StoredCart
 from ekpay_switch.domain.citizens.accounts import SignedIn
+from ekpay_switch.domain.citizens.reminders import Reminder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
+from ekpay_switch.flows.citizens.remind import is_remindable
 from ekpay_switch.flows.citizens.save_bill import savable_fields
 from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.portal.session_cookie import signed_in
@@ -32,13 +34,17 @@ async def offered_saved_bills(
     return [bill for bill in saved if visit.portal.catalogue.by_id(bill.biller_id) is not None]
 
 
-def shown_saved(visit: PortalVisit, bill: SavedBill) -> Mapping[str, object]:
-    """A saved bill as a page shows it: its tile, the number that it is called by, and its form."""
+def shown_saved(
+    visit: PortalVisit, bill: SavedBill, reminder: Reminder | None = None
+) -> Mapping[str, object]:
+    """A saved bill as a page shows it: its tile, the number that it is called by, its form, its reminder."""
     tile = visit.portal.catalogue.by_id(bill.biller_id)
     return {
         "bill": bill,
         "tile": tile,
         "number": next(iter(bill.fields.values()), ""),
+        "reminder": reminder,
+        "is_remindable": tile is not None and is_remindable(tile.profile, bill.fields),
         "link": visit.at(f"/bills/{bill.biller_id}", **{SAVED: bill.saved_id.hex}),
     }
 

@@ -1,14 +1,18 @@
 """The account of a citizen in every state of its pages."""
 
 import re
+from datetime import timedelta
 
 from ekpay_switch.domain.bill import BillFound
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.citizens.reminders import Reminder
 from ekpay_switch.domain.outcome import Declined
 from tests.browser.portal.shown_portal import PortalStates
 from tests.factories import a_bill
 from tests.fakes.billers import Deed
 from tests.web.checkout.checkout_setup import Seen
 from tests.web.portal.portal_setup import PortalStand
+from tests.web.portal.test_reminder_pages import reminders_of
 
 ACCOUNT = PortalStates()
 
@@ -55,6 +59,19 @@ async def portal_account_cart(stand: PortalStand) -> str:
 @ACCOUNT.add
 async def portal_account_saved(stand: PortalStand) -> str:
     await _saved(stand)
+    return "/account"
+
+
+@ACCOUNT.add
+async def portal_account_reminder(stand: PortalStand) -> str:
+    await _saved(stand)
+    page = await stand.browser.get("/account")
+    (bill,) = page.html.all("input", name="on")
+    await stand.press(page, "/account/reminders", on=bill["value"])
+    reminders = reminders_of(stand)
+    (saved_id,) = reminders.on
+    now = stand.scene.small.clock.now()
+    reminders.on[saved_id] = Reminder(business_date(now) + timedelta(days=9), now)
     return "/account"
 
 

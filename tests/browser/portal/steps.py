@@ -66,3 +66,14 @@ def reads_outcome(page: Page, words: Wording, outcome: str) -> None:
         page.wait_for_timeout(1_000)
         page.reload()
     expect(title).to_be_visible()
+
+
+def reads_reminder(inbox: Page, name: str) -> None:
+    """The inbox that is open shows a message that names a saved bill, once its biller was asked."""
+    message = inbox.get_by_text(f"({name})")
+    for _ in range(OUTCOME_LOOKS):
+        inbox.reload()
+        if message.count():
+            break
+        inbox.wait_for_timeout(500)
+    expect(message.first).to_be_visible()

@@ -1,15 +1,17 @@
 """The words of text messages, their length, and the pace of their tries."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from ekpay_switch.domain.citizens.text_messages import (
+    DueBill,
     PaidCart,
     answer_text,
     code_text,
     masked_number,
     outcome_text,
+    reminder_text,
     retry_after,
 )
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
@@ -93,3 +95,28 @@ def test_the_staff_see_the_ends_of_a_number() -> None:
 def test_tries_are_further_and_further_apart_up_to_a_minute() -> None:
     seconds = [retry_after(tries) / timedelta(seconds=1) for tries in (1, 2, 3, 6, 7, 30_000)]
     assert seconds == [2, 4, 8, 60, 60, 60]
+
+
+@pytest.mark.parametrize(
+    ("due_on", "english", "bangla"),
+    [
+        (
+            date(2026, 12, 14),
+            "ekPay: DESCO (Home): bill of Tk 1,234.50, due 14 December.",
+            "একপে: ডেসকো (বাসা): বিল ১,২৩৪.৫০ টাকা, শেষ তারিখ ১৪ ডিসেম্বর।",
+        ),
+        (
+            None,
+            "ekPay: DESCO (Home): bill of Tk 1,234.50.",
+            "একপে: ডেসকো (বাসা): বিল ১,২৩৪.৫০ টাকা।",
+        ),
+    ],
+)
+def test_a_reminder_names_the_bill_its_amount_and_its_day(
+    due_on: date | None, english: str, bangla: str
+) -> None:
+    amount = Money(123_450)
+    assert reminder_text(DueBill("DESCO", "Home", amount, due_on), "ekPay", PayerLanguage.ENGLISH) == english
+    text = reminder_text(DueBill("ডেসকো", "বাসা", amount, due_on), "একপে", PayerLanguage.BANGLA)
+    assert text == bangla
+    assert len(text) <= UNICODE_PART

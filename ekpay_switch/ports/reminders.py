@@ -1,0 +1,85 @@
+"""What reminding citizens of saved bills needs, as protocols (docs/adr/0132)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from ekpay_switch.domain.citizens.reminders import Reminder
+from ekpay_switch.domain.citizens.saved_bills import SavedBill
+from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.ports.world import World
+
+
+class Reminders(Protocol):
+    """The reminders of saved bills, as their citizens switch them; each call is durable on return."""
+
+    async def switch_on(self, citizen_id: UUID, saved_id: UUID) -> None:
+        """Remind of the bills of a saved bill; one that is not this citizen's stays as it is."""
+        ...
+
+    async def switch_off(self, citizen_id: UUID, saved_id: UUID) -> None:
+        """Remind of them no more; one that is not this citizen's stays as it is."""
+        ...
+
+    async def of_citizen(self, citizen_id: UUID) -> Mapping[UUID, Reminder]:
+        """The reminders of a citizen that are on, by the id of the saved bill."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedReminder:
+    """A reminder whose biller is to be asked, and the language of its citizen."""
+
+    citizen_id: UUID
+    saved: SavedBill
+    epoch: int
+    language: PayerLanguage
+
+
+@dataclass(frozen=True, slots=True)
+class DueMessage:
+    """What a citizen is told of one bill, once: `bill_key` and `due_on` tell it from the next."""
+
+    bill_key: str = field(repr=False)
+    due_on: date | None
+    text: str = field(repr=False)
+
+
+class DueReminders(Protocol):
+    """Reminders whose time has come; each call is one short transaction."""
+
+    async def lease_due(
+        self, limit: int, lease_seconds: float, billers: Sequence[str]
+    ) -> Sequence[LeasedReminder]:
+        """Lease reminders that are due, at most one of each of these billers; each gets a new epoch."""
+        ...
+
+    async def put_off(self, leased: LeasedReminder, next_check_at: datetime) -> None:
+        """Ask again then, after no answer; under an old epoch nothing changes."""
+        ...
+
+    async def settle(
+        self,
+        leased: LeasedReminder,
+        owed_on: date | None,
+        next_check_at: datetime,
+        message: DueMessage | None,
+    ) -> bool:
+        """Record an answer, and send the message unless its bill was told of; whether it is to be sent.
+
+        `owed_on` is the due date of the unpaid bill. Nothing changes under an old epoch, or once the account
+        was closed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderPorts:
+    """What the job of reminders uses; `portal_names` are those of the portal, by language."""
+
+    reminders: DueReminders
+    world: World
+    portal_names: Mapping[PayerLanguage, str]
+    days_before: int
