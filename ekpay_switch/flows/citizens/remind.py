@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.bill import AmountRefused, Bill, BillerSilent, BillFound, BillMissing, FetchReply
+from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, FetchReply
 from ekpay_switch.domain.citizens.reminders import (
     check_after_silence,
     is_owed,
@@ -40,7 +40,7 @@ async def remind(leased: LeasedReminder, ports: ReminderPorts) -> None:
         await ports.reminders.put_off(leased, check_after_silence(leased.saved.saved_id, now))
         outcome = "silent"
     else:
-        is_sent = await _settle(leased, _found(reply), now, ports)
+        is_sent = await _settle(leased, reply.bill if isinstance(reply, BillFound) else None, now, ports)
         outcome = "reminded" if is_sent else "checked"
     telemetry.REMINDERS.labels(outcome).inc()
 
@@ -53,14 +53,6 @@ async def _reply(leased: LeasedReminder, ports: ReminderPorts) -> FetchReply | N
         return None
     query = unattended_query(biller.profile, saved.fields)
     return None if query is None else await fetch_unattended(query, biller, ports.world)
-
-
-def _found(reply: FetchReply) -> Bill | None:
-    match reply:
-        case BillFound(bill=bill):
-            return bill
-        case BillMissing() | AmountRefused() | BillerSilent():
-            return None
 
 
 async def _settle(leased: LeasedReminder, bill: Bill | None, now: datetime, ports: ReminderPorts) -> bool:
