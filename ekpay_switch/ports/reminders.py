@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from ekpay_switch.domain.citizens.reminders import Reminder
+from ekpay_switch.domain.citizens.reminders import Reminder, StandingOrder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import World
 
 
@@ -21,6 +22,22 @@ class Reminders(Protocol):
 
     async def switch_off(self, citizen_id: UUID, saved_id: UUID) -> None:
         """Remind of them no more; one that is not this citizen's stays as it is."""
+        ...
+
+    async def set_order(self, citizen_id: UUID, saved_id: UUID, cap: Money) -> None:
+        """Prepare each bill up to the cap, and remind of it; one that is not theirs stays as it is."""
+        ...
+
+    async def pause_order(self, citizen_id: UUID, saved_id: UUID, *, is_paused: bool) -> None:
+        """Pause a standing order, or go on with it; where there is none nothing changes."""
+        ...
+
+    async def end_order(self, citizen_id: UUID, saved_id: UUID) -> None:
+        """End a standing order; the reminder stays on."""
+        ...
+
+    async def begin_payment(self, citizen_id: UUID, saved_id: UUID) -> None:
+        """Offer what is being paid no more until its biller was asked again, in ten minutes."""
         ...
 
     async def of_citizen(self, citizen_id: UUID) -> Mapping[UUID, Reminder]:
@@ -36,15 +53,33 @@ class LeasedReminder:
     saved: SavedBill
     epoch: int
     language: PayerLanguage
+    order: StandingOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DueMessage:
-    """What a citizen is told of one bill, once: `bill_key` and `due_on` tell it from the next."""
+    """What a citizen is told of one bill, once, and once more as `is_last`.
+
+    `bill_key` and `due_on` tell the bill from the next.
+    """
 
     bill_key: str = field(repr=False)
     due_on: date | None
+    is_last: bool
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBill:
+    """What a biller answered: its unpaid bill, None where there is none, and when it is asked next.
+
+    The first of the messages that was not sent before is sent.
+    """
+
+    owed: Money | None
+    due_on: date | None
+    next_check_at: datetime
+    messages: Sequence[DueMessage] = ()
 
 
 class DueReminders(Protocol):
@@ -60,17 +95,10 @@ class DueReminders(Protocol):
         """Ask again then, after no answer; under an old epoch nothing changes."""
         ...
 
-    async def settle(
-        self,
-        leased: LeasedReminder,
-        owed_on: date | None,
-        next_check_at: datetime,
-        message: DueMessage | None,
-    ) -> bool:
-        """Record an answer, and send the message unless its bill was told of; whether it is to be sent.
+    async def settle(self, leased: LeasedReminder, checked: CheckedBill) -> bool:
+        """Record an answer with the message that it brings; whether there is one.
 
-        `owed_on` is the due date of the unpaid bill. Nothing changes under an old epoch, or once the account
-        was closed.
+        Nothing changes under an old epoch, or once the account was closed.
         """
         ...
 

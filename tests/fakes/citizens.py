@@ -7,10 +7,11 @@ from uuid import UUID
 
 from ekpay_switch.domain.citizens.accounts import CitizenSession, SignedIn
 from ekpay_switch.domain.citizens.one_time_codes import LIFE, TRIES_MAX, CodeCheck, CodePurpose, CodeVerdict
-from ekpay_switch.domain.citizens.reminders import Reminder
+from ekpay_switch.domain.citizens.reminders import Reminder, StandingOrder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.citizens.text_messages import MessageEnd
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.citizens import (
     CartContact,
     CitizenPorts,
@@ -181,7 +182,27 @@ class FakeReminders:
 
     async def switch_off(self, citizen_id: UUID, saved_id: UUID) -> None:
         if self.whose.get(saved_id) == citizen_id:
-            del self.on[saved_id]
+            self.on.pop(saved_id, None)
+
+    async def set_order(self, citizen_id: UUID, saved_id: UUID, cap: Money) -> None:
+        await self.switch_on(citizen_id, saved_id)
+        self._change(citizen_id, saved_id, StandingOrder(cap))
+
+    async def pause_order(self, citizen_id: UUID, saved_id: UUID, *, is_paused: bool) -> None:
+        order = self.on[saved_id].order if saved_id in self.on else None
+        if order is not None:
+            self._change(citizen_id, saved_id, replace(order, is_paused=is_paused))
+
+    async def end_order(self, citizen_id: UUID, saved_id: UUID) -> None:
+        self._change(citizen_id, saved_id, None)
+
+    async def begin_payment(self, citizen_id: UUID, saved_id: UUID) -> None:
+        if self.whose.get(saved_id) == citizen_id:
+            self.on[saved_id] = replace(self.on[saved_id], owed=None, due_on=None)
+
+    def _change(self, citizen_id: UUID, saved_id: UUID, order: StandingOrder | None) -> None:
+        if self.whose.get(saved_id) == citizen_id and saved_id in self.on:
+            self.on[saved_id] = replace(self.on[saved_id], order=order)
 
     async def of_citizen(self, citizen_id: UUID) -> Mapping[UUID, Reminder]:
         return {saved_id: state for saved_id, state in self.on.items() if self.whose[saved_id] == citizen_id}

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.business_day import DHAKA, in_dhaka
+from ekpay_switch.domain.money import Money
 
 SENT_LIFE = timedelta(days=400)
 """How long it is known of which bills a citizen was reminded, so that none is told twice."""
@@ -21,14 +22,34 @@ _CHECK_DAYS_MAX = 7
 
 
 @dataclass(frozen=True, slots=True)
+class StandingOrder:
+    """The order to prepare each bill up to `cap` for payment (docs/adr/0133); a paused one prepares none."""
+
+    cap: Money
+    is_paused: bool = False
+
+    def prepares(self, amount: Money) -> bool:
+        """Whether a bill of this amount is prepared."""
+        return not self.is_paused and amount.minor <= self.cap.minor
+
+
+@dataclass(frozen=True, slots=True)
 class Reminder:
-    """How a reminder that is on stands: the due date of the unpaid bill that its biller named last.
+    """How a reminder that is on stands: due date and sum of the unpaid bill that its biller named last.
 
     `checked_at` (UTC) is when the biller last answered, None before it did.
     """
 
     due_on: date | None = None
+    owed: Money | None = None
     checked_at: datetime | None = None
+    order: StandingOrder | None = None
+
+    @property
+    def prepared_sum(self) -> Money | None:
+        """The sum that waits for the citizen's word; None where nothing is prepared."""
+        is_prepared = self.order is not None and self.owed is not None and self.order.prepares(self.owed)
+        return self.owed if is_prepared else None
 
 
 def is_owed(bill: Bill) -> bool:
@@ -43,11 +64,16 @@ def is_to_be_reminded(bill: Bill, now: datetime, days_before: int) -> bool:
     return bill.due_on is None or in_dhaka(now).date() >= bill.due_on - timedelta(days=days_before)
 
 
+def is_last_day(bill: Bill, now: datetime) -> bool:
+    """Whether the due date of a bill is today or past."""
+    return bill.due_on is not None and in_dhaka(now).date() >= bill.due_on
+
+
 def next_check(saved_id: UUID, bill: Bill | None, now: datetime, days_before: int) -> datetime:
     """When the biller is asked next, after an answer; `bill` is the one it named, None where there is none.
 
     Tomorrow, or where nothing is to be said before, on the day that may bring something: that of the
-    reminder, or the one after the due date. No later than in a week: a bill may be paid
+    reminder, or the due date itself. No later than in a week: a bill may be paid
     elsewhere, or get another date.
     """
     today = in_dhaka(now).date()
@@ -56,7 +82,7 @@ def next_check(saved_id: UUID, bill: Bill | None, now: datetime, days_before: in
         if bill.due_on is None:
             wanted = today + timedelta(days=_CHECK_DAYS_MAX)
         elif is_to_be_reminded(bill, now, days_before):
-            wanted = max(wanted, bill.due_on + timedelta(days=1))
+            wanted = max(wanted, bill.due_on)
         else:
             wanted = bill.due_on - timedelta(days=days_before)
     day = min(wanted, today + timedelta(days=_CHECK_DAYS_MAX))

@@ -73,6 +73,15 @@ def answer_text(complaint: int, payment_number: str, portal_name: str, language:
     return f"{portal_name}: অভিযোগ {number}: উত্তর দেওয়া হয়েছে। লেনদেন {payment_number}।"
 
 
+class ReminderStage(StrEnum):
+    """What is said of a bill that is due."""
+
+    DUE = "due"
+    PREPARED = "prepared"  # by a standing order: the citizen has to say the word
+    ABOVE_CAP = "above_cap"  # of a standing order, so that nothing was prepared
+    STILL_OPEN = "still_open"  # on its last day, where a standing order was to be paid
+
+
 @dataclass(frozen=True, slots=True)
 class DueBill:
     """An unpaid bill of which a citizen is reminded; without a due date where its biller states none.
@@ -80,10 +89,26 @@ class DueBill:
     `name` is the citizen's own word for it, or the end of the number that names its customer.
     """
 
+    stage: ReminderStage
     biller_name: str
     name: str
     amount: Money
     due_on: date | None
+
+
+# What is said behind the amount, and at the end.
+_ENGLISH_STAGES = {
+    ReminderStage.DUE: ("", ""),
+    ReminderStage.PREPARED: (" is ready", " Confirm it in your account."),
+    ReminderStage.ABOVE_CAP: (" is above your limit", " Nothing was prepared."),
+    ReminderStage.STILL_OPEN: (" is still open at the biller", ""),
+}
+_BANGLA_STAGES = {
+    ReminderStage.DUE: ("", ""),
+    ReminderStage.PREPARED: (" প্রস্তুত", " অ্যাকাউন্টে গিয়ে পরিশোধ করুন।"),
+    ReminderStage.ABOVE_CAP: (" আপনার সীমার বেশি", " প্রস্তুত করা হয়নি।"),
+    ReminderStage.STILL_OPEN: (" বিলদাতার কাছে এখনো বাকি", ""),
+}
 
 
 def reminder_text(due: DueBill, portal_name: str, language: PayerLanguage) -> str:
@@ -91,14 +116,16 @@ def reminder_text(due: DueBill, portal_name: str, language: PayerLanguage) -> st
 
     Without a link, as every message: whoever gets one with a link knows that it is not ours.
     """
-    amount = grouped_taka(due.amount.minor)
     bangla, english = MONTHS[due.due_on.month - 1] if due.due_on is not None else ("", "")
+    amount = grouped_taka(due.amount.minor)
     if language is PayerLanguage.ENGLISH:
         when = "" if due.due_on is None else f", due {due.due_on.day} {english}"
-        return f"{portal_name}: {due.biller_name} ({due.name}): bill of Tk {amount}{when}."
+        about, then = _ENGLISH_STAGES[due.stage]
+        return f"{portal_name}: {due.biller_name} ({due.name}): bill of Tk {amount}{about}{when}.{then}"
     when = "" if due.due_on is None else f", শেষ তারিখ {due.due_on.day} {bangla}"
-    bill = in_bangla_digits(f"বিল {amount} টাকা{when}")
-    return f"{portal_name}: {due.biller_name} ({due.name}): {bill}।"
+    about, then = _BANGLA_STAGES[due.stage]
+    bill = in_bangla_digits(f"বিল {amount} টাকা{about}{when}")
+    return f"{portal_name}: {due.biller_name} ({due.name}): {bill}।{then}"
 
 
 def _outcome_in_english(cart: PaidCart) -> Sequence[str]:

@@ -1,22 +1,24 @@
 """Reminding a citizen of a saved bill: ask its biller, and send a message once its due date is near."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, FetchReply
 from ekpay_switch.domain.citizens.reminders import (
     check_after_silence,
+    is_last_day,
     is_owed,
     is_to_be_reminded,
     next_check,
 )
-from ekpay_switch.domain.citizens.text_messages import DueBill, reminder_text
+from ekpay_switch.domain.citizens.text_messages import DueBill, ReminderStage, reminder_text
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.bills.fetch_in_bulk import fetch_unattended, unattended_query
 from ekpay_switch.flows.carts.fill_cart import ACTIVE
 from ekpay_switch.ports.billers import BillerProfile
-from ekpay_switch.ports.reminders import DueMessage, LeasedReminder, ReminderPorts
+from ekpay_switch.ports.reminders import CheckedBill, DueMessage, LeasedReminder, ReminderPorts
 
 _NUMBER_END = 4
 
@@ -56,22 +58,52 @@ async def _reply(leased: LeasedReminder, ports: ReminderPorts) -> FetchReply | N
 
 
 async def _settle(leased: LeasedReminder, bill: Bill | None, now: datetime, ports: ReminderPorts) -> bool:
-    message = None
-    if bill is not None and is_to_be_reminded(bill, now, ports.days_before):
-        message = DueMessage(bill.bill_key, bill.due_on, _text(leased, bill, ports))
-    owed_on = bill.due_on if bill is not None and is_owed(bill) else None
-    check_at = next_check(leased.saved.saved_id, bill, now, ports.days_before)
-    return await ports.reminders.settle(leased, owed_on, check_at, message)
+    owed = bill if bill is not None and is_owed(bill) else None
+    checked = CheckedBill(
+        owed=None if owed is None else _amount(owed),
+        due_on=None if owed is None else owed.due_on,
+        next_check_at=next_check(leased.saved.saved_id, bill, now, ports.days_before),
+        messages=() if owed is None else _messages(leased, owed, now, ports),
+    )
+    return await ports.reminders.settle(leased, checked)
 
 
-def _text(leased: LeasedReminder, bill: Bill, ports: ReminderPorts) -> str:
+def _messages(
+    leased: LeasedReminder, bill: Bill, now: datetime, ports: ReminderPorts
+) -> Sequence[DueMessage]:
+    """What is to be told of a bill, once each: that it is due, and with a standing order on its last day."""
+    if not is_to_be_reminded(bill, now, ports.days_before):
+        return ()
+    stages = [ReminderStage.DUE]
+    order = leased.order
+    if order is not None and not order.is_paused:
+        is_prepared = order.prepares(_amount(bill))
+        stages = [ReminderStage.PREPARED if is_prepared else ReminderStage.ABOVE_CAP]
+        stages += [ReminderStage.STILL_OPEN] if is_last_day(bill, now) else []
+    return [
+        DueMessage(
+            bill_key=bill.bill_key,
+            due_on=bill.due_on,
+            is_last=stage is ReminderStage.STILL_OPEN,
+            text=_text(leased, bill, stage, ports),
+        )
+        for stage in stages
+    ]
+
+
+def _text(leased: LeasedReminder, bill: Bill, stage: ReminderStage, ports: ReminderPorts) -> str:
     saved, language = leased.saved, leased.language
     biller = ports.world.billers.by_id(saved.biller_id)
     names = ("", "") if biller is None else (biller.profile.name_bn, biller.profile.name_en)
     due = DueBill(
+        stage=stage,
         biller_name=names[language is PayerLanguage.ENGLISH],
         name=saved.nickname or f"…{next(iter(saved.fields.values()), '')[-_NUMBER_END:]}",
-        amount=bill.total + bill.rounding,
+        amount=_amount(bill),
         due_on=bill.due_on,
     )
     return reminder_text(due, ports.portal_names[language], language)
+
+
+def _amount(bill: Bill) -> Money:
+    return bill.total + bill.rounding

@@ -6,21 +6,21 @@ citizen, so that a bill that is saved again is not told again.
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.citizens.reminders import SENT_LIFE, Reminder
+from ekpay_switch.domain.citizens.reminders import SENT_LIFE, Reminder, StandingOrder
 from ekpay_switch.domain.citizens.text_messages import MessageKind
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.citizens.accounts import open_number
 from ekpay_switch.persistence.citizens.saved_bills import open_saved_bill
 from ekpay_switch.persistence.citizens.text_messages import new_message
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.ports.citizens import NewTextMessage
-from ekpay_switch.ports.reminders import DueMessage, LeasedReminder
+from ekpay_switch.ports.reminders import CheckedBill, DueMessage, LeasedReminder
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.one_time_codes import CodeDigests
 from ekpay_switch.security.sealed_fields import SealBrokenError, Sealer
@@ -35,8 +35,23 @@ _SWITCH_OFF = """
 DELETE FROM bill_reminders AS r USING saved_bills AS s
 WHERE s.id = r.saved_id AND s.id = $2 AND s.citizen_id = $1
 """
+# The biller is asked at once, so that what is owed now is prepared.
+_SET_ORDER = """
+INSERT INTO bill_reminders (saved_id, biller_id, cap)
+SELECT id, biller_id, $3 FROM saved_bills WHERE id = $2 AND citizen_id = $1
+ON CONFLICT (saved_id) DO UPDATE SET cap = excluded.cap, is_paused = false, next_check_at = now()
+"""
+_OWN_ORDER = """
+FROM saved_bills AS s WHERE s.id = r.saved_id AND s.citizen_id = $1 AND s.id = $2 AND r.cap IS NOT NULL
+"""
+_PAUSE_ORDER = f"UPDATE bill_reminders AS r SET is_paused = $3 {_OWN_ORDER}"  # noqa: S608 - a constant
+_END_ORDER = f"UPDATE bill_reminders AS r SET cap = NULL, is_paused = false {_OWN_ORDER}"  # noqa: S608 - a constant
+_BEGIN_PAYMENT = f"""
+UPDATE bill_reminders AS r SET owed = NULL, due_on = NULL, next_check_at = now() + interval '10 minutes',
+  epoch = epoch + 1 {_OWN_ORDER}
+"""  # noqa: S608 - a constant
 _OF_CITIZEN = """
-SELECT r.saved_id, r.due_on, r.checked_at FROM bill_reminders AS r
+SELECT r.saved_id, r.due_on, r.owed, r.checked_at, r.cap, r.is_paused FROM bill_reminders AS r
 JOIN saved_bills AS s ON s.id = r.saved_id WHERE s.citizen_id = $1
 """
 _LEASE_DUE = """
@@ -49,13 +64,13 @@ WITH due AS (
 UPDATE bill_reminders AS r SET next_check_at = now() + $2, epoch = r.epoch + 1
 FROM due, saved_bills AS s, citizens AS c
 WHERE r.saved_id = due.saved_id AND s.id = r.saved_id AND c.id = s.citizen_id
-RETURNING r.epoch, c.language, s.id, s.citizen_id, s.biller_id, s.digest, s.sealed
+RETURNING r.epoch, r.cap, r.is_paused, c.language, s.id, s.citizen_id, s.biller_id, s.digest, s.sealed
 """
 _PUT_OFF = "UPDATE bill_reminders SET next_check_at = $3 WHERE saved_id = $1 AND epoch = $2"
 # Whoever closes the account at the same time has to wait, or was first.
 _LOCK_CITIZEN = "SELECT number_sealed FROM citizens WHERE id = $1 AND closed_at IS NULL FOR UPDATE"
 _SETTLE = """
-UPDATE bill_reminders SET next_check_at = $3, due_on = $4, checked_at = now()
+UPDATE bill_reminders SET next_check_at = $3, due_on = $4, owed = $5, checked_at = now()
 WHERE saved_id = $1 AND epoch = $2 RETURNING saved_id
 """
 _NOTE_SENT = """
@@ -81,10 +96,26 @@ class PostgresReminders:
         """See `ports.reminders.Reminders`."""
         await self._fetch(_SWITCH_OFF, citizen_id, saved_id)
 
+    async def set_order(self, citizen_id: UUID, saved_id: UUID, cap: Money) -> None:
+        """See `ports.reminders.Reminders`."""
+        await self._fetch(_SET_ORDER, citizen_id, saved_id, cap.minor)
+
+    async def pause_order(self, citizen_id: UUID, saved_id: UUID, *, is_paused: bool) -> None:
+        """See `ports.reminders.Reminders`."""
+        await self._fetch(_PAUSE_ORDER, citizen_id, saved_id, is_paused)
+
+    async def end_order(self, citizen_id: UUID, saved_id: UUID) -> None:
+        """See `ports.reminders.Reminders`."""
+        await self._fetch(_END_ORDER, citizen_id, saved_id)
+
+    async def begin_payment(self, citizen_id: UUID, saved_id: UUID) -> None:
+        """See `ports.reminders.Reminders`. An answer that is on its way changes nothing any more."""
+        await self._fetch(_BEGIN_PAYMENT, citizen_id, saved_id)
+
     async def of_citizen(self, citizen_id: UUID) -> Mapping[UUID, Reminder]:
         """See `ports.reminders.Reminders`."""
         rows = await self._fetch(_OF_CITIZEN, citizen_id)
-        return {row["saved_id"]: Reminder(row["due_on"], row["checked_at"]) for row in rows}
+        return {row["saved_id"]: _reminder(row) for row in rows}
 
     async def lease_due(
         self, limit: int, lease_seconds: float, billers: Sequence[str]
@@ -95,7 +126,9 @@ class PostgresReminders:
         rows = await self._fetch(_LEASE_DUE, limit, timedelta(seconds=lease_seconds), list(billers))
         leased = [(row, open_saved_bill(self._sealer, row)) for row in rows]
         return [
-            LeasedReminder(row["citizen_id"], saved, row["epoch"], PayerLanguage(row["language"]))
+            LeasedReminder(
+                row["citizen_id"], saved, row["epoch"], PayerLanguage(row["language"]), _order(row)
+            )
             for row, saved in leased
             if saved is not None
         ]
@@ -104,47 +137,28 @@ class PostgresReminders:
         """See `ports.reminders.DueReminders`."""
         await self._fetch(_PUT_OFF, leased.saved.saved_id, leased.epoch, next_check_at)
 
-    async def settle(
-        self,
-        leased: LeasedReminder,
-        owed_on: date | None,
-        next_check_at: datetime,
-        message: DueMessage | None,
-    ) -> bool:
+    async def settle(self, leased: LeasedReminder, checked: CheckedBill) -> bool:
         """See `ports.reminders.DueReminders`."""
-        return await self._transactions.run(
-            partial(
-                self._settle,
-                leased=leased,
-                owed_on=owed_on,
-                next_check_at=next_check_at,
-                message=message,
-                message_id=uuid7(),
-            )
-        )
+        message_id = uuid7()
 
-    async def _settle(
-        self,
-        connection: Connection,
-        leased: LeasedReminder,
-        owed_on: date | None,
-        next_check_at: datetime,
-        message: DueMessage | None,
-        message_id: UUID,
-    ) -> bool:
-        sealed = await connection.fetchval(_LOCK_CITIZEN, leased.citizen_id)
-        if sealed is None:
+        async def _settle(connection: Connection) -> bool:
+            sealed = await connection.fetchval(_LOCK_CITIZEN, leased.citizen_id)
+            if sealed is None:
+                return False
+            owed = None if checked.owed is None else checked.owed.minor
+            values = (leased.saved.saved_id, leased.epoch, checked.next_check_at, checked.due_on, owed)
+            number = self._number(leased.citizen_id, bytes(sealed))
+            if await connection.fetchval(_SETTLE, *values) is None or not number:
+                return False
+            for message in checked.messages:
+                digest = self._digests.of_reminder(leased.citizen_id, _canonical(leased, message))
+                if await connection.fetchval(_NOTE_SENT, leased.citizen_id, digest) is not None:
+                    new = NewTextMessage(message_id, MessageKind.REMINDER, number, message.text, _WORTH)
+                    await new_message(connection, new, self._sealer)
+                    return True
             return False
-        values = (leased.saved.saved_id, leased.epoch, next_check_at, owed_on)
-        if await connection.fetchval(_SETTLE, *values) is None or message is None:
-            return False
-        number = self._number(leased.citizen_id, bytes(sealed))
-        digest = self._digests.of_reminder(leased.citizen_id, _canonical(leased, message))
-        if not number or await connection.fetchval(_NOTE_SENT, leased.citizen_id, digest) is None:
-            return False
-        new = NewTextMessage(message_id, MessageKind.REMINDER, number, message.text, _WORTH)
-        await new_message(connection, new, self._sealer)
-        return True
+
+        return await self._transactions.run(_settle)
 
     def _number(self, citizen_id: UUID, sealed: bytes) -> str:
         """The citizen's number, or empty where the row was changed, which is counted as an error."""
@@ -171,6 +185,16 @@ async def drop_old_sent_reminders(transactions: ShortTransactions) -> None:
     await transactions.run(_drop)
 
 
+def _reminder(row: Mapping[str, Any]) -> Reminder:
+    owed = None if row["owed"] is None else Money(row["owed"])
+    return Reminder(row["due_on"], owed, row["checked_at"], _order(row))
+
+
+def _order(row: Mapping[str, Any]) -> StandingOrder | None:
+    return None if row["cap"] is None else StandingOrder(Money(row["cap"]), row["is_paused"])
+
+
 def _canonical(leased: LeasedReminder, message: DueMessage) -> bytes:
     due_on = None if message.due_on is None else message.due_on.isoformat()
-    return json.dumps([leased.saved.biller_id, message.bill_key, due_on], separators=(",", ":")).encode()
+    named = [leased.saved.biller_id, message.bill_key, due_on, message.is_last]
+    return json.dumps(named, separators=(",", ":")).encode()

@@ -6,6 +6,7 @@ what was sent is forgotten as it ends (docs/adr/0122).
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -161,7 +162,8 @@ saved_bills = Table(
     CheckConstraint("octet_length(digest) = 32", name="digest"),
 )
 
-# When the biller of a saved bill is asked next, and the due date of the unpaid bill that it named last.
+# When the biller of a saved bill is asked next, and due date and paisa of the unpaid bill that it named last.
+# A standing order prepares what is no more than `cap`, unless it is paused.
 # `biller_id` is that of the saved bill, so that each biller has a queue of its own.
 bill_reminders = Table(
     "bill_reminders",
@@ -171,8 +173,14 @@ bill_reminders = Table(
     instant("next_check_at", server_default=func.now()),
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     Column("due_on", Date),
+    Column("owed", BigInteger),
     instant("checked_at", nullable=True),
-    CheckConstraint("due_on IS NULL OR checked_at IS NOT NULL", name="due_on"),
+    Column("cap", BigInteger),
+    Column("is_paused", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("due_on IS NULL OR owed IS NOT NULL", name="due_on"),
+    CheckConstraint("owed IS NULL OR (owed > 0 AND checked_at IS NOT NULL)", name="owed"),
+    CheckConstraint("cap > 0", name="cap"),
+    CheckConstraint("cap IS NOT NULL OR NOT is_paused", name="is_paused"),
 )
 Index("ix_bill_reminders_biller_id_next_check_at", bill_reminders.c.biller_id, bill_reminders.c.next_check_at)
 

@@ -76,7 +76,7 @@ async def _order(visit: PortalVisit, cart: StoredCart, contact: TypedContact) ->
     portal, language = visit.portal, PayerLanguage(visit.words.language)
     if portal.citizens is not None:
         # Kept before the cart is ordered: from then on nothing about it changes.
-        await _keep_payer(visit, cart, contact.number, portal.citizens)
+        await keep_payer(visit, cart, contact.number, portal.citizens)
     work = order_cart(cart, language, portal.office)
     try:
         answer = await portal.tasks.run_within(work, portal.answer_seconds)
@@ -87,7 +87,7 @@ async def _order(visit: PortalVisit, cart: StoredCart, contact: TypedContact) ->
     return visit.redirect(answer)
 
 
-async def _keep_payer(visit: PortalVisit, cart: StoredCart, number: str, citizens: CitizenPorts) -> None:
+async def keep_payer(visit: PortalVisit, cart: StoredCart, number: str, citizens: CitizenPorts) -> None:
     """Whom to write to about the cart, and whose it is, as far as anybody has said so."""
     who = await signed_in(visit, citizens)
     if who is not None:

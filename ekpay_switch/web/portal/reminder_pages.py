@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from ekpay_switch.domain.citizens.accounts import SignedIn
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
-from ekpay_switch.flows.citizens.remind import is_remindable
 from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.web.display_text import displayable_text
-from ekpay_switch.web.portal.saved_bills import SAVED, offered_saved_bills, read_id
+from ekpay_switch.web.portal.saved_bills import SAVED, is_offered_reminder, offered_saved_bills, read_id
 from ekpay_switch.web.portal.session_cookie import signed_in
 from ekpay_switch.web.portal.visits import PortalVisit
 
@@ -28,7 +27,7 @@ async def switch(
     offered = {bill.saved_id: bill for bill in await offered_saved_bills(visit, citizens, who)}
     if switched_off is not None:
         await citizens.reminders.switch_off(who.citizen_id, switched_off)
-    elif switched_on in offered and _is_remindable(visit, offered[switched_on]):
+    elif switched_on in offered and is_offered_reminder(visit, offered[switched_on]):
         await citizens.reminders.switch_on(who.citizen_id, switched_on)
     return visit.redirect(_ACCOUNT)
 
@@ -53,11 +52,6 @@ async def send_calendar(visit: PortalVisit, citizens: CitizenPorts) -> Response:
         "Content-Disposition": 'attachment; filename="ekpay-due-dates.ics"',
     }
     return Response(calendar.to_ical(), 200, headers, "text/calendar; charset=utf-8")
-
-
-def _is_remindable(visit: PortalVisit, bill: SavedBill) -> bool:
-    tile = visit.portal.catalogue.by_id(bill.biller_id)
-    return tile is not None and is_remindable(tile.profile, bill.fields)
 
 
 def _event(

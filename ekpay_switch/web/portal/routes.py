@@ -21,6 +21,7 @@ from ekpay_switch.web.portal import account_pages as accounts
 from ekpay_switch.web.portal import complaint_pages as complaints
 from ekpay_switch.web.portal import reminder_pages as reminders
 from ekpay_switch.web.portal import saved_pages as saved
+from ekpay_switch.web.portal import standing_pages as standing
 from ekpay_switch.web.portal.about_pages import show_accessibility, show_privacy
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
@@ -97,6 +98,10 @@ def _add_account(add: AddRoute) -> None:
     add("/account/saved", ["POST"], _with_citizens(accounts.account_form(saved.remove)))
     add("/account/reminders", ["POST"], _with_citizens(accounts.account_form(reminders.switch)))
     add("/account/reminders.ics", ["GET"], _with_citizens(reminders.send_calendar))
+    add(standing.ORDER, ["POST"], _with_citizens(accounts.account_form(standing.change_order)))
+    add(f"{standing.ORDER}/{{saved}}", ["GET"], _with_citizens(standing.show_order))
+    add(f"{standing.ORDER}/{{saved}}", ["POST"], _with_citizens(accounts.account_form(standing.set_order)))
+    add("/account/pay", ["POST"], _with_citizens(accounts.account_form(standing.pay)))
     add("/account/{rest:path}", METHODS, _show_nowhere)
 
 

@@ -34,6 +34,12 @@ async def offered_saved_bills(
     return [bill for bill in saved if visit.portal.catalogue.by_id(bill.biller_id) is not None]
 
 
+def is_offered_reminder(visit: PortalVisit, bill: SavedBill) -> bool:
+    """Whether its biller is offered and can be asked for the bill while nobody waits."""
+    tile = visit.portal.catalogue.by_id(bill.biller_id)
+    return tile is not None and is_remindable(tile.profile, bill.fields)
+
+
 def shown_saved(
     visit: PortalVisit, bill: SavedBill, reminder: Reminder | None = None
 ) -> Mapping[str, object]:
@@ -44,7 +50,7 @@ def shown_saved(
         "tile": tile,
         "number": next(iter(bill.fields.values()), ""),
         "reminder": reminder,
-        "is_remindable": tile is not None and is_remindable(tile.profile, bill.fields),
+        "is_remindable": is_offered_reminder(visit, bill),
         "link": visit.at(f"/bills/{bill.biller_id}", **{SAVED: bill.saved_id.hex}),
     }
 

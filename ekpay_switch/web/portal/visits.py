@@ -109,12 +109,12 @@ class PortalVisit:
             self.remember(answer, reference)
         return answer
 
-    def notice(self, about: str, status: int, *, link: str = "/") -> Response:
+    def notice(self, about: str, status: int, *, link: str = "/", **query: str) -> Response:
         """A page that says why there is nothing else to see, and where to go on."""
         refresh = None
         if about == "away" and self.request.method == "GET":
             refresh = Refresh(RETRY_SECONDS)
-        answer = self.page("notice.html", {"about": about, "link": self.at(link)}, status, refresh)
+        answer = self.page("notice.html", {"about": about, "link": self.at(link, **query)}, status, refresh)
         if status in {429, 503}:
             answer.headers["Retry-After"] = str(RETRY_SECONDS)
         return answer

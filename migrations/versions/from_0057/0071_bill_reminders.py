@@ -1,4 +1,4 @@
-"""Reminders of saved bills, and text messages that bring them.
+"""Reminders of saved bills, standing orders for them, and text messages that bring them.
 
 Safe while the switch runs: new tables that old code neither reads nor writes, and a condition that allows all
 that it did. Old code sends the new kind of message as any other; only the forgetting of a closed account by
@@ -22,9 +22,15 @@ CREATE TABLE bill_reminders (
   next_check_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   epoch INTEGER DEFAULT 0 NOT NULL,
   due_on DATE,
+  owed BIGINT,
   checked_at TIMESTAMP WITH TIME ZONE,
+  cap BIGINT,
+  is_paused BOOLEAN DEFAULT false NOT NULL,
   CONSTRAINT pk_bill_reminders PRIMARY KEY (saved_id),
-  CONSTRAINT ck_bill_reminders_due_on CHECK (due_on IS NULL OR checked_at IS NOT NULL),
+  CONSTRAINT ck_bill_reminders_due_on CHECK (due_on IS NULL OR owed IS NOT NULL),
+  CONSTRAINT ck_bill_reminders_owed CHECK (owed IS NULL OR (owed > 0 AND checked_at IS NOT NULL)),
+  CONSTRAINT ck_bill_reminders_cap CHECK (cap > 0),
+  CONSTRAINT ck_bill_reminders_is_paused CHECK (cap IS NOT NULL OR NOT is_paused),
   CONSTRAINT fk_bill_reminders_saved_id FOREIGN KEY (saved_id) REFERENCES saved_bills (id) ON DELETE CASCADE
 );
 CREATE INDEX ix_bill_reminders_biller_id_next_check_at ON bill_reminders (biller_id, next_check_at);

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from ekpay_switch.domain.bill import BillFound
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.citizens.reminders import Reminder
+from ekpay_switch.domain.citizens.reminders import Reminder, StandingOrder
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from tests.browser.portal.shown_portal import PortalStates
 from tests.factories import a_bill
@@ -71,8 +72,45 @@ async def portal_account_reminder(stand: PortalStand) -> str:
     reminders = reminders_of(stand)
     (saved_id,) = reminders.on
     now = stand.scene.small.clock.now()
-    reminders.on[saved_id] = Reminder(business_date(now) + timedelta(days=9), now)
+    reminders.on[saved_id] = Reminder(business_date(now) + timedelta(days=9), Money(121_000), now)
     return "/account"
+
+
+@ACCOUNT.add
+async def portal_account_standing(stand: PortalStand) -> str:
+    await _ordered(stand)
+    return "/account"
+
+
+@ACCOUNT.add
+async def portal_account_standing_paused(stand: PortalStand) -> str:
+    await _ordered(stand, is_paused=True)
+    return "/account"
+
+
+@ACCOUNT.add
+async def portal_account_standing_form(stand: PortalStand) -> str:
+    return await _standing_form(stand)
+
+
+@ACCOUNT.add
+async def portal_account_standing_form_wrong(stand: PortalStand) -> Seen:
+    path = await _standing_form(stand)
+    return await stand.press(await stand.browser.get(path), path, cap="0")
+
+
+@ACCOUNT.add
+async def portal_account_prepared_above_cap(stand: PortalStand) -> Seen:
+    await _ordered(stand)
+    stand.desco.replies.append(BillFound(a_bill(total=900_000)))
+    return await _pressed_pay(stand)
+
+
+@ACCOUNT.add
+async def portal_account_prepared_gone(stand: PortalStand) -> Seen:
+    await _ordered(stand)
+    stand.desco.replies.append(BillFound(a_bill(is_paid=True)))
+    return await _pressed_pay(stand)
 
 
 @ACCOUNT.add
@@ -156,3 +194,26 @@ async def _signed_in(stand: PortalStand) -> None:
     await _asked_for_code(stand)
     (code,) = re.findall("[0-9]{6}", stand.codes.messages[-1].text)
     await stand.press(await stand.browser.get("/account/code"), "/account/code", code=code)
+
+
+async def _standing_form(stand: PortalStand) -> str:
+    await _saved(stand)
+    (bill,) = (await stand.browser.get("/account")).html.all("input", name="on")
+    return f"/account/standing/{bill['value']}"
+
+
+async def _ordered(stand: PortalStand, *, is_paused: bool = False) -> None:
+    """A standing order, and a bill that it prepared unless it is paused."""
+    path = await _standing_form(stand)
+    await stand.press(await stand.browser.get(path), path, cap="3000")
+    reminders = reminders_of(stand)
+    (saved_id,) = reminders.on
+    now = stand.scene.small.clock.now()
+    order = StandingOrder(Money(300_000), is_paused=is_paused)
+    due_on = business_date(now) + timedelta(days=2)
+    reminders.on[saved_id] = Reminder(due_on, Money(121_000), now, order)
+
+
+async def _pressed_pay(stand: PortalStand) -> Seen:
+    (saved_id,) = reminders_of(stand).on
+    return await stand.press(await stand.browser.get("/account"), "/account/pay", saved=saved_id.hex)

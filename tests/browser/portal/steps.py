@@ -11,6 +11,7 @@ from tests.browser.installation import Street
 from tests.browser.shopper import Shopper
 
 CART, RESULT = re.compile(r"/cart(\?|$)"), re.compile(r"/cart/[A-Z0-9]{26}")
+ACCOUNT = re.compile(r"/account(\?|$)")
 LOOKS, OUTCOME_LOOKS = 40, 100
 
 # Both languages, with script and without, in two windows: a story takes up to a minute in each. Every state
@@ -77,3 +78,33 @@ def reads_reminder(inbox: Page, name: str) -> None:
             break
         inbox.wait_for_timeout(500)
     expect(message.first).to_be_visible()
+
+
+def register(page: Page, inbox: Page, mobile: str, *, has_script: bool) -> None:
+    """Sign in, from the first page, with a number that is new here."""
+    page.locator('a[href^="/account"]').click()
+    page.locator("#mobile").fill(mobile)
+    page.locator("#mobile").press("Enter")
+    page.wait_for_url(re.compile("/account/code"))
+    is_good(page, has_script=has_script)
+    page.locator("#code").fill(texted_code(inbox, page, mobile))
+    page.locator("#code").press("Enter")
+    page.wait_for_url(ACCOUNT)
+    is_good(page, has_script=has_script)
+
+
+def pay_and_save(shopper: Shopper, street: Street, nickname: str, *, has_script: bool) -> None:
+    """Pay the cart as whoever is signed in, and save its bill; the account is open then."""
+    page = shopper.page
+    page.locator('form.ekpay-sum button[type="submit"]').click()
+    page.wait_for_url(re.compile("/pay/checkout/"))
+    shopper.pay("bkash")
+    page.wait_for_url(RESULT)
+    page.goto(f"{street.switch}/account")
+    page.locator('a[href^="/account/save/"]').click()
+    page.wait_for_url(re.compile("/account/save/"))
+    is_good(page, has_script=has_script)
+    page.locator("#nickname").fill(nickname)
+    page.locator("#nickname").press("Enter")
+    page.wait_for_url(ACCOUNT)
+    is_good(page, has_script=has_script)

@@ -1,13 +1,11 @@
 """A citizen registers in a real browser, pays, and finds the bill again without typing its number."""
 
-import re
-
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
-from tests.browser.portal.steps import RESULT, WINDOWS, is_good, put_into_cart, reads_reminder, texted_code
+from tests.browser.portal.steps import WINDOWS, is_good, pay_and_save, put_into_cart, reads_reminder, register
 from tests.browser.state_windows import NARROW
 
 # Whoever registers, and whose bill is paid: an account with three, of which older ones are overdue.
@@ -28,22 +26,11 @@ def test_who_registers_and_pays_finds_the_bill_again(
     page, words = shopper.page, wording_of(Language(language))
     page.goto(f"{street.switch}/?lang={language}")
     inbox = window(language, width=NARROW).page
-    _register(page, inbox, mobile, has_script=has_script)
+    register(page, inbox, mobile, has_script=has_script)
     expect(page.get_by_text(str(words("account.no_payments")))).to_be_visible()
 
     put_into_cart(page, street, language, account)
-    page.locator('form.ekpay-sum button[type="submit"]').click()
-    page.wait_for_url(re.compile("/pay/checkout/"))
-    shopper.pay("bkash")
-    page.wait_for_url(RESULT)
-
-    page.goto(f"{street.switch}/account?lang={language}")
-    page.locator('a[href^="/account/save/"]').click()
-    page.wait_for_url(re.compile("/account/save/"))
-    is_good(page, has_script=has_script)
-    page.locator("#nickname").fill(NICKNAME)
-    page.locator("#nickname").press("Enter")
-    page.wait_for_url(re.compile(r"/account(\?|$)"))
+    pay_and_save(shopper, street, NICKNAME, has_script=has_script)
     expect(page.locator("h3").first).to_have_text(NICKNAME)
     is_good(page, has_script=has_script)
     page.get_by_role("button", name=str(words("remind.switch_on"))).click()
@@ -64,16 +51,3 @@ def test_who_registers_and_pays_finds_the_bill_again(
     page.get_by_role("button", name=str(words("account.sign_out"))).click()
     page.goto(f"{street.switch}/?lang={language}")
     expect(page.locator(SAVED)).to_have_count(0)
-
-
-def _register(page: Page, inbox: Page, mobile: str, *, has_script: bool) -> None:
-    """Sign in, from the first page, with a number that is new here."""
-    page.locator('a[href^="/account"]').click()
-    page.locator("#mobile").fill(mobile)
-    page.locator("#mobile").press("Enter")
-    page.wait_for_url(re.compile("/account/code"))
-    is_good(page, has_script=has_script)
-    page.locator("#code").fill(texted_code(inbox, page, mobile))
-    page.locator("#code").press("Enter")
-    page.wait_for_url(re.compile(r"/account(\?|$)"))
-    is_good(page, has_script=has_script)

@@ -8,7 +8,13 @@ import pytest
 
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.business_day import DHAKA
-from ekpay_switch.domain.citizens.reminders import check_after_silence, is_to_be_reminded, next_check
+from ekpay_switch.domain.citizens.reminders import (
+    Reminder,
+    StandingOrder,
+    check_after_silence,
+    is_to_be_reminded,
+    next_check,
+)
 from ekpay_switch.domain.money import Money
 from tests.factories import a_bill
 
@@ -46,7 +52,7 @@ def test_a_citizen_is_told_of_an_unpaid_bill_that_is_nearly_due(bill: Bill, *, i
         (due_in(30), 7),
         (due_in(8), 5),
         (due_in(4), 1),
-        (due_in(3), 4),
+        (due_in(3), 3),
         (due_in(0), 1),
         (due_in(-5), 1),
         (a_bill(), 7),
@@ -79,3 +85,19 @@ def test_a_silent_biller_is_asked_in_an_hour_and_not_by_night(hour: int, day: in
     at = check_after_silence(SAVED, NOW.replace(hour=hour))
     assert (at.day, 9 <= at.hour < 20) == (day, True)
     assert later in {None, at.hour}
+
+
+@pytest.mark.parametrize(
+    ("owed", "order", "is_prepared"),
+    [
+        (None, StandingOrder(Money(100)), False),
+        (Money(100), None, False),
+        (Money(100), StandingOrder(Money(100)), True),
+        (Money(101), StandingOrder(Money(100)), False),
+        (Money(100), StandingOrder(Money(100), is_paused=True), False),
+    ],
+)
+def test_a_standing_order_prepares_up_to_its_cap_while_it_is_not_paused(
+    owed: Money | None, order: StandingOrder | None, *, is_prepared: bool
+) -> None:
+    assert Reminder(owed=owed, order=order).prepared_sum == (owed if is_prepared else None)

@@ -7,6 +7,7 @@ import pytest
 from ekpay_switch.domain.citizens.text_messages import (
     DueBill,
     PaidCart,
+    ReminderStage,
     answer_text,
     code_text,
     masked_number,
@@ -98,25 +99,42 @@ def test_tries_are_further_and_further_apart_up_to_a_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("due_on", "english", "bangla"),
+    ("stage", "due_on", "english", "bangla"),
     [
         (
+            ReminderStage.DUE,
             date(2026, 12, 14),
-            "ekPay: DESCO (Home): bill of Tk 1,234.50, due 14 December.",
-            "একপে: ডেসকো (বাসা): বিল ১,২৩৪.৫০ টাকা, শেষ তারিখ ১৪ ডিসেম্বর।",
+            "bill of Tk 1,234.50, due 14 December.",
+            "বিল ১,২৩৪.৫০ টাকা, শেষ তারিখ ১৪ ডিসেম্বর।",
+        ),
+        (ReminderStage.DUE, None, "bill of Tk 1,234.50.", "বিল ১,২৩৪.৫০ টাকা।"),
+        (
+            ReminderStage.PREPARED,
+            date(2026, 12, 14),
+            "bill of Tk 1,234.50 is ready, due 14 December. Confirm it in your account.",
+            "বিল ১,২৩৪.৫০ টাকা প্রস্তুত, শেষ তারিখ ১৪ ডিসেম্বর। অ্যাকাউন্টে গিয়ে পরিশোধ করুন।",
         ),
         (
+            ReminderStage.ABOVE_CAP,
             None,
-            "ekPay: DESCO (Home): bill of Tk 1,234.50.",
-            "একপে: ডেসকো (বাসা): বিল ১,২৩৪.৫০ টাকা।",
+            "bill of Tk 1,234.50 is above your limit. Nothing was prepared.",
+            "বিল ১,২৩৪.৫০ টাকা আপনার সীমার বেশি। প্রস্তুত করা হয়নি।",
+        ),
+        (
+            ReminderStage.STILL_OPEN,
+            date(2026, 12, 14),
+            "bill of Tk 1,234.50 is still open at the biller, due 14 December.",
+            "বিল ১,২৩৪.৫০ টাকা বিলদাতার কাছে এখনো বাকি, শেষ তারিখ ১৪ ডিসেম্বর।",
         ),
     ],
 )
 def test_a_reminder_names_the_bill_its_amount_and_its_day(
-    due_on: date | None, english: str, bangla: str
+    stage: ReminderStage, due_on: date | None, english: str, bangla: str
 ) -> None:
     amount = Money(123_450)
-    assert reminder_text(DueBill("DESCO", "Home", amount, due_on), "ekPay", PayerLanguage.ENGLISH) == english
-    text = reminder_text(DueBill("ডেসকো", "বাসা", amount, due_on), "একপে", PayerLanguage.BANGLA)
-    assert text == bangla
-    assert len(text) <= UNICODE_PART
+    due = DueBill(stage, "DESCO", "Home", amount, due_on)
+    assert reminder_text(due, "ekPay", PayerLanguage.ENGLISH) == f"ekPay: DESCO (Home): {english}"
+    due = DueBill(stage, "ডেসকো", "বাসা", amount, due_on)
+    text = reminder_text(due, "একপে", PayerLanguage.BANGLA)
+    assert text == f"একপে: ডেসকো (বাসা): {bangla}"
+    assert len(text) <= UNICODE_PART * (1 if stage is ReminderStage.DUE else 2)

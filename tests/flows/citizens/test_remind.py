@@ -8,12 +8,13 @@ import pytest
 
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillFound, BillMissing, FetchReply
 from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.citizens.reminders import StandingOrder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.citizens.remind import is_remindable, remind
 from ekpay_switch.ports.billers import Parameter
-from ekpay_switch.ports.reminders import DueMessage, LeasedReminder, ReminderPorts
+from ekpay_switch.ports.reminders import CheckedBill, LeasedReminder, ReminderPorts
 from ekpay_switch.security.identifiers import uuid7
 from tests.factories import BILL_NO, a_bill
 from tests.fakes.billers import PROFILE
@@ -27,7 +28,7 @@ class FakeDueReminders:
     """What was recorded of each reminder."""
 
     put_off_to: list[datetime] = field(default_factory=list)
-    settled: list[tuple[date | None, datetime, DueMessage | None]] = field(default_factory=list)
+    settled: list[CheckedBill] = field(default_factory=list)
     is_told: bool = False
 
     async def lease_due(
@@ -38,15 +39,9 @@ class FakeDueReminders:
     async def put_off(self, leased: LeasedReminder, next_check_at: datetime) -> None:  # noqa: ARG002 - memory
         self.put_off_to.append(next_check_at)
 
-    async def settle(
-        self,
-        leased: LeasedReminder,  # noqa: ARG002 - memory
-        owed_on: date | None,
-        next_check_at: datetime,
-        message: DueMessage | None,
-    ) -> bool:
-        self.settled.append((owed_on, next_check_at, message))
-        return message is not None and not self.is_told
+    async def settle(self, leased: LeasedReminder, checked: CheckedBill) -> bool:  # noqa: ARG002 - memory
+        self.settled.append(checked)
+        return bool(checked.messages) and not self.is_told
 
 
 class ReminderScene:
@@ -77,34 +72,57 @@ async def test_of_a_bill_that_is_nearly_due_its_citizen_is_told_with_the_sum_to_
     due_on = scene.due_on(2)
     bill = replace(a_bill(total=123_450), due_on=due_on, rounding=Money(50))
     await scene.replied(BillFound(bill))
-    ((owed_on, next_check_at, message),) = scene.reminders.settled
-    assert message is not None
-    assert (owed_on, message.bill_key, message.due_on) == (due_on, BILL_NO, due_on)
+    (checked,) = scene.reminders.settled
+    (message,) = checked.messages
+    assert (checked.owed, checked.due_on) == (Money(123_500), due_on)
+    assert (message.bill_key, message.due_on, message.is_last) == (BILL_NO, due_on, False)
     assert "DESCO (postpaid) (Home): bill of Tk 1,235.00, due" in message.text
-    assert business_date(next_check_at) == due_on + timedelta(days=1)
+    assert business_date(checked.next_check_at) == due_on
 
 
 async def test_the_message_is_in_the_citizens_language_and_names_an_unnamed_bill_by_its_end() -> None:
     scene = ReminderScene(PayerLanguage.BANGLA, nickname="")
     await scene.replied(BillFound(replace(a_bill(), due_on=scene.due_on(1))))
-    ((_, _, message),) = scene.reminders.settled
-    assert message is not None
+    (message,) = scene.reminders.settled[0].messages
     assert f"ডেসকো (পোস্টপেইড) (…{BILL_NO[-4:]})" in message.text
 
 
 async def test_of_a_bill_that_is_due_later_nothing_is_said_and_the_date_is_kept() -> None:
     scene = ReminderScene()
     await scene.replied(BillFound(replace(a_bill(), due_on=scene.due_on(20))))
-    ((owed_on, _, message),) = scene.reminders.settled
-    assert (owed_on, message) == (scene.due_on(20), None)
+    (checked,) = scene.reminders.settled
+    assert (checked.due_on, checked.messages) == (scene.due_on(20), ())
 
 
 @pytest.mark.parametrize("reply", [BillMissing(), AmountRefused(), BillFound(a_bill(is_paid=True))])
 async def test_where_nothing_is_owed_nothing_is_said(reply: FetchReply) -> None:
     scene = ReminderScene()
     await scene.replied(reply)
-    ((owed_on, _, message),) = scene.reminders.settled
-    assert (owed_on, message) == (None, None)
+    (checked,) = scene.reminders.settled
+    assert (checked.owed, checked.due_on, checked.messages) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("cap", "is_paused", "due_in", "said"),
+    [
+        (105_000, False, 2, ["is ready, due"]),
+        (104_999, False, 2, ["is above your limit, due"]),
+        (105_000, False, 0, ["is ready, due", "is still open at the biller, due"]),
+        (104_999, False, -3, ["is above your limit, due", "is still open at the biller, due"]),
+        (105_000, True, 0, ["Tk 1,050.00, due"]),
+        (105_000, False, 9, []),
+    ],
+)
+async def test_a_standing_order_prepares_up_to_its_cap_and_is_loud_on_the_last_day(
+    cap: int, due_in: int, said: list[str], *, is_paused: bool
+) -> None:
+    scene = ReminderScene()
+    scene.leased = replace(scene.leased, order=StandingOrder(Money(cap), is_paused=is_paused))
+    await scene.replied(BillFound(replace(a_bill(total=105_000), due_on=scene.due_on(due_in))))
+    messages = scene.reminders.settled[0].messages
+    assert [message.is_last for message in messages] == [False, True][: len(said)]
+    for message, words in zip(messages, said, strict=True):
+        assert words in message.text
 
 
 async def test_a_silent_biller_is_asked_again_and_nothing_is_recorded() -> None:

@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from ekpay_switch.domain.citizens.reminders import StandingOrder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.citizens.accounts import PostgresCitizenAccounts
 from ekpay_switch.persistence.citizens.reminders import PostgresReminders, drop_old_sent_reminders
 from ekpay_switch.persistence.citizens.saved_bills import PostgresSavedBills
-from ekpay_switch.ports.reminders import DueMessage, LeasedReminder
+from ekpay_switch.ports.reminders import CheckedBill, DueMessage, LeasedReminder
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import SEALER
 from tests.persistence.citizens.conftest import DIGESTS, Desk
@@ -19,10 +21,22 @@ from tests.persistence.citizens.test_saved_bills import a_bill, entered
 
 DUE_ON = date(2026, 12, 14)
 LATER = datetime(2036, 1, 1, tzinfo=UTC)
-MESSAGE = DueMessage("092512345678", DUE_ON, "ekPay: DESCO (Home): bill of Tk 1,234.50, due 14 December.")
+MESSAGE = DueMessage(
+    "092512345678",
+    DUE_ON,
+    is_last=False,
+    text="ekPay: DESCO (Home): bill of Tk 1,234.50, due 14 December.",
+)
 BILLERS = ["desco_postpaid", "titas"]
 LEASE = 600.0
 OUTBOX = "SELECT count(*) FROM text_messages WHERE kind = 'reminder'"
+
+
+def checked(message: DueMessage | None = MESSAGE) -> CheckedBill:
+    """The answer of a biller that brings this message."""
+    owed = None if message is None else Money(123_450)
+    due_on = None if message is None else message.due_on
+    return CheckedBill(owed, due_on, LATER, () if message is None else (message,))
 
 
 @dataclass
@@ -94,9 +108,7 @@ async def test_no_more_are_leased_than_wanted_and_none_of_a_biller_that_is_busy(
 async def test_a_bill_is_told_once_whatever_comes_twice(household: Household) -> None:
     leased = await household.citizen()
     (leased,) = await household.leased()
-    settled = await asyncio.gather(
-        *(household.reminders.settle(leased, DUE_ON, LATER, MESSAGE) for _ in range(5))
-    )
+    settled = await asyncio.gather(*(household.reminders.settle(leased, checked()) for _ in range(5)))
     assert (sum(settled), await household.outbox()) == (1, 1)
     row = await household.desk.books.value("SELECT string_agg(t::text, ' ') FROM sent_reminders AS t")
     assert MESSAGE.bill_key not in str(row)
@@ -120,22 +132,22 @@ async def test_the_next_bill_and_a_new_date_are_told_again(
 ) -> None:
     await household.citizen()
     (leased,) = await household.leased()
-    await household.reminders.settle(leased, DUE_ON, LATER, MESSAGE)
+    await household.reminders.settle(leased, checked())
     await household.is_due_again()
     (leased,) = await household.leased()
-    await household.reminders.settle(leased, None, LATER, again)
+    await household.reminders.settle(leased, checked(again))
     assert await household.outbox() == count
 
 
 async def test_a_bill_that_is_saved_again_is_not_told_again(household: Household) -> None:
     await household.citizen()
     (leased,) = await household.leased()
-    await household.reminders.settle(leased, DUE_ON, LATER, MESSAGE)
+    await household.reminders.settle(leased, checked())
     await household.saved.remove(leased.citizen_id, leased.saved.saved_id)
     assert await household.reminders.of_citizen(leased.citizen_id) == {}
     await household.citizen()
     (leased,) = await household.leased()
-    assert not await household.reminders.settle(leased, DUE_ON, LATER, MESSAGE)
+    assert not await household.reminders.settle(leased, checked())
     assert await household.outbox() == 1
 
 
@@ -145,7 +157,7 @@ async def test_under_an_old_lease_nothing_changes(household: Household) -> None:
     await household.is_due_again()
     (leased,) = await household.leased()
     await household.reminders.put_off(old, LATER)
-    assert not await household.reminders.settle(old, DUE_ON, LATER, MESSAGE)
+    assert not await household.reminders.settle(old, checked())
     assert await household.outbox() == 0
     assert (await household.reminders.of_citizen(leased.citizen_id))[leased.saved.saved_id].due_on is None
     await household.reminders.put_off(leased, LATER)
@@ -170,19 +182,19 @@ async def test_a_reminder_that_was_switched_off_or_whose_bill_was_removed_meanwh
     await household.citizen()
     (leased,) = await household.leased()
     await household.reminders.switch_off(leased.citizen_id, leased.saved.saved_id)
-    assert not await household.reminders.settle(leased, DUE_ON, LATER, MESSAGE)
+    assert not await household.reminders.settle(leased, checked())
     assert await household.outbox() == 0
 
 
 async def test_a_closed_account_leaves_nothing_and_is_told_nothing(household: Household) -> None:
     await household.citizen()
     (leased,) = await household.leased()
-    await household.reminders.settle(leased, DUE_ON, LATER, MESSAGE)
+    await household.reminders.settle(leased, checked())
     await household.desk.books.tell("DELETE FROM text_messages")
     await household.is_due_again()
     (leased,) = await household.leased()
     await household.accounts.close(leased.citizen_id)
-    assert not await household.reminders.settle(leased, None, LATER, replace(MESSAGE, due_on=None))
+    assert not await household.reminders.settle(leased, checked(replace(MESSAGE, due_on=None)))
     left = await household.desk.books.value(
         "SELECT (SELECT count(*) FROM bill_reminders) + (SELECT count(*) FROM sent_reminders)"
         " + (SELECT count(*) FROM saved_bills) + (SELECT count(*) FROM text_messages)"
@@ -200,7 +212,7 @@ async def test_a_row_that_something_else_changed_holds_up_no_other(household: Ho
     )
     assert await household.leased() == [right]
     await household.desk.books.tell("UPDATE citizens SET number_sealed = 'x'")
-    assert not await household.reminders.settle(right, DUE_ON, LATER, MESSAGE)
+    assert not await household.reminders.settle(right, checked())
     assert await household.outbox() == 0
     told = await household.desk.books.value("SELECT count(*) FROM sent_reminders")
     assert told == 0, "no message was made of it"
@@ -209,9 +221,73 @@ async def test_a_row_that_something_else_changed_holds_up_no_other(household: Ho
 async def test_after_a_year_it_is_forgotten_which_bills_were_told(household: Household) -> None:
     await household.citizen()
     (leased,) = await household.leased()
-    await household.reminders.settle(leased, DUE_ON, LATER, MESSAGE)
+    await household.reminders.settle(leased, checked())
     await drop_old_sent_reminders(household.desk.transactions)
     assert await household.desk.books.value("SELECT count(*) FROM sent_reminders") == 1
     await household.desk.books.tell("UPDATE sent_reminders SET at = now() - interval '401 days'")
     await drop_old_sent_reminders(household.desk.transactions)
     assert await household.desk.books.value("SELECT count(*) FROM sent_reminders") == 0
+
+
+async def test_the_last_message_of_a_bill_is_another_and_comes_once_too(household: Household) -> None:
+    await household.citizen()
+    messages = (MESSAGE, replace(MESSAGE, is_last=True))
+    for count in (1, 2, 2):
+        await household.is_due_again()
+        (leased,) = await household.leased()
+        await household.reminders.settle(leased, replace(checked(), messages=messages))
+        assert await household.outbox() == count
+
+
+async def test_a_standing_order_is_leased_with_its_reminder_and_asks_at_once(household: Household) -> None:
+    leased = await household.citizen()
+    (leased,) = await household.leased()
+    citizen_id, saved_id = leased.citizen_id, leased.saved.saved_id
+    await household.reminders.set_order(citizen_id, saved_id, Money(300_000))
+    (leased,) = await household.leased()
+    assert leased.order == StandingOrder(Money(300_000))
+    await household.reminders.settle(leased, checked())
+    state = (await household.reminders.of_citizen(citizen_id))[saved_id]
+    assert (state.owed, state.prepared_sum, state.order) == (Money(123_450), Money(123_450), leased.order)
+    await household.reminders.pause_order(citizen_id, saved_id, is_paused=True)
+    state = (await household.reminders.of_citizen(citizen_id))[saved_id]
+    assert (state.prepared_sum, state.order) == (None, StandingOrder(Money(300_000), is_paused=True))
+    await household.reminders.set_order(citizen_id, saved_id, Money(100_000))
+    state = (await household.reminders.of_citizen(citizen_id))[saved_id]
+    assert (state.prepared_sum, state.order) == (None, StandingOrder(Money(100_000)))
+    await household.reminders.end_order(citizen_id, saved_id)
+    assert (await household.reminders.of_citizen(citizen_id))[saved_id].order is None
+
+
+async def test_what_is_being_paid_is_offered_again_only_after_a_later_answer(household: Household) -> None:
+    await household.citizen()
+    (leased,) = await household.leased()
+    citizen_id, saved_id = leased.citizen_id, leased.saved.saved_id
+    await household.reminders.set_order(citizen_id, saved_id, Money(300_000))
+    (leased,) = await household.leased()
+    await household.reminders.begin_payment(citizen_id, saved_id)
+    assert not await household.reminders.settle(leased, checked()), "asked before the payment began"
+    assert (await household.reminders.of_citizen(citizen_id))[saved_id].prepared_sum is None
+    assert await household.leased() == []
+    await household.is_due_again()
+    (leased,) = await household.leased()
+    await household.reminders.settle(leased, checked())
+    assert (await household.reminders.of_citizen(citizen_id))[saved_id].prepared_sum == Money(123_450)
+
+
+async def test_nobody_changes_the_standing_order_of_another(household: Household) -> None:
+    leased = await household.citizen()
+    citizen_id, saved_id = leased.citizen_id, leased.saved.saved_id
+    other = (await entered(household.accounts, "01812345678")).citizen_id
+    await household.reminders.set_order(other, saved_id, Money(1))
+    assert (await household.reminders.of_citizen(citizen_id))[saved_id].order is None
+    await household.reminders.pause_order(citizen_id, saved_id, is_paused=True)
+    assert (await household.reminders.of_citizen(citizen_id))[saved_id].order is None, "nothing to pause"
+    await household.reminders.set_order(citizen_id, saved_id, Money(300_000))
+    (leased,) = await household.leased()
+    await household.reminders.settle(leased, checked())
+    before = await household.reminders.of_citizen(citizen_id)
+    await household.reminders.pause_order(other, saved_id, is_paused=True)
+    await household.reminders.begin_payment(other, saved_id)
+    await household.reminders.end_order(other, saved_id)
+    assert await household.reminders.of_citizen(citizen_id) == before

@@ -8,6 +8,7 @@ from icalendar import Calendar
 
 from ekpay_switch.domain.citizens.reminders import Reminder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
+from ekpay_switch.domain.money import Money
 from ekpay_switch.security.identifiers import uuid7
 from tests.fakes.citizens import FakeReminders
 from tests.web.checkout.checkout_setup import Seen
@@ -72,11 +73,11 @@ async def test_the_account_says_what_the_biller_said_last(language: str) -> None
     bill = await kept(stand)
     await pressed(stand, on=bill.saved_id.hex)
     now = stand.scene.small.clock.now()
-    reminders_of(stand).on[bill.saved_id] = Reminder(DUE_ON, now)
+    reminders_of(stand).on[bill.saved_id] = Reminder(DUE_ON, Money(1), now)
     page = await stand.browser.get("/account")
     assert stand.says(page, "remind.due", day=stand.t.day(DUE_ON))
     assert any(link.partition("?")[0] == CALENDAR for link in page.html.links())
-    reminders_of(stand).on[bill.saved_id] = Reminder(None, now)
+    reminders_of(stand).on[bill.saved_id] = Reminder(checked_at=now)
     page = await stand.browser.get("/account")
     assert stand.says(page, "remind.nothing_due", when=stand.t.moment(now, now))
     assert not any(link.partition("?")[0] == CALENDAR for link in page.html.links())
@@ -109,7 +110,7 @@ async def test_nobody_switches_or_reads_the_reminder_of_another() -> None:
     await pressed(stand, on=bill.saved_id.hex)
     assert reminders_of(stand).on == {}
     await reminders_of(stand).switch_on(other, bill.saved_id)
-    reminders_of(stand).on[bill.saved_id] = Reminder(DUE_ON, stand.scene.small.clock.now())
+    reminders_of(stand).on[bill.saved_id] = Reminder(DUE_ON, Money(1), stand.scene.small.clock.now())
     await pressed(stand, off=bill.saved_id.hex)
     assert list(reminders_of(stand).on) == [bill.saved_id]
     assert Calendar.from_ical((await stand.browser.get(CALENDAR)).body).walk("VEVENT") == []
@@ -134,7 +135,7 @@ async def test_the_due_dates_are_a_calendar_file_that_can_be_loaded_again(
     silent = await kept(stand, field="bill_no")
     for one in (bill, silent):
         await reminders_of(stand).switch_on(citizen_of(stand), one.saved_id)
-    reminders_of(stand).on[bill.saved_id] = Reminder(DUE_ON, stand.scene.small.clock.now())
+    reminders_of(stand).on[bill.saved_id] = Reminder(DUE_ON, Money(1), stand.scene.small.clock.now())
     first, second = await stand.browser.get(CALENDAR), await stand.browser.get(CALENDAR)
     assert (first.status, first.body) == (200, second.body)
     assert first.headers["content-type"] == "text/calendar; charset=utf-8"
