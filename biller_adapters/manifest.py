@@ -235,6 +235,7 @@ class Manifest(Section):
             brand=self.brand.brand if self.brand else None,
             receipt_comes_later=self.final_receipt == "later",
             stand_in_seconds=self.stand_in_hours * 3_600 / divisor,
+            stops=tuple(planned.stop for planned in self.downtime),
         )
 
 

@@ -8,6 +8,7 @@ from ekpay_switch.composition.citizens import citizen_ports
 from ekpay_switch.composition.complaints import complaint_desk
 from ekpay_switch.composition.switch import Switch
 from ekpay_switch.config_files.retention import read_retention
+from ekpay_switch.config_files.sla import read_promises
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -68,6 +69,7 @@ def mount_portal(
         complainers=CallerBuckets(switch.engine, clock, FETCHES, UNPAID_COMPLAINTS, "complaint:"),
         complaint_days=read_retention(settings.config / "retention.toml").complaint_days,
         notices=PostgresRaisedBills(switch.transactions),
+        stop_notice=read_promises(settings.config).stop_notice,
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,
         tasks=tasks,

@@ -14,6 +14,7 @@ from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
 from ekpay_switch.config_files.retention import Retention, read_retention
 from ekpay_switch.config_files.sla import read_promises
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.jobs.carts import run_carts
 from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
@@ -94,7 +95,9 @@ async def run_worker(
             run_housekeeping(
                 (
                     AlarmUpkeep(switch.engine, divisor).sweep,
-                    partial(PostgresHealth(switch.engine).reckon, promises.answer_seconds),
+                    partial(
+                        PostgresHealth(switch.engine).reckon, promises.answer_seconds, planned_stops(switch)
+                    ),
                 ),
                 max(ALARM_SWEEP_SECONDS / divisor, POLL_SECONDS_MIN),
                 stop,
@@ -126,6 +129,12 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(drop_old_sent_reminders, switch.transactions),
         DepositWatch(engine, deposit_alarms(world.billers.all())).warn,
     )
+
+
+def planned_stops(switch: Switch) -> list[tuple[str, PlannedStop]]:
+    """Every planned stop of a biller, by its id."""
+    profiles = (biller.profile for biller in switch.world.billers.all())
+    return [(profile.id, stop) for profile in profiles for stop in profile.stops]
 
 
 async def _drop_old_contacts(switch: Switch, retention: Retention) -> None:

@@ -5,7 +5,7 @@ Declines that a business rule gives (too little money, a bill that is paid) are 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 # Below this many tries, shares say nothing.
@@ -36,6 +36,11 @@ class Promises:
     answered_share: int
     stop_notice_hours: int
     troubled_share: int
+
+    @property
+    def stop_notice(self) -> timedelta:
+        """How long before it begins a planned stop is announced."""
+        return timedelta(hours=self.stop_notice_hours)
 
 
 @dataclass(frozen=True, slots=True)

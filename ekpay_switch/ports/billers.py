@@ -11,6 +11,7 @@ from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.parties.brands import Brand
 from ekpay_switch.domain.payments.delivery import BillerTerms, PayOrder
 from ekpay_switch.domain.payments.inquiries import SafetyFacts, Timing
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 
 
@@ -62,6 +63,7 @@ class BillerProfile:
     layout and the number of its files a day. One that `has_bill_files` hands its bills over in files.
     `brand` is how payers see it, None where its manifest does not say. A bill of a citizen's cart may be paid
     up to `stand_in_seconds` later where the biller cannot be reached; 0 where it does not pardon that.
+    Nothing is sent to it during its planned `stops`.
     """
 
     id: str
@@ -92,6 +94,7 @@ class BillerProfile:
     has_bill_files: bool = False
     brand: Brand | None = None
     stand_in_seconds: float = 0.0
+    stops: tuple[PlannedStop, ...] = ()
 
     @property
     def takes_back(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.wing_kit.manifest_sections import Section
 
 Weekday = Literal["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -31,11 +32,20 @@ class Hours(Section):
 
 
 class Downtime(Section):
-    """One planned stretch of time in which nothing is sent; both instants carry their offset."""
+    """One planned stretch of time in which nothing is sent; all instants carry their offset.
+
+    Payers are told of it from `announced_at` on, and without it as long before as config/sla.toml promises.
+    """
 
     begins_at: datetime
     ends_at: datetime
+    announced_at: datetime | None = None
     why: Annotated[str, Field(min_length=1)]
+
+    @property
+    def stop(self) -> PlannedStop:
+        """What the core knows of it."""
+        return PlannedStop(self.begins_at, self.ends_at, self.announced_at)
 
     @model_validator(mode="after")
     def _is_a_stretch(self) -> Self:
@@ -43,6 +53,10 @@ class Downtime(Section):
             raise ValueError("a downtime is stated with its offset (+06:00)")
         if self.ends_at <= self.begins_at:
             raise ValueError("a downtime ends after it begins")
+        if self.announced_at is not None and self.announced_at.tzinfo is None:
+            raise ValueError("announced_at is stated with its offset (+06:00)")
+        if self.announced_at is not None and self.announced_at > self.begins_at:
+            raise ValueError("announced_at: a planned downtime is announced before it begins")
         return self
 
 

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biller_adapters.manifest import Manifest, manifest_schema, read_manifest
+from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payments.inquiries import SafetyFacts
 from ekpay_switch.wing_kit.manifest_file import ManifestError
@@ -16,6 +18,13 @@ DESCO, BREB, NESCO = (
     (CONFIG / "billers" / f"{name}.toml").read_text(encoding="utf-8")
     for name in ("desco_postpaid", "breb_postpaid", "nesco_prepaid")
 )
+
+DOWNTIME = """
+[[downtime]]
+begins_at = 2026-12-10T22:00:00+06:00
+ends_at = 2026-12-11T02:00:00+06:00
+why = "billing"
+"""
 
 Write = Callable[[str], Path]
 
@@ -65,6 +74,16 @@ FAULTS = {
         r"^stand_in_hours = 24",
         'stand_in_hours = 24\nreceipt = "challan"',
         "no challan",
+    ),
+    "a downtime announced after it began": (
+        r"\Z",
+        f"{DOWNTIME}announced_at = 2026-12-10T22:00:01+06:00\n",
+        "announced_at: a planned downtime is announced before",
+    ),
+    "a downtime announced at no offset": (
+        r"\Z",
+        f"{DOWNTIME}announced_at = 2026-12-01T10:00:00\n",
+        "announced_at is stated with its offset",
     ),
     "stand-in beyond three days": (r"^stand_in_hours = 24", "stand_in_hours = 73", "stand_in_hours"),
     "a fact as text": (r"^deduplicates = true", 'deduplicates = "yes"', "deduplicates"),
@@ -320,3 +339,13 @@ def test_the_schema_for_editors_names_the_safety_facts_as_required() -> None:
         "can_be_undone",
         "echoes_amount",
     }
+
+
+def test_the_core_knows_when_a_biller_stops_and_since_when_that_is_said(write: Write) -> None:
+    downtime = f"{DOWNTIME}announced_at = 2026-12-01T10:00:00+06:00\n"
+    (stop,) = read_manifest(write(f"{DESCO}\n{downtime}")).profile(1_000.0).stops
+    assert (stop.begins_at, stop.ends_at) == (
+        datetime(2026, 12, 10, 22, tzinfo=DHAKA),
+        datetime(2026, 12, 11, 2, tzinfo=DHAKA),
+    )
+    assert stop.announced_at == datetime(2026, 12, 1, 10, tzinfo=DHAKA)

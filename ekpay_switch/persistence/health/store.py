@@ -1,6 +1,6 @@
 """The port `HealthRecords` over PostgreSQL, and the chore that reckons the records from attempts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import select, text
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.health import HealthRecord
 from ekpay_switch.domain.payments.delivery import AttemptEnd
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.persistence.schema.books import one_of
 from ekpay_switch.persistence.schema.health import institution_health
 
@@ -21,8 +22,12 @@ _UNKNOWN = "a.state <> 'closed' AND a.send_until < now() AND (a.leg = 'delivery'
 # A try takes as long as its payer, so only deliveries are held against the promise, and have percentiles.
 # A few thousand pages by the BRIN index on `opened_at`, whatever the age of the table. Older doubts count in
 # the oldest one as well, by the payments that are due.
+# What did not reach an institution during a planned stop says nothing about it.
 _RECKON = text(f"""
-WITH late AS (
+WITH stops AS (
+  SELECT * FROM unnest(CAST(:sides AS text[]), CAST(:begin AS timestamptz[]), CAST(:end AS timestamptz[]))
+    AS s (far_side, begins_at, ends_at)
+), late AS (
   SELECT a.far_side, min(a.opened_at) AS since FROM payments AS p JOIN attempts AS a ON a.payment_id = p.id
   WHERE p.next_action_at IS NOT NULL AND {_UNKNOWN} GROUP BY a.far_side
 ), recent AS (
@@ -35,7 +40,11 @@ WITH late AS (
       FILTER (WHERE {_APPROVED} AND a.leg = 'delivery') AS p50_seconds,
     percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM a.closed_at - a.opened_at)::float8)
       FILTER (WHERE {_APPROVED} AND a.leg = 'delivery') AS p95_seconds
-  FROM attempts AS a WHERE a.opened_at > now() - interval '24 hours' GROUP BY a.far_side
+  FROM attempts AS a WHERE a.opened_at > now() - interval '24 hours' AND NOT (
+    a.outcome IS NOT DISTINCT FROM '{AttemptEnd.UNREACHED}' AND EXISTS (
+      SELECT FROM stops AS s
+      WHERE s.far_side = a.far_side AND a.opened_at >= s.begins_at AND a.opened_at < s.ends_at))
+  GROUP BY a.far_side
 )
 INSERT INTO institution_health AS h (institution, at, tries, approved, declined, failed, unknown, in_time,
   p50_seconds, p95_seconds, oldest_unknown)
@@ -65,8 +74,17 @@ class PostgresHealth:
             rows = await connection.execute(select(institution_health))
             return {row.institution: HealthRecord(**row._mapping) for row in rows}  # noqa: SLF001 - public in SQLAlchemy
 
-    async def reckon(self, answer_seconds: float) -> None:
-        """Reckon every record anew; `answer_seconds` is the promise that answers are held against."""
+    async def reckon(self, answer_seconds: float, stops: Sequence[tuple[str, PlannedStop]] = ()) -> None:
+        """Reckon every record anew; `answer_seconds` is the promise that answers are held against.
+
+        What did not reach an institution during one of its planned `stops` is left out.
+        """
+        values = {
+            "promise": timedelta(seconds=answer_seconds),
+            "sides": [institution for institution, _ in stops],
+            "begin": [stop.begins_at for _, stop in stops],
+            "end": [stop.ends_at for _, stop in stops],
+        }
         async with self._engine.begin() as connection:
-            await connection.execute(_RECKON, {"promise": timedelta(seconds=answer_seconds)})
+            await connection.execute(_RECKON, values)
             await connection.execute(_FORGET)

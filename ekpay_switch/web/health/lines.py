@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ekpay_switch.domain.health import Grade, HealthRecord, Promises, grade_of, share
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.flows.merchants.offers import down_until
 from ekpay_switch.ports.billers import BillerProfile
@@ -13,6 +14,7 @@ from ekpay_switch.ports.routing import ACTIVE
 from ekpay_switch.ports.world import World
 
 BILLERS = "biller"
+_STOPS_SHOWN = timedelta(days=30)
 # Connectors first by how citizens call them, then billers.
 GROUPS = ("wallet", "card", "account", BILLERS)
 _WORST_FIRST = (Grade.TROUBLED, Grade.STOPPED, Grade.SLOW, Grade.WELL, Grade.QUIET)
@@ -46,6 +48,29 @@ class HealthLine:
         return 0 if self.record is None else share(self.record.unknown, self.record.tries)
 
 
+@dataclass(frozen=True, slots=True)
+class StopLine:
+    """One planned stop of a biller, and whether it was announced as long before as is promised."""
+
+    name_en: str
+    name_bn: str
+    stop: PlannedStop
+    is_in_time: bool
+
+
+def stop_lines(promises: Promises, world: World) -> Sequence[StopLine]:
+    """The planned stops that payers are told of, and those of the last month, the newest first."""
+    now, notice = world.clock.now(), promises.stop_notice
+    profiles = [one.profile for one in world.billers.all() if one.profile.status == ACTIVE]
+    lines = [
+        StopLine(profile.name_en, profile.name_bn, stop, stop.keeps(notice))
+        for profile in profiles
+        for stop in profile.stops
+        if stop.is_known(now, notice) or now - _STOPS_SHOWN <= stop.ends_at <= now
+    ]
+    return sorted(lines, key=lambda line: line.stop.begins_at, reverse=True)
+
+
 async def health_lines(
     records: Mapping[str, HealthRecord], promises: Promises, world: World
 ) -> Sequence[HealthLine]:
@@ -57,8 +82,9 @@ async def health_lines(
         for one in world.connectors.all()
         if one.profile.status == ACTIVE
     )
+    now = world.clock.now()
     billers = (
-        _biller_line(one.profile, records.get(one.profile.id), promises)
+        _biller_line(one.profile, records.get(one.profile.id), promises, now)
         for one in world.billers.all()
         if one.profile.status == ACTIVE
     )
@@ -87,9 +113,12 @@ def _connector_line(
     return HealthLine(profile.id, group, profile.name_en, profile.name_bn, grade, record, until)
 
 
-def _biller_line(profile: BillerProfile, record: HealthRecord | None, promises: Promises) -> HealthLine:
-    grade = grade_of(record, promises, is_stopped=False)
-    return HealthLine(profile.id, BILLERS, profile.name_en, profile.name_bn, grade, record)
+def _biller_line(
+    profile: BillerProfile, record: HealthRecord | None, promises: Promises, now: datetime
+) -> HealthLine:
+    until = max((stop.ends_at for stop in profile.stops if stop.is_on(now)), default=None)
+    grade = grade_of(record, promises, is_stopped=until is not None)
+    return HealthLine(profile.id, BILLERS, profile.name_en, profile.name_bn, grade, record, until)
 
 
 def _place(line: HealthLine) -> tuple[int, int, str]:

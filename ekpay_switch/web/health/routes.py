@@ -16,7 +16,7 @@ from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.health import HealthRecords
 from ekpay_switch.ports.world import World
-from ekpay_switch.web.health.lines import GROUPS, HealthLine, health_lines, kept_share
+from ekpay_switch.web.health.lines import GROUPS, HealthLine, health_lines, kept_share, stop_lines
 from ekpay_switch.web.health.open_data import csv_of
 from ekpay_switch.web.pages import Pages, Refresh
 
@@ -74,6 +74,7 @@ def _page(request: Request, page: HealthPage, lines: Sequence[HealthLine]) -> Re
         "about": "",
         "groups": [(name, members) for name, members in groups if members],
         "kept": kept_share(lines),
+        "stops": stop_lines(page.promises, page.world),
         "promises": page.promises,
         "now": page.world.clock.now(),
         "as_of": max((line.record.at for line in lines if line.record is not None), default=None),
@@ -88,7 +89,14 @@ def _data(_: Request, page: HealthPage, lines: Sequence[HealthLine]) -> Response
 
 
 def _message(request: Request, page: HealthPage, about: str, status: int) -> Response:
-    values: dict[str, object] = {"here": PATH, "about": about, "groups": [], "kept": None, "as_of": None}
+    values: dict[str, object] = {
+        "here": PATH,
+        "about": about,
+        "groups": [],
+        "kept": None,
+        "as_of": None,
+        "stops": (),
+    }
     shared = {"promises": page.promises, "now": page.world.clock.now()}
     answer = page.pages.render(request, "health/health.html", {**values, **shared}, status)
     answer.headers["Retry-After"] = str(RETRY_SECONDS)

@@ -127,5 +127,6 @@ def _form_page(
         "filled": filled,
         "problem": problem,
         "has_cart": bool(visit.cart),
+        "stop": visit.stop_of(tile.profile),
     }
     return visit.form_page("bill.html", values, status)

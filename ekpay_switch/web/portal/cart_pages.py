@@ -145,6 +145,7 @@ def bill_values(visit: PortalVisit, cart: StoredCart) -> list[Mapping[str, objec
                 "stored": stored,
                 "profile": profile,
                 "brand": brand_of(profile) if profile is not None else None,
+                "stop": visit.stop_of(profile),
                 "bill": shown_bill(stored.bill, profile, cart.read_at),
             }
         )

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ekpay_switch.domain.planned_stops import next_stop
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.bill_notices import BillNotices
+from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.carts import CartPorts
 from ekpay_switch.ports.citizens import CitizenPorts
 from ekpay_switch.ports.complaints import Complaints
@@ -39,7 +42,8 @@ class Portal:
     each of which may ask a biller, `complainers` its complaints about carts that nobody has paid.
     `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
     work of browsers that were closed. `citizens` is None where no text message can be sent; `inbox` is where
-    those of a rehearsal arrive, or empty. A complaint is kept for `complaint_days`.
+    those of a rehearsal arrive, or empty. A complaint is kept for `complaint_days`. Payers are told
+    of a planned stop `stop_notice` before, if not earlier.
     """
 
     office: CartPorts
@@ -53,6 +57,7 @@ class Portal:
     complainers: CallerLimit
     complaint_days: int
     notices: BillNotices
+    stop_notice: timedelta
     is_rehearsal: bool = False
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
@@ -68,6 +73,12 @@ class PortalVisit:
     request: Request
     portal: Portal
     cart: str
+
+    def stop_of(self, profile: BillerProfile | None) -> Mapping[str, object] | None:
+        """The planned stop that payers of a biller are told of, and whether it is on; None without one."""
+        now = self.portal.office.world.clock.now()
+        stop = None if profile is None else next_stop(profile.stops, now, self.portal.stop_notice)
+        return None if stop is None else {"stop": stop, "is_on": stop.is_on(now), "now": now}
 
     @property
     def words(self) -> Wording:

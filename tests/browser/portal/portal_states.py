@@ -71,6 +71,22 @@ async def portal_bill(_: PortalStand) -> str:
 
 
 @PAGES.add
+async def portal_bill_planned_stop_comes(_: PortalStand) -> str:
+    return DESCO
+
+
+@PAGES.add
+async def portal_bill_planned_stop_is_on(_: PortalStand) -> str:
+    return DESCO
+
+
+@PAGES.add
+async def portal_cart_planned_stop_comes(stand: PortalStand) -> str:
+    await stand.fill()
+    return "/cart"
+
+
+@PAGES.add
 async def portal_recharge(_: PortalStand) -> str:
     return "/bills/desco_prepaid"
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.web import static_files
 from ekpay_switch.web.pages import Pages
 from tests.browser.checkout_states import State
+from tests.fakes.world import NOON
 from tests.web.checkout.checkout_setup import ORIGIN, Seen
 from tests.web.portal.portal_setup import DESCO, PortalStand
 
@@ -31,6 +34,14 @@ class ShownPortal:
 Play = Callable[[PortalStand], Awaitable[Seen | str]]
 
 
+DESCO_ID = "desco_postpaid"
+# The planned stop of DESCO in a state whose name says so.
+STOPS = {
+    "planned_stop_comes": (DESCO_ID, PlannedStop(NOON + timedelta(hours=30), NOON + timedelta(hours=34))),
+    "planned_stop_is_on": (DESCO_ID, PlannedStop(NOON - timedelta(hours=1), NOON + timedelta(hours=3))),
+}
+
+
 class PortalStates(dict[str, State]):
     """States by the name of the function that plays them."""
 
@@ -40,7 +51,8 @@ class PortalStates(dict[str, State]):
         async def shown(language: str) -> ShownPortal:
             has_gateway = any(word in play.__name__ for word in ("track", "mobile", "account"))
             is_rehearsal = "rehearsal" in play.__name__
-            stand = PortalStand(language, is_rehearsal=is_rehearsal, has_gateway=has_gateway)
+            stops = {biller: stop for name, (biller, stop) in STOPS.items() if name in play.__name__}
+            stand = PortalStand(language, is_rehearsal=is_rehearsal, has_gateway=has_gateway, stops=stops)
             static_files.mount(stand.counter.app, Pages(ORIGIN).headers)
             seen = await play(stand)
             if isinstance(seen, Seen):

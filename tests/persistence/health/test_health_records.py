@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.persistence.health.store import PostgresHealth
 from tests.persistence.books import Books
 from tests.persistence.carts.cart_setup import Portal, open_portal
@@ -122,3 +123,23 @@ async def test_who_was_not_asked_for_long_is_forgotten(office: Office) -> None:
     await office.portal.books.tell("UPDATE institution_health SET at = now() - interval '11 minutes'")
     await office.health.reckon(2.0)
     assert await office.health.all() == {}
+
+
+async def test_what_a_planned_stop_kept_from_a_biller_says_nothing_about_it(
+    office: Office,
+) -> None:
+    now = datetime.now(UTC)
+    stop = PlannedStop(now - timedelta(hours=2), now - timedelta(minutes=30))
+    await office.attempt("unreached")
+    await office.attempt("unreached", ago=timedelta(hours=3))
+    await office.attempt("unreached", ago=timedelta(minutes=10))
+    await office.attempt("approved")
+    await office.attempt(None)
+    await office.attempt("unreached", far_side="wasa")
+    await office.health.reckon(2.0, [("dpdc", stop)])
+    records = await office.health.all()
+    dpdc, wasa = records["dpdc"], records["wasa"]
+    assert (dpdc.tries, dpdc.approved, dpdc.failed, dpdc.unknown) == (4, 1, 2, 1)
+    assert (wasa.tries, wasa.failed) == (1, 1)
+    await office.health.reckon(2.0)
+    assert (await office.health.all())["dpdc"].failed == 3

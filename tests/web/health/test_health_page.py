@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ekpay_switch.domain.health import HealthRecord, Promises
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.domain.routing.rules import DatedWindow
 from ekpay_switch.edge_kit.rates import RateLimit
@@ -17,6 +18,7 @@ from ekpay_switch.web.health.open_data import COLUMNS
 from ekpay_switch.web.health.routes import HealthPage, mount
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.wording import Language, wording_of
+from tests.fakes.billers import FakeBiller
 from tests.fakes.world import NOON
 from tests.web.checkout.checkout_setup import ORIGIN, Browser, Counter, Seen
 
@@ -162,3 +164,41 @@ async def test_an_address_that_asks_too_often_is_told_to_wait() -> None:
     assert (await stand.see()).status == 200
     seen = await stand.see()
     assert (seen.status, "too many calls" in seen.text) == (429, True)
+
+
+def with_stops(stand: Stand, *stops: PlannedStop) -> Stand:
+    """Let the first biller have these planned stops."""
+    biller = stand.small.billers.known[0]
+    assert isinstance(biller, FakeBiller)
+    biller.profile = replace(biller.profile, stops=stops)
+    return stand
+
+
+def planned(begins_in: float, hours: float = 4, announced: float | None = None) -> PlannedStop:
+    """A stop that begins in so many hours, announced so many hours before."""
+    begins_at = NOON + timedelta(hours=begins_in)
+    announced_at = None if announced is None else begins_at - timedelta(hours=announced)
+    return PlannedStop(begins_at, begins_at + timedelta(hours=hours), announced_at)
+
+
+async def test_planned_stops_stand_apart_with_how_the_promise_was_kept() -> None:
+    stops = (planned(24, announced=100), planned(-48, announced=10), planned(-300), planned(-24 * 40))
+    text = (await with_stops(Stand(), *stops).see()).text
+    assert "Planned stops: 3, announced in time: 1." in text
+    assert text.index("in time.") < text.index("later than we promise.") < text.index("was not written down")
+
+
+async def test_a_biller_in_a_planned_stop_is_stopped_and_not_disturbed() -> None:
+    stand = with_stops(Stand(a_record("desco_postpaid", failed=150, approved=40)), planned(-1, announced=80))
+    seen = await stand.see()
+    assert "DESCO (postpaid) Planned stop" in seen.text
+    assert "Planned stop until 15:00." in seen.text
+    rows = list(csv.DictReader(io.StringIO((await stand.see("/status.csv")).body.decode())))
+    (row,) = [row for row in rows if row["institution"] == "desco_postpaid"]
+    assert (row["grade"], row["stopped_until"]) == ("stopped", (NOON + timedelta(hours=3)).isoformat())
+
+
+async def test_a_stop_that_is_not_announced_yet_is_not_shown() -> None:
+    assert "Planned stops" not in (await with_stops(Stand(), planned(200)).see()).text
+    assert "Planned stops" not in (await with_stops(Stand(), planned(200, announced=100)).see()).text
+    assert "Planned stops" in (await with_stops(Stand(), planned(200, announced=250)).see()).text

@@ -3,14 +3,16 @@
 Its carts are in memory, and tests bring about what only the worker does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 
 from biller_adapters.manifest import read_manifest
 from ekpay_switch.domain.bill import Bill
 from ekpay_switch.domain.carts.bill_cart import StoredCart
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.settings import Settings
@@ -30,6 +32,7 @@ from tests.web.checkout.checkout_setup import ORIGIN, Browser, Counter, Seen
 
 BILL_NO = "092512345678"
 DESCO = "/bills/desco_postpaid"
+NO_STOPS: Mapping[str, PlannedStop] = {}
 COMPLAINT_DAYS, COMPLAINTS_AT_ONCE = 700, 3
 INBOX = "http://127.0.0.1:8208/inbox"
 
@@ -54,6 +57,7 @@ class LocalLimit:
 class PortalCounter(Counter):
     """The portal beside a checkout in one application; `suspended` billers take no payments.
 
+    Those of `stops` have a planned stop.
     Without `has_gateway` no text message can be sent.
     The carts are those of `scene`, with the billers of this repository.
     """
@@ -66,13 +70,19 @@ class PortalCounter(Counter):
         answer_seconds: float = 20.0,
         is_rehearsal: bool = False,
         suspended: Sequence[str] = (),
+        stops: Mapping[str, PlannedStop] = NO_STOPS,
         has_gateway: bool = False,
     ) -> None:
         super().__init__(calls=calls, public_url=public_url)
         self.scene = CartScene()
         small = self.scene.small
         profiles = [
-            replace(one, status="suspended") if one.id in suspended else one for one in real_profiles()
+            replace(
+                one,
+                status="suspended" if one.id in suspended else one.status,
+                stops=(stops[one.id],) if one.id in stops else (),
+            )
+            for one in real_profiles()
         ]
         self.billers = {one.id: FakeBiller(small.clock, small.steps, one) for one in profiles}
         small.billers.known[:] = list(self.billers.values())
@@ -91,6 +101,7 @@ class PortalCounter(Counter):
             complainers=LocalLimit(RateLimit(small.clock, 1 / 300, COMPLAINTS_AT_ONCE)),
             complaint_days=COMPLAINT_DAYS,
             notices=self.notices,
+            stop_notice=timedelta(hours=72),
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,
             answer_seconds=answer_seconds,
@@ -117,6 +128,7 @@ class PortalStand:
         answer_seconds: float = 20.0,
         is_rehearsal: bool = False,
         suspended: Sequence[str] = (),
+        stops: Mapping[str, PlannedStop] = NO_STOPS,
         has_gateway: bool = False,
     ) -> None:
         self.counter = PortalCounter(
@@ -125,6 +137,7 @@ class PortalStand:
             answer_seconds=answer_seconds,
             is_rehearsal=is_rehearsal,
             suspended=suspended,
+            stops=stops,
             has_gateway=has_gateway,
         )
         self.browser = Browser(self.counter, language)
