@@ -71,14 +71,17 @@ class DueMessage:
 
 @dataclass(frozen=True, slots=True)
 class CheckedBill:
-    """What a biller answered: its unpaid bill, None where there is none, and when it is asked next.
+    """What a biller answered: its unpaid bill, None and empty where there is none, and when it is asked next.
 
-    The first of the messages that was not sent before is sent.
+    The first of the messages that was not sent before is sent. Where the citizen is paying this very bill,
+    nothing is said or offered, and the biller is asked again at `ask_again_at`.
     """
 
     owed: Money | None
     due_on: date | None
     next_check_at: datetime
+    ask_again_at: datetime
+    bill_key: str = field(default="", repr=False)
     messages: Sequence[DueMessage] = ()
 
 

@@ -63,6 +63,8 @@ async def _settle(leased: LeasedReminder, bill: Bill | None, now: datetime, port
         owed=None if owed is None else _amount(owed),
         due_on=None if owed is None else owed.due_on,
         next_check_at=next_check(leased.saved.saved_id, bill, now, ports.days_before),
+        ask_again_at=check_after_silence(leased.saved.saved_id, now),
+        bill_key="" if owed is None else owed.bill_key,
         messages=() if owed is None else _messages(leased, owed, now, ports),
     )
     return await ports.reminders.settle(leased, checked)

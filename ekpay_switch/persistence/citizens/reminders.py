@@ -73,6 +73,16 @@ _SETTLE = """
 UPDATE bill_reminders SET next_check_at = $3, due_on = $4, owed = $5, checked_at = now()
 WHERE saved_id = $1 AND epoch = $2 RETURNING saved_id
 """
+# Of the citizen's own carts, bills without an end: at the checkout, or paid and on their way to the biller.
+_IS_BEING_PAID = """
+SELECT EXISTS (
+  SELECT FROM citizen_carts AS o JOIN bill_carts AS c ON c.id = o.cart_id
+  JOIN cart_bills AS b ON b.cart_id = c.id AND b.biller_id = $2 AND b.bill_key = $3
+  WHERE o.citizen_id = $1
+    AND (c.ordered_at > now() - interval '1 hour'
+      OR EXISTS (SELECT FROM cart_work AS w WHERE w.cart_id = c.id))
+    AND NOT EXISTS (SELECT FROM cart_bill_ends AS e WHERE e.cart_id = b.cart_id AND e.seq = b.seq))
+"""
 _NOTE_SENT = """
 INSERT INTO sent_reminders (citizen_id, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING citizen_id
 """
@@ -145,12 +155,15 @@ class PostgresReminders:
             sealed = await connection.fetchval(_LOCK_CITIZEN, leased.citizen_id)
             if sealed is None:
                 return False
-            owed = None if checked.owed is None else checked.owed.minor
-            values = (leased.saved.saved_id, leased.epoch, checked.next_check_at, checked.due_on, owed)
+            found = checked
+            if await self._is_being_paid(connection, leased, checked):
+                found = CheckedBill(None, None, checked.ask_again_at, checked.ask_again_at)
+            owed = None if found.owed is None else found.owed.minor
+            values = (leased.saved.saved_id, leased.epoch, found.next_check_at, found.due_on, owed)
             number = self._number(leased.citizen_id, bytes(sealed))
             if await connection.fetchval(_SETTLE, *values) is None or not number:
                 return False
-            for message in checked.messages:
+            for message in found.messages:
                 digest = self._digests.of_reminder(leased.citizen_id, _canonical(leased, message))
                 if await connection.fetchval(_NOTE_SENT, leased.citizen_id, digest) is not None:
                     new = NewTextMessage(message_id, MessageKind.REMINDER, number, message.text, _WORTH)
@@ -159,6 +172,11 @@ class PostgresReminders:
             return False
 
         return await self._transactions.run(_settle)
+
+    @staticmethod
+    async def _is_being_paid(connection: Connection, leased: LeasedReminder, checked: CheckedBill) -> bool:
+        values = (leased.citizen_id, leased.saved.biller_id, checked.bill_key)
+        return bool(checked.bill_key) and bool(await connection.fetchval(_IS_BEING_PAID, *values))
 
     def _number(self, citizen_id: UUID, sealed: bytes) -> str:
         """The citizen's number, or empty where the row was changed, which is counted as an error."""

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from ekpay_switch.domain.carts.bill_cart import StoredCart
 from ekpay_switch.domain.citizens.reminders import StandingOrder
 from ekpay_switch.domain.citizens.saved_bills import SavedBill
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
@@ -16,11 +17,12 @@ from ekpay_switch.persistence.citizens.saved_bills import PostgresSavedBills
 from ekpay_switch.ports.reminders import CheckedBill, DueMessage, LeasedReminder
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import SEALER
+from tests.persistence.carts.cart_setup import Portal
 from tests.persistence.citizens.conftest import DIGESTS, Desk
 from tests.persistence.citizens.test_saved_bills import a_bill, entered
 
 DUE_ON = date(2026, 12, 14)
-LATER = datetime(2036, 1, 1, tzinfo=UTC)
+LATER, SOON = datetime(2036, 1, 1, tzinfo=UTC), datetime(2035, 1, 1, tzinfo=UTC)
 MESSAGE = DueMessage(
     "092512345678",
     DUE_ON,
@@ -29,6 +31,7 @@ MESSAGE = DueMessage(
 )
 BILLERS = ["desco_postpaid", "titas"]
 LEASE = 600.0
+HOURS_AGO = "UPDATE bill_carts SET ordered_at = ordered_at - interval '2 hours'"
 OUTBOX = "SELECT count(*) FROM text_messages WHERE kind = 'reminder'"
 
 
@@ -36,7 +39,9 @@ def checked(message: DueMessage | None = MESSAGE) -> CheckedBill:
     """The answer of a biller that brings this message."""
     owed = None if message is None else Money(123_450)
     due_on = None if message is None else message.due_on
-    return CheckedBill(owed, due_on, LATER, () if message is None else (message,))
+    messages = () if message is None else (message,)
+    bill_key = "" if message is None else message.bill_key
+    return CheckedBill(owed, due_on, LATER, SOON, bill_key, messages)
 
 
 @dataclass
@@ -291,3 +296,38 @@ async def test_nobody_changes_the_standing_order_of_another(household: Household
     await household.reminders.begin_payment(other, saved_id)
     await household.reminders.end_order(other, saved_id)
     assert await household.reminders.of_citizen(citizen_id) == before
+
+
+async def paying(household: Household, portal: Portal) -> tuple[LeasedReminder, StoredCart, CheckedBill]:
+    """A reminder of a bill that is in an ordered cart of its citizen, and what the biller says of it."""
+    await household.citizen(bill=SavedBill(uuid7(), "titas", {"customer_code": "1"}, "Shop"))
+    (leased,) = await household.leased()
+    cart, _ = await portal.ordered("titas")
+    await household.accounts.claim_cart(leased.citizen_id, cart.cart_id)
+    return leased, cart, checked(replace(MESSAGE, bill_key=cart.bills[0].bill.bill_key))
+
+
+async def test_a_bill_at_the_checkout_is_not_told_or_offered_for_an_hour(
+    household: Household, portal: Portal
+) -> None:
+    leased, _, answer = await paying(household, portal)
+    assert not await household.reminders.settle(leased, answer)
+    state = (await household.reminders.of_citizen(leased.citizen_id))[leased.saved.saved_id]
+    assert (state.owed, state.due_on) == (None, None)
+    assert await household.desk.books.value("SELECT next_check_at FROM bill_reminders") == SOON
+    await portal.books.tell(HOURS_AGO)
+    assert await household.reminders.settle(leased, answer), "nobody has paid it"
+
+
+async def test_a_paid_bill_is_not_told_before_it_has_an_end_and_others_are(
+    household: Household, portal: Portal
+) -> None:
+    leased, cart, answer = await paying(household, portal)
+    payment = await portal.world.merchant_payments.by_id(cart.payment.payment_id) if cart.payment else None
+    assert payment is not None
+    await portal.stall.paid(await portal.stall.on_page(payment))
+    await portal.books.tell(HOURS_AGO)
+    assert not await household.reminders.settle(leased, answer)
+    assert await household.reminders.settle(leased, checked(MESSAGE)), "another bill"
+    await portal.worked(cart)
+    assert await household.reminders.settle(leased, answer), "its biller wants it still"
