@@ -1,7 +1,7 @@
 """How an institution does: planned stops first, then what failed, then how fast it was."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,3 +59,7 @@ def test_shares_are_whole_basis_points_half_up() -> None:
         1,
     ]
     assert GOOD.end_count == 100
+
+
+def test_a_stop_is_announced_by_the_hours_of_the_promise() -> None:
+    assert PROMISES.stop_notice == timedelta(days=3)
