@@ -84,9 +84,9 @@ def mount(app: FastAPI, portal: Portal) -> None:
 
 def _add_account(add: AddRoute) -> None:
     add("/account", ["GET"], _with_citizens(accounts.show_account))
-    add("/account", ["POST"], _with_citizens(accounts.send_number))
-    add("/account/code", ["GET"], _with_citizens(accounts.show_code))
-    add("/account/code", ["POST"], _with_citizens(accounts.send_code))
+    add("/account", ["POST"], _with_citizens(accounts.SIGN_IN.send_number))
+    add("/account/code", ["GET"], _with_citizens(accounts.SIGN_IN.show_code))
+    add("/account/code", ["POST"], _with_citizens(accounts.SIGN_IN.send_code))
     add("/account/out", ["POST"], _with_citizens(accounts.account_form(accounts.sign_out)))
     add("/account/sessions", ["POST"], _with_citizens(accounts.account_form(accounts.end_sessions)))
     add("/account/close", ["GET"], _with_citizens(accounts.show_closing))
