@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import assert_never
 from urllib.parse import urlsplit
 
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.merchants.merchant import MerchantCode, code_of
 from ekpay_switch.domain.payment import State
@@ -45,6 +46,8 @@ class Situation(StrEnum):
 
 # Everything that was debited goes back to the payer, charges included.
 RETURNED = frozenset({Situation.GOES_BACK, Situation.GIVEN_BACK})
+# What became of each bill of a cart stands on the page of the cart.
+_SHOWN_BY_CART = frozenset({Situation.PAID, Situation.REVIEW, *RETURNED})
 WAITING = frozenset({Situation.OPENING, Situation.AT_PROVIDER, Situation.ASKING, Situation.RECEIVED})
 
 
@@ -105,7 +108,8 @@ def way_back(payment: MerchantPayment) -> str | None:
     """The shop's page for how the payment ended, once the shop was notified.
 
     None as well where money was given back since: a shop that takes its success page for proof would hand
-    out goods for nothing.
+    out goods for nothing. The page of a cart of bills proves nothing to anybody and reads from our books what
+    became of each bill, so it stays open when some of them are given back.
     """
     uri = _uri_of(payment)
     if uri is None or not is_shop_notified(payment):
@@ -136,8 +140,10 @@ def _ended_seconds_ago(payment: MerchantPayment) -> float:
 
 
 def _uri_of(payment: MerchantPayment) -> str | None:
-    text = payment.text
-    match situation_of(payment):
+    text, situation = payment.text, situation_of(payment)
+    if payment.partner_id == PORTAL and situation in _SHOWN_BY_CART:
+        return text.s_uri
+    match situation:
         case Situation.PAID:
             return None if payment.refunded.minor else text.s_uri
         case Situation.CANCELLED:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from ekpay_switch.domain.carts.bill_cart import PORTAL
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -78,6 +79,27 @@ async def test_once_money_was_given_back_nobody_is_sent_to_the_success_page(stan
     assert stand.says(seen, "paid.refunded", amount=stand.t.amount(Money(40_000)))
     assert not any("shop.example" in link for link in seen.html.links())
     assert "refresh" not in seen.headers
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        {"refunded": Money(40_000)},
+        {"state": State.REFUNDING},
+        {"state": State.REFUNDED},
+        {"state": State.IN_REVIEW},
+    ],
+)
+async def test_bills_of_the_portal_are_led_back_to_whatever_was_given_back(
+    stand: Stand, put: dict[str, object]
+) -> None:
+    """The page of a cart tells each bill's outcome; without this a payer who looks late was left here."""
+    await stand.browser.pay()
+    stand.put(**put, partner_id=PORTAL, **TOLD)
+    seen = await stand.browser.get()
+    back = "https://shop.example/done?order=1001&transId=ORDER-0001"
+    assert seen.headers["refresh"] == f"6; url={back}"
+    assert back in seen.html.links()
 
 
 NEVER_TO_SUCCESS = [
