@@ -138,6 +138,11 @@ GROUPS = {
         Heading.PARTIES,
         "What partners were told, and their endpoints.",
     ),
+    "agents": CoreCommand(
+        "ekpay_switch.cli.agents.commands:app",
+        Heading.PARTIES,
+        "Operators at the counters of agents, and their cash drawers.",
+    ),
     "staff": CoreCommand(
         "ekpay_switch.cli.parties.staff:app",
         Heading.PARTIES,

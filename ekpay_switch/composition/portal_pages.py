@@ -12,12 +12,15 @@ from ekpay_switch.config_files.sla import read_promises
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.persistence.agents.counter import PostgresAgentCounter
 from ekpay_switch.persistence.bill_notices.raised_bills import PostgresRaisedBills
 from ekpay_switch.persistence.parties.permits import FETCHES
 from ekpay_switch.persistence.parties.shared_buckets import CallerBuckets, SharedRate
+from ekpay_switch.ports.agents import AgentPorts
 from ekpay_switch.ports.carts import CartPorts
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.security.receipt_keys import ReceiptKeys
+from ekpay_switch.web.agents import routes as counters
 from ekpay_switch.web.brand_marks import BrandMark
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.portal import routes
@@ -70,6 +73,7 @@ def mount_portal(
         complaint_days=read_retention(settings.config / "retention.toml").complaint_days,
         notices=PostgresRaisedBills(switch.transactions),
         stop_notice=read_promises(settings.config).stop_notice,
+        agents=AgentPorts(switch.world, PostgresAgentCounter(switch.transactions)),
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,
         tasks=tasks,
@@ -77,3 +81,4 @@ def mount_portal(
         inbox=f"{settings.sms_url}/inbox" if settings.rehearsal and settings.sms_url else "",
     )
     routes.mount(app, portal)
+    counters.mount(app, portal)

@@ -25,6 +25,7 @@ from ekpay_switch.jobs.reminders import run_reminders
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
 from ekpay_switch.jobs.text_messages import run_text_messages
+from ekpay_switch.persistence.agents.counter import drop_old_orders
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.carts.store import drop_old_carts
 from ekpay_switch.persistence.citizens.accounts import drop_old_sessions
@@ -120,6 +121,7 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(_drop_old_sends, switch, retention),
         partial(drop_old_permits, engine),
         partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
+        partial(drop_old_orders, switch.transactions, carts.terms.keep_hours),
         partial(_drop_old_contacts, switch, retention),
         partial(_drop_old_complaints, switch, retention),
         partial(drop_old_message_permits, engine),

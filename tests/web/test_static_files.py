@@ -91,7 +91,7 @@ def test_nothing_of_another_brand_is_in_the_style() -> None:
 @pytest.mark.parametrize("name", ["checkout", "portal"])
 def test_every_class_of_a_template_has_a_rule(name: str) -> None:
     """In the style that its pages load: the portal with the status page and the reference have one."""
-    portal = {*TEMPLATES.glob("portal/*.html"), *TEMPLATES.glob("health/*.html")}
+    portal = {*TEMPLATES.glob("portal/**/*.html"), *TEMPLATES.glob("health/*.html")}
     others = set(TEMPLATES.rglob("*.html")) - portal - {TEMPLATES / "reference" / "document.html"}
     style, templates = (PORTAL_STYLE, portal) if name == "portal" else (STYLE, others)
     used: set[str] = set()

@@ -30,6 +30,8 @@ ApprovedBy = Annotated[
     typer.Option("--approved-by", help="Who approves, if here already; else see `ekpay access approve`."),
 ]
 _ChangeId = Annotated[UUID, typer.Argument(metavar="ID", help="As `access list` names it.")]
+# What only results have that give no secret.
+_WITHOUT_SECRET = {"fee_plan", "operator_id"}
 _WORDS: Mapping[AccessKind, str] = {
     AccessKind.PARTNER_ADDED: "new partner",
     AccessKind.PARTNER_SECRET: "new shared secret",
@@ -42,6 +44,7 @@ _WORDS: Mapping[AccessKind, str] = {
     AccessKind.ENDPOINT_ADDED: "webhook endpoint",
     AccessKind.ENDPOINT_KEY: "new webhook key",
     AccessKind.ENDPOINT_SECRET: "shared webhook secret",
+    AccessKind.AGENT_OPERATOR: "operator",
 }
 
 
@@ -136,7 +139,7 @@ def _show_once(shown: Shown, *, as_json: bool) -> None:
 
 
 def _title(shown: Shown) -> str:
-    return "Approved" if "fee_plan" in shown else "Shown once: hand it over safely"
+    return "Approved" if shown.keys() & _WITHOUT_SECRET else "Shown once: hand it over safely"
 
 
 def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a value or several, or none

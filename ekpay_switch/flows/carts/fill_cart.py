@@ -1,6 +1,7 @@
 """Filling a cart: fetch a bill, put it in; nothing is promised to anybody before the cart is ordered."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.carts.bill_cart import PORTAL, CartBill, CartRefusal, PaidUp, StoredCart
@@ -43,7 +44,7 @@ async def add_bill(
         return CartRefusal.ALREADY_PAID
     cart = await _open_cart(cart_reference, office)
     filled = await office.carts.put_bill(
-        cart.cart_id, cart_bill(quote, fields, office), office.terms.bills_max
+        cart.cart_id, cart_bill(quote, fields, office.world.clock.now()), office.terms.bills_max
     )
     return CartRefusal.TOO_MANY_BILLS if filled is None else filled
 
@@ -91,8 +92,8 @@ def is_same_bill(quote: Quote, bill: CartBill) -> bool:
     return quote.bill.bill_key in {"", bill.bill_key}
 
 
-def cart_bill(quote: Quote, fields: Mapping[str, str], office: CartPorts) -> CartBill:
-    """A bill as a cart keeps it."""
+def cart_bill(quote: Quote, fields: Mapping[str, str], now: datetime) -> CartBill:
+    """A bill that was fetched now, as a cart keeps it."""
     return CartBill(
         biller_id=quote.biller_id,
         bucket=quote.bucket,
@@ -102,7 +103,7 @@ def cart_bill(quote: Quote, fields: Mapping[str, str], office: CartPorts) -> Car
         amount=quote.sums.total,
         quote_id=quote.quote_id,
         quote_expires_at=quote.expires_at,
-        fetched_at=office.world.clock.now(),
+        fetched_at=now,
     )
 
 

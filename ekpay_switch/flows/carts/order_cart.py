@@ -100,7 +100,7 @@ async def _renew_quote(cart: StoredCart, stored: BillInCart, office: CartPorts) 
     biller = office.world.billers.by_id(stored.bill.biller_id)
     quote = Refusal.UNKNOWN_BILLER if biller is None else await _quote_again(biller, stored, office)
     if isinstance(quote, Quote) and _is_still_due(quote, stored.bill):
-        renewed = cart_bill(quote, stored.bill.fields, office)
+        renewed = cart_bill(quote, stored.bill.fields, office.world.clock.now())
         if await office.carts.replace_bill(cart.cart_id, stored.seq, renewed) is not None:
             return None if renewed.amount == stored.bill.amount else CartRefusal.AMOUNT_CHANGED
     elif quote is Refusal.BILLER_UNAVAILABLE:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.domain.parties.access import STAFF_KINDS, AccessKind
+from ekpay_switch.persistence.agents.operators import NewOperator, add_operator_within, refuse_operator
 from ekpay_switch.persistence.challans.users import ChallanGrant, grant_within
 from ekpay_switch.persistence.challans.users import rotate_key_within as rotate_challan_key
 from ekpay_switch.persistence.merchants.agreements import (
@@ -107,6 +108,12 @@ def endpoint_key_order(endpoint_id: UUID, overlap: timedelta) -> AccessOrder:
 def endpoint_secret_order(endpoint_id: UUID, *, is_shared: bool) -> AccessOrder:
     """A request that an endpoint's messages are signed under a shared secret as well, or no more."""
     return AccessOrder(AccessKind.ENDPOINT_SECRET, str(endpoint_id), {"is_shared": is_shared})
+
+
+def operator_order(partner_id: str, citizen_id: UUID, name: str) -> AccessOrder:
+    """A request that a citizen's account be that of an operator of an agent (docs/adr/0135)."""
+    terms = {"partner_id": partner_id, "citizen_id": str(citizen_id), "name": name}
+    return AccessOrder(AccessKind.AGENT_OPERATOR, f"{partner_id}:{citizen_id}", terms)
 
 
 class ClientAccess:
@@ -221,6 +228,18 @@ async def _share_endpoint_secret(desk: _Desk, change: AccessChange) -> Shown:
     return _endpoint_shown(line, desk.keys)
 
 
+async def _add_operator(desk: _Desk, change: AccessChange) -> Shown:
+    terms = change.terms
+    citizen_id = UUID(terms["citizen_id"])
+    new = NewOperator(uuid7(), terms["partner_id"], citizen_id, terms["name"], change.change_id)
+    if change.approved_by is None:
+        # The trial of a request, whose change is in no row that the operator could name.
+        await refuse_operator(desk.connection, new)
+    else:
+        await add_operator_within(desk.connection, new)
+    return {"partner_id": new.partner_id, "operator_id": str(new.operator_id), "name": new.name}
+
+
 _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]] = MappingProxyType(
     {
         AccessKind.PARTNER_ADDED: _add_partner,
@@ -234,6 +253,7 @@ _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]]
         AccessKind.ENDPOINT_ADDED: _add_endpoint,
         AccessKind.ENDPOINT_KEY: _rotate_endpoint_key,
         AccessKind.ENDPOINT_SECRET: _share_endpoint_secret,
+        AccessKind.AGENT_OPERATOR: _add_operator,
     }
 )
 

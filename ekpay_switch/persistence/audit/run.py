@@ -23,6 +23,7 @@ from ekpay_switch.domain.ledger.entries import (
     kind_of,
 )
 from ekpay_switch.persistence.audit.access import ACCESS_CHECKS
+from ekpay_switch.persistence.audit.agents import AGENT_CHECKS
 from ekpay_switch.persistence.audit.carts import CART_CHECKS
 from ekpay_switch.persistence.audit.challans import CHALLAN_CHECKS
 from ekpay_switch.persistence.audit.connector_requests import (
@@ -124,6 +125,7 @@ _ROW_CHECKS = (
     *LIMIT_CHECKS,
     *CHALLAN_CHECKS,
     *CART_CHECKS,
+    *AGENT_CHECKS,
     *TRANSFER_CHECKS,
     *DECISION_CHECKS,
     *ACCESS_CHECKS,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, MetaData, Table, event
 
 from ekpay_switch.persistence.schema import (  # noqa: F401 - each registers its tables
     access,
+    agents,
     alarms,
     bill_files,
     billers,

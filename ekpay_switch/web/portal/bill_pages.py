@@ -1,7 +1,7 @@
 """`/bills/<biller>`: a form names a bill, its biller is asked, and the bill goes into the cart."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -25,17 +25,80 @@ from ekpay_switch.web.portal.saved_bills import SAVED, own_saved_bills
 from ekpay_switch.web.portal.visits import LANGUAGE_BUTTON, PortalVisit
 
 OTHER = "other"
+_BILLS = "/bills"
+
+
+@dataclass(frozen=True, slots=True)
+class BillFormPages:
+    """The forms of all billers below one address; `is_counter` where an agent's operator fills them in."""
+
+    below: str
+    is_counter: bool = False
+
+    async def read(self, visit: PortalVisit, tile: BillerTile) -> FilledForm | Response:
+        """The form that was sent, without a fault, or the page that says what is wrong with it."""
+        sent = await visit.own_fields()
+        if sent is None:
+            return visit.notice("foreign", 403, link=self._address(tile))
+        form = bill_form(tile.profile)
+        filled = typed_form(form, sent)
+        if LANGUAGE_BUTTON in sent:
+            # The same form in other words, as the answer to it, so that nothing typed stands in an address.
+            return self.page(visit, tile, filled)
+        judged = judged_form(form, filled)
+        return self.page(visit, tile, judged, status=422) if judged.faults else judged
+
+    def refusal_page(
+        self,
+        visit: PortalVisit,
+        tile: BillerTile,
+        filled: FilledForm,
+        refusal: Refusal | CartRefusal | ParameterFault,
+    ) -> Response:
+        """The form again, with why there is no bill."""
+        if isinstance(refusal, ParameterFault):
+            faults = _faults(bill_form(tile.profile), filled, refusal)
+            return self.page(visit, tile, replace(filled, faults=faults), "" if faults else OTHER, 422)
+        problem = refusal_text(refusal)
+        return self.page(visit, tile, filled, problem, _STATUS_OF.get(problem, 422))
+
+    def page(
+        self, visit: PortalVisit, tile: BillerTile, filled: FilledForm, problem: str = "", status: int = 200
+    ) -> Response:
+        """The form, with what was typed into it."""
+        values = {
+            "tile": tile,
+            "below": self._address(tile),
+            "is_counter": self.is_counter,
+            "form": bill_form(tile.profile),
+            "filled": filled,
+            "problem": problem,
+            "stop": visit.stop_of(tile.profile),
+        }
+        return visit.form_page("bill.html", values, status)
+
+    def _address(self, tile: BillerTile) -> str:
+        return f"{self.below}/{tile.profile.id}"
+
+
+_FORMS = BillFormPages(_BILLS)
 
 
 async def show_form(visit: PortalVisit) -> Response:
     """The form of a biller, empty, or with what a bill notice names, or with what the citizen has saved."""
-    tile = _tile(visit)
+    tile = tile_of(visit)
     if tile is None:
         return visit.notice("no_biller", 404)
+    filled = await noticed_form(visit, tile)
+    return _FORMS.page(visit, tile, filled or await _saved_form(visit, tile))
+
+
+async def noticed_form(visit: PortalVisit, tile: BillerTile) -> FilledForm | None:
+    """The form with what the bill notice in the address names; None without a notice of this biller."""
     noticed = await bill_of_code(visit, visit.request.query_params.get(NOTICE, ""))
-    if noticed is not None and noticed.biller_id == tile.profile.id:
-        return _form_page(visit, tile, prefilled_form(bill_form(tile.profile), noticed.fields))
-    return _form_page(visit, tile, await _saved_form(visit, tile))
+    if noticed is None or noticed.biller_id != tile.profile.id:
+        return None
+    return prefilled_form(bill_form(tile.profile), noticed.fields)
 
 
 async def _saved_form(visit: PortalVisit, tile: BillerTile) -> FilledForm:
@@ -50,40 +113,23 @@ async def _saved_form(visit: PortalVisit, tile: BillerTile) -> FilledForm:
 
 async def send_form(visit: PortalVisit) -> Response:
     """Put the bill that the form names into the cart, or show the form again with what is wrong."""
-    tile = _tile(visit)
+    tile = tile_of(visit)
     if tile is None:
         return visit.notice("no_biller", 404)
-    sent = await visit.own_fields()
-    if sent is None:
-        return visit.notice("foreign", 403, link=f"/bills/{tile.profile.id}")
-    form = bill_form(tile.profile)
-    filled = typed_form(form, sent)
-    if LANGUAGE_BUTTON in sent:
-        # The same form in other words, as the answer to it, so that nothing typed stands in an address.
-        return _form_page(visit, tile, filled)
-    judged = judged_form(form, filled)
-    if judged.faults:
-        return _form_page(visit, tile, judged, status=422)
-    return await _add(visit, tile, judged)
-
-
-async def _add(visit: PortalVisit, tile: BillerTile, filled: FilledForm) -> Response:
-    portal, biller_id = visit.portal, tile.profile.id
-    work = add_bill(visit.cart, biller_id, filled.fields, portal.office)
+    filled = await _FORMS.read(visit, tile)
+    if isinstance(filled, Response):
+        return filled
+    portal = visit.portal
+    work = add_bill(visit.cart, tile.profile.id, filled.fields, portal.office)
     try:
         answer = await portal.tasks.run_within(work, portal.answer_seconds)
     except StillRunningError:
         answer = Refusal.BILLER_UNAVAILABLE
-    if isinstance(answer, StoredCart):
-        redirect = visit.redirect("/cart")
-        visit.remember(redirect, answer.reference)
-        return redirect
-    if isinstance(answer, ParameterFault):
-        faults = _faults(bill_form(tile.profile), filled, answer)
-        problem = "" if faults else OTHER
-        return _form_page(visit, tile, replace(filled, faults=faults), problem, 422)
-    problem = refusal_text(answer)
-    return _form_page(visit, tile, filled, problem, _STATUS_OF.get(problem, 422))
+    if not isinstance(answer, StoredCart):
+        return _FORMS.refusal_page(visit, tile, filled, answer)
+    redirect = visit.redirect("/cart")
+    visit.remember(redirect, answer.reference)
+    return redirect
 
 
 def refusal_text(refusal: Refusal | CartRefusal) -> str:
@@ -107,7 +153,8 @@ _TEXTS: Mapping[Refusal | CartRefusal, str] = {
 _STATUS_OF = {"unavailable": 503, "not_here": 503, "already_paid": 409, "bill_taken": 409}
 
 
-def _tile(visit: PortalVisit) -> BillerTile | None:
+def tile_of(visit: PortalVisit) -> BillerTile | None:
+    """The biller that the address names, where it is offered."""
     return visit.portal.catalogue.by_id(visit.request.path_params["biller_id"])
 
 
@@ -116,17 +163,3 @@ def _faults(form: BillForm, filled: FilledForm, fault: ParameterFault) -> dict[s
     group = form.group(filled.group)
     asked = [*(group.fields if group else ()), *form.common]
     return {one.id: WRONG for one in asked if one.parameter.wire_name == fault.wire_name}
-
-
-def _form_page(
-    visit: PortalVisit, tile: BillerTile, filled: FilledForm, problem: str = "", status: int = 200
-) -> Response:
-    values = {
-        "tile": tile,
-        "form": bill_form(tile.profile),
-        "filled": filled,
-        "problem": problem,
-        "has_cart": bool(visit.cart),
-        "stop": visit.stop_of(tile.profile),
-    }
-    return visit.form_page("bill.html", values, status)

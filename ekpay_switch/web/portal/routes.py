@@ -44,21 +44,13 @@ AddRoute = Callable[[str, list[str], VisitHandler], None]
 
 def mount(app: FastAPI, portal: Portal) -> None:
     """Add the pages of the portal; the files that they refer to come with the checkout."""
-
-    def add(path: str, methods: list[str], answering: VisitHandler) -> None:
-        async def endpoint(request: Request) -> Response:
-            answer = await _answer_request(visit_of(request, portal), answering)
-            telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
-            return answer
-
-        app.add_route(path, endpoint, methods=methods)
-
+    add = route_adder(app, portal)
     add("/", ["GET"], show_home)
     add("/notice", ["GET"], show_notice)
     add(f"{NOTICE_PATH}/{{code}}", ["GET"], open_notice)
     add("/bills/{biller_id}", ["GET"], show_form)
     add("/bills/{biller_id}", ["POST"], send_form)
-    add("/bills/{rest:path}", METHODS, _show_nowhere)
+    add("/bills/{rest:path}", METHODS, show_nowhere)
     add(CART_PATH, ["GET"], show_cart)
     add(f"{CART_PATH}/pay", ["POST"], begin_payment)
     add(f"{CART_PATH}/remove", ["POST"], drop_bill)
@@ -70,39 +62,53 @@ def mount(app: FastAPI, portal: Portal) -> None:
     add(f"{CART_PATH}/{{reference}}/complain", ["POST"], complaints.send_form)
     add(f"{CART_PATH}/{{reference}}/complaints", ["GET"], complaints.show_complaints)
     add(f"{CART_PATH}/{{reference}}/complaints", ["POST"], complaints.write_again)
-    add(f"{CART_PATH}/{{rest:path}}", METHODS, _show_nowhere)
+    add(f"{CART_PATH}/{{rest:path}}", METHODS, show_nowhere)
     add("/costs", ["GET"], show_costs)
     add("/privacy", ["GET"], show_privacy)
     add("/accessibility", ["GET"], show_accessibility)
-    add("/track", ["GET"], _with_citizens(show_tracking))
-    add("/track", ["POST"], _with_citizens(send_tracking))
-    add("/track/code", ["GET"], _with_citizens(show_code))
-    add("/track/code", ["POST"], _with_citizens(send_code))
-    add("/track/{rest:path}", METHODS, _show_nowhere)
+    add("/track", ["GET"], with_citizens(show_tracking))
+    add("/track", ["POST"], with_citizens(send_tracking))
+    add("/track/code", ["GET"], with_citizens(show_code))
+    add("/track/code", ["POST"], with_citizens(send_code))
+    add("/track/{rest:path}", METHODS, show_nowhere)
     _add_account(add)
 
 
+def route_adder(app: FastAPI, portal: Portal) -> AddRoute:
+    """What adds a page of the portal to an application, with the limits that every page has."""
+
+    def add(path: str, methods: list[str], answering: VisitHandler) -> None:
+        async def endpoint(request: Request) -> Response:
+            answer = await _answer_request(visit_of(request, portal), answering)
+            telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
+            return answer
+
+        app.add_route(path, endpoint, methods=methods)
+
+    return add
+
+
 def _add_account(add: AddRoute) -> None:
-    add("/account", ["GET"], _with_citizens(accounts.show_account))
-    add("/account", ["POST"], _with_citizens(accounts.SIGN_IN.send_number))
-    add("/account/code", ["GET"], _with_citizens(accounts.SIGN_IN.show_code))
-    add("/account/code", ["POST"], _with_citizens(accounts.SIGN_IN.send_code))
-    add("/account/out", ["POST"], _with_citizens(accounts.account_form(accounts.sign_out)))
-    add("/account/sessions", ["POST"], _with_citizens(accounts.account_form(accounts.end_sessions)))
-    add("/account/close", ["GET"], _with_citizens(accounts.show_closing))
-    add("/account/close", ["POST"], _with_citizens(accounts.account_form(accounts.close_account)))
-    add("/account/history", ["GET"], _with_citizens(show_history))
-    add("/account/history.csv", ["GET"], _with_citizens(send_history))
-    add("/account/save/{reference}/{seq}", ["GET"], _with_citizens(saved.show_saving))
-    add("/account/save/{reference}/{seq}", ["POST"], _with_citizens(accounts.account_form(saved.save)))
-    add("/account/saved", ["POST"], _with_citizens(accounts.account_form(saved.remove)))
-    add("/account/reminders", ["POST"], _with_citizens(accounts.account_form(reminders.switch)))
-    add("/account/reminders.ics", ["GET"], _with_citizens(reminders.send_calendar))
-    add(standing.ORDER, ["POST"], _with_citizens(accounts.account_form(standing.change_order)))
-    add(f"{standing.ORDER}/{{saved}}", ["GET"], _with_citizens(standing.show_order))
-    add(f"{standing.ORDER}/{{saved}}", ["POST"], _with_citizens(accounts.account_form(standing.set_order)))
-    add("/account/pay", ["POST"], _with_citizens(accounts.account_form(standing.pay)))
-    add("/account/{rest:path}", METHODS, _show_nowhere)
+    add("/account", ["GET"], with_citizens(accounts.show_account))
+    add("/account", ["POST"], with_citizens(accounts.SIGN_IN.send_number))
+    add("/account/code", ["GET"], with_citizens(accounts.SIGN_IN.show_code))
+    add("/account/code", ["POST"], with_citizens(accounts.SIGN_IN.send_code))
+    add("/account/out", ["POST"], with_citizens(accounts.account_form(accounts.sign_out)))
+    add("/account/sessions", ["POST"], with_citizens(accounts.account_form(accounts.end_sessions)))
+    add("/account/close", ["GET"], with_citizens(accounts.show_closing))
+    add("/account/close", ["POST"], with_citizens(accounts.account_form(accounts.close_account)))
+    add("/account/history", ["GET"], with_citizens(show_history))
+    add("/account/history.csv", ["GET"], with_citizens(send_history))
+    add("/account/save/{reference}/{seq}", ["GET"], with_citizens(saved.show_saving))
+    add("/account/save/{reference}/{seq}", ["POST"], with_citizens(accounts.account_form(saved.save)))
+    add("/account/saved", ["POST"], with_citizens(accounts.account_form(saved.remove)))
+    add("/account/reminders", ["POST"], with_citizens(accounts.account_form(reminders.switch)))
+    add("/account/reminders.ics", ["GET"], with_citizens(reminders.send_calendar))
+    add(standing.ORDER, ["POST"], with_citizens(accounts.account_form(standing.change_order)))
+    add(f"{standing.ORDER}/{{saved}}", ["GET"], with_citizens(standing.show_order))
+    add(f"{standing.ORDER}/{{saved}}", ["POST"], with_citizens(accounts.account_form(standing.set_order)))
+    add("/account/pay", ["POST"], with_citizens(accounts.account_form(standing.pay)))
+    add("/account/{rest:path}", METHODS, show_nowhere)
 
 
 def category_names() -> dict[str, str]:
@@ -130,16 +136,17 @@ async def _answer_request(visit: PortalVisit, answering: VisitHandler) -> Respon
         return visit.notice("away", 503, link=visit.request.url.path)
 
 
-def _with_citizens(answering: Callable[[PortalVisit, CitizenPorts], Awaitable[Response]]) -> VisitHandler:
+def with_citizens(answering: Callable[[PortalVisit, CitizenPorts], Awaitable[Response]]) -> VisitHandler:
     """The handler, for installations that can send text messages; in any other its page is not there."""
 
     async def answer(visit: PortalVisit) -> Response:
         citizens = visit.portal.citizens
-        return await (_show_nowhere(visit) if citizens is None else answering(visit, citizens))
+        return await (show_nowhere(visit) if citizens is None else answering(visit, citizens))
 
     return answer
 
 
-async def _show_nowhere(visit: PortalVisit) -> Response:
+async def show_nowhere(visit: PortalVisit) -> Response:
+    """There is no page at this address, or none that can be called in this way."""
     about, status = ("unknown", 404) if visit.request.method == "GET" else ("method", 405)
     return visit.notice(about, status)

@@ -12,6 +12,7 @@ from ekpay_switch.domain.planned_stops import next_stop
 from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.agents import AgentPorts
 from ekpay_switch.ports.bill_notices import BillNotices
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.carts import CartPorts
@@ -58,6 +59,7 @@ class Portal:
     complaint_days: int
     notices: BillNotices
     stop_notice: timedelta
+    agents: AgentPorts
     is_rehearsal: bool = False
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)

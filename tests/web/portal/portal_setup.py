@@ -14,8 +14,10 @@ from ekpay_switch.domain.carts.bill_cart import StoredCart
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.planned_stops import PlannedStop
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.agents import AgentPorts
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.settings import Settings
+from ekpay_switch.web.agents.routes import mount as mount_counters
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.portal.catalogue import catalogue_of
 from ekpay_switch.web.portal.routes import category_names, mount
@@ -23,6 +25,7 @@ from ekpay_switch.web.portal.search_words import read_search_words
 from ekpay_switch.web.portal.visits import Portal
 from ekpay_switch.web.wording import Language, wording_of
 from tests.factories import a_bill
+from tests.fakes.agents import FakeAgentCounter
 from tests.fakes.bill_notices import FakeBillNotices
 from tests.fakes.billers import FakeBiller
 from tests.fakes.carts import CartScene
@@ -89,6 +92,7 @@ class PortalCounter(Counter):
         self.scene.world = replace(self.scene.world, public_url=public_url)
         self.scene.office = replace(self.scene.office, world=self.scene.world)
         self.notices = FakeBillNotices()
+        self.agent_counter = FakeAgentCounter(small.clock, small.books)
         self.portal = Portal(
             office=self.scene.office,
             catalogue=catalogue_of(profiles, read_search_words(Settings().config), category_names()),
@@ -102,6 +106,7 @@ class PortalCounter(Counter):
             complaint_days=COMPLAINT_DAYS,
             notices=self.notices,
             stop_notice=timedelta(hours=72),
+            agents=AgentPorts(self.scene.world, self.agent_counter),
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,
             answer_seconds=answer_seconds,
@@ -109,6 +114,7 @@ class PortalCounter(Counter):
             inbox=INBOX if has_gateway and is_rehearsal else "",
         )
         mount(self.app, self.portal)
+        mount_counters(self.app, self.portal)
 
     @property
     def carts(self) -> list[StoredCart]:

@@ -1,0 +1,1 @@
+"""`ekpay agents`: operators of agents and their cash drawers."""

@@ -1,0 +1,1 @@
+"""Agents, who pay for others at a counter: operators, cash drawers and orders."""

@@ -1,0 +1,1 @@
+"""Paying for a payer who stands at an agent's counter."""

@@ -1,0 +1,1 @@
+"""Operators of agents, their cash drawers and their orders, in PostgreSQL."""

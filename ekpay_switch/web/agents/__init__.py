@@ -1,0 +1,1 @@
+"""`/agent`: the pages of an agent's operator."""
