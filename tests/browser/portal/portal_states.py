@@ -13,6 +13,7 @@ from ekpay_switch.domain.scrolls.bill_notices import BillOfNotice, notice_code
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from tests.browser.portal.account_states import ACCOUNT
 from tests.browser.portal.complaint_states import COMPLAINTS
+from tests.browser.portal.counter_states import COUNTER
 from tests.browser.portal.shown_portal import PortalStates
 from tests.factories import a_bill
 from tests.fakes.billers import LOSES_ANSWER, Deed
@@ -357,5 +358,5 @@ async def portal_no_cart(_: PortalStand) -> str:
     return f"/cart/{'Z' * 26}"
 
 
-PORTAL = {**PAGES, **ACCOUNT, **COMPLAINTS}
+PORTAL = {**PAGES, **ACCOUNT, **COMPLAINTS, **COUNTER}
 """Every page of the portal in every state, by the name of what is played."""

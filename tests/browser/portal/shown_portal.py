@@ -49,7 +49,7 @@ class PortalStates(dict[str, State]):
         """Add one state: its path, or what a form was answered with."""
 
         async def shown(language: str) -> ShownPortal:
-            has_gateway = any(word in play.__name__ for word in ("track", "mobile", "account"))
+            has_gateway = any(word in play.__name__ for word in ("track", "mobile", "account", "counter"))
             is_rehearsal = "rehearsal" in play.__name__
             stops = {biller: stop for name, (biller, stop) in STOPS.items() if name in play.__name__}
             stand = PortalStand(language, is_rehearsal=is_rehearsal, has_gateway=has_gateway, stops=stops)
