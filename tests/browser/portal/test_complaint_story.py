@@ -8,11 +8,11 @@ from playwright.sync_api import Page, expect
 from ekpay_switch.web.wording import Language, Wording, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
+from tests.browser.portal.desco_accounts import account_of
 from tests.browser.portal.steps import LOOKS, RESULT, WINDOWS, is_good, put_into_cart
 from tests.browser.state_windows import NARROW
 
 COMPLAINED, WORDS_FIELD = re.compile(r"/cart/[A-Z0-9]{26}/complaints"), "#words"
-ACCOUNTS = {"bn": "10000051", "en": "10000052"}
 WORDS = "বিলটি <b>পরিশোধ</b> করেছি,\nকিন্তু ডেসকো জানে না।"
 ANSWER, BETTER_ANSWER = "DESCO has it under its number 77.", "DESCO has confirmed it in writing."
 
@@ -23,7 +23,7 @@ def test_a_complaint_is_answered_and_by_somebody_else_once_more(
 ) -> None:
     shopper = window(language, width=NARROW, has_script=has_script)
     page, words = shopper.page, wording_of(Language(language))
-    account = ACCOUNTS[language]
+    account = account_of("COMPLAINT", language)
     put_into_cart(page, street, language, account)
     page.locator('form.ekpay-sum button[type="submit"]').click()
     page.wait_for_url(re.compile("/pay/checkout/"))

@@ -9,21 +9,19 @@ from playwright.sync_api import Page, expect
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
+from tests.browser.portal.desco_accounts import account_of
 from tests.browser.portal.steps import LOOKS, WINDOWS, is_good, register
 from tests.browser.state_windows import NARROW
 
-# Who serves, for which agent, whose bill is paid, and whose DESCO shows and refuses.
-DAYS = {
-    "bn": ("01712340081", "udcbn", "10000081", "96000081"),
-    "en": ("01712340082", "udcen", "10000082", "96000082"),
-}
+# Who serves, and for which agent.
+DAYS = {"bn": ("01712340081", "udcbn"), "en": ("01712340082", "udcen")}
 DESK, ORDER = re.compile(r"/agent(\?|$)"), re.compile(r"/agent/orders/")
 FLOAT_TAKA = 500
 
 
 @WINDOWS
 def test_a_day_at_the_counter(street: Street, window: OpenWindow, language: str, *, has_script: bool) -> None:
-    mobile, agent, account, refused = DAYS[language]
+    mobile, agent = DAYS[language]
     page, words = window(language, width=NARROW, has_script=has_script).page, wording_of(Language(language))
     page.goto(f"{street.switch}/?lang={language}")
     register(page, window(language, width=NARROW).page, mobile, has_script=has_script)
@@ -39,13 +37,13 @@ def test_a_day_at_the_counter(street: Street, window: OpenWindow, language: str,
     expect(page.locator("h1")).to_have_text(str(words("agent.title")))
     is_good(page, has_script=has_script)
 
-    cash = _serve(page, account, has_script=has_script)
+    cash = _serve(page, account_of("COUNTER", language), has_script=has_script)
     _reads(page, str(words("agent.outcome.paid.title")))
     is_good(page, has_script=has_script)
     assert page.locator('a[href^="/receipt/"]').count() == 2
 
     page.goto(f"{street.switch}/agent?lang={language}")
-    _serve(page, refused, has_script=has_script)
+    _serve(page, account_of("COUNTER_REFUSED", language), has_script=has_script)
     _reads(page, str(words("agent.outcome.to_hand_back.title")))
     is_good(page, has_script=has_script)
     page.locator('form[action*="/back"] button').click()

@@ -8,13 +8,14 @@ from playwright.sync_api import Page, expect
 from ekpay_switch.web.wording import Language, Wording, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
+from tests.browser.portal.desco_accounts import account_of
 from tests.browser.portal.steps import CART, WINDOWS, is_good, pay_cart, put_into_cart, reads_outcome
 from tests.browser.shopper import Shopper
 from tests.browser.state_windows import NARROW
 
-# Each window has numbers of its own. DESCO refuses to take money for accounts from 96 on.
+# Each window has numbers of its own.
 NTH = {"bn": 1, "en": 2}
-METER, ACCOUNT, REFUSED, LOST = "100021{:02}", "100000{:02}", "960000{:02}", "100000{:02}"
+METER = "100021{:02}"
 TOKEN = re.compile(r"([0-9]{4} ){4}[0-9]{4}")
 
 
@@ -59,8 +60,8 @@ def test_of_three_bills_the_refused_one_goes_back_alone(
     nth = NTH[language]
     shopper, words = window(language, width=NARROW, has_script=has_script), wording_of(Language(language))
     page = shopper.page
-    put_into_cart(page, street, language, REFUSED.format(nth))
-    put_into_cart(page, street, language, ACCOUNT.format(80 + nth))
+    put_into_cart(page, street, language, account_of("THREE_BILLS_REFUSED", language))
+    put_into_cart(page, street, language, account_of("THREE_BILLS_PAID", language))
     page.goto(f"{street.switch}/bills/dhaka_wasa?lang={language}")
     _fill(page, {"A-bill_no": street.unpaid("dhaka_wasa", nth)["bill_no"]})
     is_good(page, has_script=has_script)
@@ -79,7 +80,7 @@ def test_a_lost_answer_resolves_while_the_payer_waits(
 ) -> None:
     shopper, words = window(language, width=NARROW, has_script=has_script), wording_of(Language(language))
     page = shopper.page
-    put_into_cart(page, street, language, LOST.format(90 + NTH[language]))
+    put_into_cart(page, street, language, account_of("LOST_ANSWER", language))
     # The bill is paid there, and whatever DESCO answers gets lost.
     with street.struck("desco", "black_hole_after"):
         pay_cart(shopper)

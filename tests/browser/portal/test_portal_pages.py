@@ -9,27 +9,25 @@ from playwright.sync_api import Browser, Page, expect
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
+from tests.browser.portal.desco_accounts import account_of
 from tests.browser.portal.portal_states import PORTAL
 from tests.browser.portal.steps import CART, LOOKS, RESULT, WINDOWS, is_good, put_into_cart, texted_code
 from tests.browser.state_windows import LANGUAGES, NARROW, shown_state
 
-# Accounts of the sandbox with a bill, apart from those of other tests.
-DESCO = {"bn": "১০০০০০২১", "en": "10000022"}
-DESCO_AGAIN = {"bn": "10000023", "en": "10000024"}
-PAID_BESIDE = {"bn": ("10000027", "10000028"), "en": ("10000029", "10000030")}
-# DESCO shows a bill of such an account, and refuses its payment.
-REFUSED = {"bn": "96000021", "en": "96000022"}
-# Who follows a payment, and whose bill it is.
-FOLLOWED = {
-    "bn": ("01712340031", "10000031"),
-    "en": ("01712340032", "10000032"),
-}
+# Who follows a payment.
+FOLLOWED = {"bn": "01712340031", "en": "01712340032"}
+BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 UNDER_WAY = ".ekpay-outcome--on_its_way"
 TARGET_MIN = 48
 # A tile is pressed by the label that fills it; the kit's button to copy is beside a text that can be marked.
 TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')]
   .filter(one => one.checkVisibility() && !one.matches('.govuk-skip-link, .ekpay-tile__input, .ekpay-copy'))
   .map(one => [one.outerHTML.slice(0, 120), one.getBoundingClientRect().height])"""
+
+
+def in_digits(account: str, language: str) -> str:
+    """An account as the payer types it, in the digits of the language."""
+    return account.translate(BANGLA_DIGITS) if language == "bn" else account
 
 
 def add_bill(page: Page, language: str, typed: str, account: str, *, has_script: bool) -> None:
@@ -60,10 +58,14 @@ def test_from_the_first_page_to_two_paid_bills(
     page, words = shopper.page, wording_of(Language(language))
     page.goto(f"{street.switch}/?lang={language}")
     is_good(page, has_script=has_script)
-    first, second = DESCO[language], DESCO_AGAIN[language]
-    if not has_script:
-        first, second = "10000025", "10000026"
-    add_bill(page, language, "ডেসকো" if language == "bn" else "desco", first, has_script=has_script)
+    first, second = account_of("TWO_BILLS_FIRST", language), account_of("TWO_BILLS_SECOND", language)
+    add_bill(
+        page,
+        language,
+        "ডেসকো" if language == "bn" else "desco",
+        in_digits(first, language),
+        has_script=has_script,
+    )
     page.get_by_role("link", name=str(words("cart.another"))).click()
     add_bill(page, language, "current bill", second, has_script=has_script)
     expect(page.locator("section.ekpay-card")).to_have_count(2)
@@ -86,8 +88,8 @@ def test_of_three_bills_the_refused_one_is_given_back_alone(
 ) -> None:
     shopper = window(language, width=NARROW, has_script=language == "bn")
     page = shopper.page
-    for account in (*PAID_BESIDE[language], REFUSED[language]):
-        put_into_cart(page, street, language, account)
+    for story in ("BESIDE_REFUSED_FIRST", "BESIDE_REFUSED_SECOND", "REFUSED"):
+        put_into_cart(page, street, language, account_of(story, language))
     page.locator('form.ekpay-sum button[type="submit"]').click()
     page.wait_for_url(re.compile("/pay/checkout/"))
     expect(page.get_by_text(str(wording_of(Language(language))("choose.leave.bills")))).to_be_visible()
@@ -111,7 +113,7 @@ def test_of_three_bills_the_refused_one_is_given_back_alone(
 def test_a_payment_is_followed_with_another_phone(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
-    mobile, account = FOLLOWED[language]
+    mobile, account = FOLLOWED[language], account_of("FOLLOWED", language)
     shopper = window(language, width=NARROW, has_script=has_script)
     page = shopper.page
     put_into_cart(page, street, language, account)

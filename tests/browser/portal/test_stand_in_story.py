@@ -5,11 +5,9 @@ from playwright.sync_api import expect
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
+from tests.browser.portal.desco_accounts import DescoAccount, account_of
 from tests.browser.portal.steps import WINDOWS, is_good, pay_cart, put_into_cart, reads_outcome
 from tests.browser.state_windows import NARROW
-
-ACCOUNTS = {"bn": "10000061", "en": "10000062"}
-NEVER = "10000064"
 
 
 @WINDOWS
@@ -18,7 +16,7 @@ def test_a_bill_is_accepted_while_its_biller_is_down_and_delivered_later(
 ) -> None:
     shopper = window(language, width=NARROW, has_script=has_script)
     words = wording_of(Language(language))
-    account = ACCOUNTS[language]
+    account = account_of("STAND_IN", language)
     put_into_cart(shopper.page, street, language, account)
     is_good(shopper.page, has_script=has_script)
     with street.struck("desco"):
@@ -31,7 +29,7 @@ def test_a_bill_is_accepted_while_its_biller_is_down_and_delivered_later(
 
 def test_what_never_arrives_is_given_back(street: Street, window: OpenWindow) -> None:
     shopper, words = window("bn", width=NARROW), wording_of(Language.BANGLA)
-    put_into_cart(shopper.page, street, "bn", NEVER)
+    put_into_cart(shopper.page, street, "bn", DescoAccount.STAND_IN_NEVER)
     with street.struck("desco"):
         pay_cart(shopper)
         reads_outcome(shopper.page, words, "accepted")

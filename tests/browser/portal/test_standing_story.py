@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
+from tests.browser.portal.desco_accounts import account_of
 from tests.browser.portal.steps import (
     ACCOUNT,
     RESULT,
@@ -20,8 +21,7 @@ from tests.browser.portal.steps import (
 )
 from tests.browser.state_windows import NARROW
 
-# Whose accounts have three bills each, of which older ones are overdue.
-CITIZENS = {"bn": ("01712340071", "97000071"), "en": ("01712340072", "97000072")}
+CITIZENS = {"bn": "01712340071", "en": "01712340072"}
 NICKNAME = "মায়ের ফ্ল্যাট"
 PAY = 'form[action^="/account/pay"] button'
 
@@ -30,7 +30,7 @@ PAY = 'form[action^="/account/pay"] button'
 def test_a_standing_order_prepares_is_paid_and_paused(
     street: Street, window: OpenWindow, language: str, *, has_script: bool
 ) -> None:
-    mobile, account = CITIZENS[language]
+    mobile, account = CITIZENS[language], account_of("STANDING", language)
     shopper = window(language, width=NARROW, has_script=has_script)
     page, words = shopper.page, wording_of(Language(language))
     page.goto(f"{street.switch}/?lang={language}")
