@@ -1,6 +1,7 @@
 """Who plays both persons where a test of a command needs somebody on the staff."""
 
 import json
+from itertools import count
 from pathlib import Path
 
 from ekpay_switch.persistence.engine import open_database
@@ -16,6 +17,8 @@ BOTH_FOUNDERS = {
 }
 
 
+# Tests of several files share one installation, whose staff has each name once.
+_PERSONS = count(1)
 # The words of a request that both of them are there for.
 BY_BOTH = ("--by", FOUNDERS[0], "--approved-by", FOUNDERS[1])
 
@@ -42,6 +45,11 @@ def founders(ekpay: Ekpay) -> tuple[str, str]:
             added = ekpay("staff", "add", name, EKPAY_STAFF_PASSPHRASE=FOUNDERS_PASSPHRASE)
             assert added.code == 0, added.err
     return FOUNDERS
+
+
+def new_name(first: str) -> str:
+    """A name that nobody on the staff of this process's installation has."""
+    return f"{first} {next(_PERSONS)}"
 
 
 def on_the_staff(ekpay: Ekpay, name: str, passphrase: str, *roles: str) -> str:

@@ -2,21 +2,19 @@
 
 import json
 import re
-from itertools import count
 
 import pytest
 
 from tests.cli.command_result import Ekpay, Typed
-from tests.cli.two_persons import on_the_staff
+from tests.cli.two_persons import new_name, on_the_staff
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
-_NUMBERS = count(1)
 
 
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
-    asks, approves = f"Nilufa {next(_NUMBERS)}", f"Jamal {next(_NUMBERS)}"
+    asks, approves = new_name("Nilufa"), new_name("Jamal")
     on_the_staff(ekpay, asks, ASKER)
     on_the_staff(ekpay, approves, APPROVER)
     return asks, approves

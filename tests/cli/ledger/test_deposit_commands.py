@@ -2,23 +2,21 @@
 
 import json
 import re
-from itertools import count
 from uuid import uuid4
 
 import pytest
 
 from tests.cli.command_result import Ekpay
-from tests.cli.two_persons import on_the_staff
+from tests.cli.two_persons import new_name, on_the_staff
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
 UTILITY = "nesco_prepaid"
-_NUMBERS = count(1)
 
 
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
-    asks, approves = f"Shirin {next(_NUMBERS)}", f"Tareq {next(_NUMBERS)}"
+    asks, approves = new_name("Shirin"), new_name("Tareq")
     on_the_staff(ekpay, asks, ASKER)
     on_the_staff(ekpay, approves, APPROVER)
     return asks, approves

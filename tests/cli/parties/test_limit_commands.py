@@ -2,17 +2,15 @@
 
 import json
 import re
-from itertools import count
 from uuid import uuid4
 
 import pytest
 
 from tests.cli.command_result import Ekpay, Typed
-from tests.cli.two_persons import on_the_staff, with_both
+from tests.cli.two_persons import new_name, on_the_staff, with_both
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
-_NUMBERS = count(1)
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def partner(ekpay: Ekpay) -> str:
 
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
-    asks, approves = f"Sultana {next(_NUMBERS)}", f"Habib {next(_NUMBERS)}"
+    asks, approves = new_name("Sultana"), new_name("Habib")
     on_the_staff(ekpay, asks, ASKER)
     on_the_staff(ekpay, approves, APPROVER)
     return asks, approves

@@ -1,17 +1,15 @@
 """Partners, staff, top-ups and billers from the command line."""
 
 import json
-from itertools import count
 from uuid import uuid4
 
 import pytest
 
 from tests.cli.command_result import Ekpay
-from tests.cli.two_persons import on_the_staff, with_both
+from tests.cli.two_persons import new_name, on_the_staff, with_both
 
 ASKER, APPROVER = "correct horse battery", "another horse battery"
 BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
-_NUMBERS = count(1)
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def partner(ekpay: Ekpay) -> str:
 
 @pytest.fixture
 def persons(ekpay: Ekpay) -> tuple[str, str]:
-    asks, approves = f"Rahima {next(_NUMBERS)}", f"Karim {next(_NUMBERS)}"
+    asks, approves = new_name("Rahima"), new_name("Karim")
     on_the_staff(ekpay, asks, ASKER)
     on_the_staff(ekpay, approves, APPROVER)
     return asks, approves
@@ -154,7 +152,7 @@ def test_one_person_alone_cannot_top_up(ekpay: Ekpay, partner: str, persons: tup
 
 
 def test_an_operator_cannot_top_up(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
-    name = f"Operator {next(_NUMBERS)}"
+    name = new_name("Operator")
     on_the_staff(ekpay, name, ASKER, "operator")
     assert ekpay(*_top_up(partner, name, "--approved-by", persons[1]), **BOTH).code == 1
     assert _prefund(ekpay, partner, "postpaid") == 0
