@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ekpay_switch.domain.bangla import in_bangla_digits
 from ekpay_switch.web.wording import Language, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
@@ -16,18 +17,12 @@ from tests.browser.state_windows import LANGUAGES, NARROW, shown_state
 
 # Who follows a payment.
 FOLLOWED = {"bn": "01712340031", "en": "01712340032"}
-BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 UNDER_WAY = ".ekpay-outcome--on_its_way"
 TARGET_MIN = 48
 # A tile is pressed by the label that fills it; the kit's button to copy is beside a text that can be marked.
 TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, summary')]
   .filter(one => one.checkVisibility() && !one.matches('.govuk-skip-link, .ekpay-tile__input, .ekpay-copy'))
   .map(one => [one.outerHTML.slice(0, 120), one.getBoundingClientRect().height])"""
-
-
-def in_digits(account: str, language: str) -> str:
-    """An account as the payer types it, in the digits of the language."""
-    return account.translate(BANGLA_DIGITS) if language == "bn" else account
 
 
 def add_bill(page: Page, language: str, typed: str, account: str, *, has_script: bool) -> None:
@@ -63,7 +58,7 @@ def test_from_the_first_page_to_two_paid_bills(
         page,
         language,
         "ডেসকো" if language == "bn" else "desco",
-        in_digits(first, language),
+        in_bangla_digits(first) if language == "bn" else first,
         has_script=has_script,
     )
     page.get_by_role("link", name=str(words("cart.another"))).click()
