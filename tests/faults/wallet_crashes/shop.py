@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import TypeVar
 from uuid import uuid4
@@ -180,7 +181,9 @@ class WalletShop:
         """Ask about each order until it has ended; whoever has not agreed yet gets a page and does.
 
         Patience begins again with each strike, which `struck_at` tells by the monotonic clock: while
-        processes go on dying, nothing says when an order must have ended.
+        processes go on dying, nothing says when an order must have ended. It begins no earlier than the end
+        of the time to pay: a payer who agrees after the last inquiry, and whose way back a strike cuts off,
+        has moved no money, and the switch asks once more only then.
         """
         began_at = time.monotonic()
 
@@ -289,7 +292,8 @@ class WalletShop:
 
     async def _settle(self, errand: Errand, give_up_at: Callable[[], float]) -> None:
         while not errand.is_settled:
-            assert time.monotonic() < give_up_at(), f"never ended: {errand}"
+            latest = max(give_up_at(), _pay_until(errand) + PATIENCE_SECONDS)
+            assert time.monotonic() < latest, f"never ended: {errand}"
             await self._look(errand)
             if errand.payment is not None and errand.payment.status == PENDING:
                 await self._help(errand, errand.payment)
@@ -328,6 +332,13 @@ class WalletShop:
         except UnreadableReplyError as strange:
             self.complaints.append(f"was answered otherwise than the document says: {strange}")
         return None
+
+
+def _pay_until(errand: Errand) -> float:
+    """When the time to pay is over, by the monotonic clock."""
+    if errand.payment is None:
+        return 0.0
+    return time.monotonic() + (errand.payment.pay_until - datetime.now(UTC)).total_seconds()
 
 
 def _wallet(kind: WalletKind) -> str:
