@@ -12,6 +12,7 @@ from ekpay_switch.composition.operations import operations_listener
 from ekpay_switch.composition.portal import open_portal
 from ekpay_switch.composition.positions import position_kept
 from ekpay_switch.composition.switch import Switch, WrapWorld, address_rules, open_switch, same_world
+from ekpay_switch.config_files.agents import read_commission_terms
 from ekpay_switch.config_files.retention import Retention, read_retention
 from ekpay_switch.config_files.sla import read_promises
 from ekpay_switch.domain.planned_stops import PlannedStop
@@ -25,6 +26,7 @@ from ekpay_switch.jobs.reminders import run_reminders
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
 from ekpay_switch.jobs.text_messages import run_text_messages
+from ekpay_switch.persistence.agents.commissions import book_commissions
 from ekpay_switch.persistence.agents.counter import drop_old_orders
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
 from ekpay_switch.persistence.carts.store import drop_old_carts
@@ -107,7 +109,7 @@ async def run_worker(
 
 
 def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[object]], ...]:
-    """What marks that the worker works, drops what nobody needs any more and watches deposits."""
+    """What marks that the worker works, books commission, drops what nobody needs and watches deposits."""
     settings, engine, world = switch.settings, switch.engine, switch.world
     retention = read_retention(settings.config / "retention.toml")
     connector_ids = [connector.profile.id for connector in world.connectors.all()]
@@ -122,6 +124,7 @@ def _tidying(switch: Switch, carts: CartPorts) -> tuple[Callable[[], Awaitable[o
         partial(drop_old_permits, engine),
         partial(drop_old_carts, switch.transactions, carts.terms.keep_hours),
         partial(drop_old_orders, switch.transactions, carts.terms.keep_hours),
+        partial(book_commissions, switch.transactions, read_commission_terms(settings.config)),
         partial(_drop_old_contacts, switch, retention),
         partial(_drop_old_complaints, switch, retention),
         partial(drop_old_message_permits, engine),

@@ -7,6 +7,7 @@ from ekpay_switch.shipped_folders import CONFIG
 
 # What the two processes of the switch read when they start.
 NEEDED_FILES = (
+    "agents.toml",
     "alarms.toml",
     "calendar.toml",
     "challan_accounts.toml",

@@ -28,6 +28,7 @@ ACCOUNT_WORDS: Mapping[str, BilingualText] = {
     "biller_deposit": BilingualText("deposit at a utility", "সেবা সংস্থায় জমা"),
     "claim": BilingualText("claim", "দাবি"),
     "connector_fee": BilingualText("fee kept by a connector", "সংযোগকারীর ফি"),
+    "agent_commission": BilingualText("commission of agents", "এজেন্টদের কমিশন"),
     "bank_charges": BilingualText("bank charges", "ব্যাংক চার্জ"),
     "write_off": BilingualText("written off", "অবলোপন"),
     "rounding": BilingualText("rounding", "পূর্ণাঙ্ক সমন্বয়"),

@@ -20,6 +20,7 @@ MOMENT_WORDS: Mapping[str, BilingualText] = {
     "break_to_suspense": BilingualText("break: moved to suspense", "গরমিল: অনিষ্পন্ন হিসাবে নেওয়া হলো"),
     "break_written_off": BilingualText("break: written off", "গরমিল: অবলোপন"),
     "cart_funded": BilingualText("bills of a cart paid by a citizen", "নাগরিকের পরিশোধিত বিলসমূহ"),
+    "commission_earned": BilingualText("commission earned at counters", "কাউন্টারে অর্জিত কমিশন"),
     "charged_back_from_suspense": BilingualText("charged back from suspense", "অনিষ্পন্ন হিসাব থেকে চার্জব্যাক"),
     "collected": BilingualText("collected from the payer", "পরিশোধকারীর কাছ থেকে সংগৃহীত"),
     "collected_without_payment": BilingualText("collected without an open payment", "খোলা পরিশোধ ছাড়া সংগৃহীত"),

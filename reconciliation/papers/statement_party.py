@@ -1,7 +1,8 @@
-"""Whose statement: a partner, a merchant or a payee of a merchant, with the accounts that are theirs."""
+"""Whose statement: a partner, a merchant, a payee of one or an agent, with the accounts that are theirs."""
 
 from dataclasses import dataclass
 
+from ekpay_switch.domain.ledger.posting_rules import commission_account
 from ekpay_switch.ports.finance import Connection
 from reconciliation.errors import UnknownPartyError
 from reconciliation.reports.wording import BilingualText
@@ -10,12 +11,18 @@ PARTY_ROLES = {
     "partner": BilingualText("Partner", "অংশীদার"),
     "merchant": BilingualText("Merchant", "মার্চেন্ট"),
     "payee": BilingualText("Payee", "প্রাপক"),
+    "agent": BilingualText("Agent", "এজেন্ট"),
 }
 _PARTNER = "SELECT name FROM partners WHERE id = $1"
 _PREFUNDS = "SELECT code FROM accounts WHERE starts_with(code, 'prefund:' || $1 || ':') ORDER BY code"
 _MERCHANT = (
     "SELECT p.name FROM merchants AS m JOIN partners AS p ON p.id = m.partner_id WHERE m.partner_id = $1"
 )
+# An agent has a statement of its commission once it has earned some.
+_AGENT = """
+SELECT name FROM partners AS p WHERE id = $1
+  AND EXISTS (SELECT FROM agent_commissions AS c WHERE c.partner_id = p.id)
+"""
 _PAYEE = "SELECT name FROM merchant_payees WHERE partner_id = $1 AND code = $2"
 
 
@@ -30,7 +37,7 @@ class StatementParty:
 
 
 async def find_party(connection: Connection, typed: str) -> StatementParty:
-    """The party that is typed as `partner:bank1`, `merchant:shop` or `payee:shop:seller`.
+    """The party that is typed as `partner:bank1`, `merchant:shop`, `payee:shop:seller` or `agent:udc1`.
 
     Raises:
         UnknownPartyError: nobody is called so.
@@ -43,8 +50,12 @@ async def find_party(connection: Connection, typed: str) -> StatementParty:
         party = await _merchant(connection, name)
     elif role == "payee":
         party = await _payee(connection, *name.partition(":")[::2])
+    elif role == "agent":
+        party = await _agent(connection, name)
     if party is None:
-        raise UnknownPartyError(f"{typed} is no partner:ID, merchant:ID or payee:MERCHANT:CODE of ours")
+        raise UnknownPartyError(
+            f"{typed} is no partner:ID, merchant:ID, payee:MERCHANT:CODE or agent:ID of ours"
+        )
     return party
 
 
@@ -64,3 +75,8 @@ async def _payee(connection: Connection, partner_id: str, code: str) -> Statemen
     name = await connection.fetchval(_PAYEE, partner_id, code)
     accounts = (f"commission_payable:merchant:{partner_id}:{code}", f"payable:merchant:{partner_id}:{code}")
     return StatementParty("payee", f"{partner_id}:{code}", name, accounts) if name else None
+
+
+async def _agent(connection: Connection, partner_id: str) -> StatementParty | None:
+    name = await connection.fetchval(_AGENT, partner_id)
+    return StatementParty("agent", partner_id, name, (commission_account(partner_id),)) if name else None

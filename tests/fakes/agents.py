@@ -30,6 +30,7 @@ class StoredOrder:
     counted_in: UUID | None = None
     handed_back_at: datetime | None = None
     handed_back_from: UUID | None = None
+    commission: Money | None = None
 
 
 @dataclass
@@ -134,6 +135,7 @@ class FakeAgentCounter:
             read_at=self.clock.now(),
             begun_at=stored.begun_at,
             handed_back_at=stored.handed_back_at,
+            commission=stored.commission,
         )
         payments = (one for one in self.books.payments.values() if one.claim.partner_id == new.partner_id)
         payment = next((one for one in payments if one.claim.reference == order.reference), None)

@@ -1,4 +1,7 @@
-"""`ekpay agents`: who serves payers for which agent, and the drawers that they count (docs/adr/0135)."""
+"""`ekpay agents`: who serves payers for which agent, the drawers that they count, and what agents earn.
+
+See docs/adr/0135 and docs/adr/0136.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,16 +16,20 @@ from ekpay_switch.cli.parties.access import ApprovedBy, AskedBy, ask_for
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain, dhaka, taka
 from ekpay_switch.cli.typed_amounts import typed_paisa
+from ekpay_switch.domain.agents.commission import AgentCommission
 from ekpay_switch.domain.agents.counter import CashDrawer
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.parties.mobile_numbers import national_number
 from ekpay_switch.persistence.access.client_access import operator_order
+from ekpay_switch.persistence.agents.commissions import read_commissions
 from ekpay_switch.persistence.agents.counter import PostgresAgentCounter
 from ekpay_switch.persistence.agents.operators import AgentOperators, OperatorLine
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.security.one_time_codes import CodeDigests
 
-app = typer.Typer(help="Operators at the counters of agents, and their cash drawers.", no_args_is_help=True)
+app = typer.Typer(
+    help="Operators at the counters of agents, their cash drawers, and commission.", no_args_is_help=True
+)
 
 
 def _mobile_number(text: str) -> str:
@@ -100,6 +107,22 @@ def drawers(
     return PrintedList("Cash drawers", headings, map(_drawer_for_people, lines), map(_drawer_json, lines))
 
 
+@app.command()
+@prints_list
+def commissions() -> PrintedList:
+    """List the commission that agents have earned, the newest first; `settle` pays it out."""
+    session = open_session()
+
+    async def _read(_: AsyncEngine) -> Sequence[AgentCommission]:
+        async with ShortTransactions(session.database.connect) as transactions:
+            return await read_commissions(transactions)
+
+    lines = session.run(_read)
+    headings = ("agent", "booked (Dhaka)", ">orders", ">taka", "entry")
+    rows = map(_commission_for_people, lines)
+    return PrintedList("Commission of agents", headings, rows, map(_commission_json, lines))
+
+
 @app.command("close-drawer")
 def close_drawer(
     drawer_id: _DrawerId,
@@ -173,6 +196,26 @@ def _drawer_json(drawer: CashDrawer) -> dict[str, object]:
         "expected_paisa": None if is_open else _paisa(drawer.expected),
         "counted_paisa": None if is_open else _paisa(drawer.counted),
         "closed_by": drawer.closed_by or None,
+    }
+
+
+def _commission_for_people(line: AgentCommission) -> tuple[str, ...]:
+    return (
+        line.agent,
+        dhaka(line.booked_at),
+        str(line.order_count),
+        taka(line.amount.minor),
+        str(line.commission_id),
+    )
+
+
+def _commission_json(line: AgentCommission) -> dict[str, object]:
+    return {
+        "entry_id": line.commission_id,
+        "partner_id": line.agent,
+        "booked_at": line.booked_at,
+        "order_count": line.order_count,
+        "amount_paisa": line.amount.minor,
     }
 
 

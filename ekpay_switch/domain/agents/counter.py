@@ -82,7 +82,8 @@ class AgentOrder:
 
     The payer hands over `bill.amount`, which includes `charges`, our fee with its VAT. `begun_at` is when the
     operator confirmed it, None before. The fields from `payment_id` to `receipts` are those of its payment
-    from the prefund, None or empty while there is none. `read_at` is the database's now.
+    from the prefund, None or empty while there is none. `commission` is what the agent has earned by it, None
+    until that is booked. `read_at` is the database's now.
     """
 
     order_id: UUID
@@ -96,6 +97,7 @@ class AgentOrder:
     refusal: Refusal | None = None
     receipts: Mapping[str, str] = field(default_factory=dict)
     handed_back_at: datetime | None = None
+    commission: Money | None = None
 
     @property
     def reference(self) -> str:

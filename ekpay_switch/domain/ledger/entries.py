@@ -56,6 +56,7 @@ CHART = MappingProxyType(
         "biller_deposit": AccountKind.ASSET,
         "claim": AccountKind.ASSET,
         "connector_fee": AccountKind.EXPENSE,
+        "agent_commission": AccountKind.EXPENSE,
         "bank_charges": AccountKind.EXPENSE,
         "write_off": AccountKind.EXPENSE,
         "rounding": AccountKind.INCOME,

@@ -347,6 +347,20 @@ def _payee_posting(payee: str, amount: Money, *, from_deposit: bool) -> Posting:
     return increase(f"payable:{payee}", amount.minor)
 
 
+def commission_account(agent: str) -> str:
+    """The account of the commission that an agent has earned and was not paid yet."""
+    return f"commission_payable:agent:{agent}"
+
+
+def commission_earned_entry(agent: str, amount: Money) -> Entry:
+    """An agent has earned a share of our fees at its counter: it is our cost, and owed to the agent."""
+    postings = (
+        increase("agent_commission", amount.minor),
+        increase(commission_account(agent), amount.minor),
+    )
+    return Entry.of("commission_earned", postings, amount.currency)
+
+
 def topped_up_entry(prefund: str, amount: Money) -> Entry:
     """The partner's transfer has reached our bank account and is credited to its bucket."""
     return Entry.of(

@@ -251,4 +251,5 @@ def _order(row: Row) -> AgentOrder:
         refusal=Refusal(row["refusal"]) if row["refusal"] else None,
         receipts=receipts_of(from_json(row["facts"])) if state is State.COMPLETED else {},
         handed_back_at=row["handed_back_at"],
+        commission=None if row["commission"] is None else Money(row["commission"]),
     )

@@ -43,6 +43,36 @@ SELECT p.id FROM payments AS p WHERE starts_with(p.reference, 'agent:') AND NOT 
 ORDER BY p.id
 """
 
+# What each order that is completed was to earn, and what it says that it has earned.
+COMMISSIONED_ORDERS = """
+SELECT a.id, a.commission, (p.fee * a.commission_basis_points + 5000) / 10000 AS due,
+  a.commission = 0 OR EXISTS (
+    SELECT FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
+    WHERE j.payment_id = p.id AND o.account = 'fee_income' AND o.amount = -p.fee) AS is_earned,
+  a.commission = 0 OR c.partner_id = a.partner_id AS is_of_agent
+FROM agent_orders AS a
+LEFT JOIN payments AS p ON p.partner_id = a.partner_id AND p.reference = a.reference
+LEFT JOIN agent_commissions AS c ON c.id = a.commission_id
+WHERE a.commission IS NOT NULL ORDER BY a.id
+"""
+# Each commission with its orders, and every line of its entry.
+COMMISSIONS = """
+SELECT c.id, c.amount,
+  (SELECT coalesce(sum(commission), 0) FROM agent_orders WHERE commission_id = c.id) AS of_orders,
+  (SELECT array_agg(o.account || ' ' || o.amount ORDER BY o.seq) FROM postings AS o WHERE o.entry_id = c.id)
+    = ARRAY['agent_commission ' || c.amount, 'commission_payable:agent:' || c.partner_id || ' -' || c.amount]
+    AS is_booked
+FROM agent_commissions AS c ORDER BY c.id
+"""
+# What moved on the accounts of commission beside commission that was booked, and its payouts.
+OTHER_COMMISSION_ENTRIES = """
+SELECT DISTINCT o.entry_id AS id FROM postings AS o JOIN journal_entries AS j ON j.id = o.entry_id
+WHERE (o.account = 'agent_commission' OR starts_with(o.account, 'commission_payable:agent:'))
+  AND NOT (starts_with(j.moment, 'settlement_') AND o.account <> 'agent_commission')
+  AND NOT EXISTS (SELECT FROM agent_commissions AS c WHERE c.id = o.entry_id)
+ORDER BY o.entry_id
+"""
+
 Row = Any
 
 
@@ -88,10 +118,36 @@ def payment_of_no_order_fault(_: Row) -> str | None:
     return "it was paid at a counter, and no order there knows of it"
 
 
+def commissioned_order_fault(row: Row) -> str | None:
+    """What is wrong unless an order has earned its share of a fee that we have earned."""
+    if not row["is_of_agent"]:
+        return "its commission is another agent's"
+    if not row["is_earned"]:
+        return "it has earned commission of a fee that we have not earned"
+    if row["commission"] != row["due"]:
+        return f"it has earned {row['commission']} paisa, and its rate comes to {row['due']}"
+    return None
+
+
+def commission_fault(row: Row) -> str | None:
+    """What is wrong unless a commission is the sum of its orders, and its entry books as much."""
+    if row["amount"] != row["of_orders"]:
+        return f"{row['amount']} paisa were booked, and its orders have earned {row['of_orders']}"
+    return None if row["is_booked"] else "its entry books something else"
+
+
+def other_commission_entry_fault(_: Row) -> str | None:
+    """An entry that moves commission books some, or pays it out."""
+    return "it moves commission, and no agent has earned it"
+
+
 # The checks in order: the query, the function that returns what is wrong with a row, and the row's name.
 AGENT_CHECKS = (
     (OPERATORS, operator_fault, "agent_operators {id}"),
     (ORDERS, order_fault, "agent_orders {id}"),
     (DRAWERS, drawer_fault, "cash_drawers {id}"),
+    (COMMISSIONED_ORDERS, commissioned_order_fault, "agent_orders {id}"),
+    (COMMISSIONS, commission_fault, "agent_commissions {id}"),
+    (OTHER_COMMISSION_ENTRIES, other_commission_entry_fault, "journal_entries {id}"),
     (PAYMENTS_OF_NO_ORDER, payment_of_no_order_fault, "payments {id}"),
 )

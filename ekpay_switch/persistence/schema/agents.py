@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     Table,
     Text,
     Uuid,
@@ -15,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.carts.bill_cart import BUCKETS
-from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
 # Who serves payers for an agent, which is a partner with a prefund. An operator signs in by the account of a
 # citizen, so that a number which somebody else has registered since is nobody's operator.
@@ -66,9 +67,23 @@ Index(
     postgresql_where=cash_drawers.c.closed_at.is_(None),
 )
 
+# One entry of commission: what an agent has earned by the orders that name it. Its id is the entry's.
+agent_commissions = Table(
+    "agent_commissions",
+    metadata,
+    Column("id", Uuid, ForeignKey("journal_entries.id"), primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.id"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    instant("booked_at", server_default=func.now()),
+    CheckConstraint("amount > 0", name="amount"),
+    info=APPEND_ONLY,
+)
+Index("ix_agent_commissions_partner_id", agent_commissions.c.partner_id, agent_commissions.c.booked_at)
+
 # A payer's bill at a counter. The payer hands over `amount`, of which `charges` are ours. Its payment has a
 # reference made with the id. The cash counts at the close of `counted_in`, and was handed back out of
-# `handed_back_from`.
+# `handed_back_from`. Once the payment is completed, the order has the `commission` that it earns by so many
+# basis points of our fee, and the entry of it where it is more than nothing.
 agent_orders = Table(
     "agent_orders",
     metadata,
@@ -90,16 +105,33 @@ agent_orders = Table(
     Column("counted_in", Uuid, ForeignKey("cash_drawers.id")),
     instant("handed_back_at", nullable=True),
     Column("handed_back_from", Uuid, ForeignKey("cash_drawers.id")),
+    Column("commission", BigInteger),
+    Column("commission_basis_points", Integer),
+    Column("commission_id", Uuid, ForeignKey("agent_commissions.id")),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("charges >= 0", name="charges"),
     CheckConstraint(one_of("bucket", BUCKETS), name="bucket"),
     CheckConstraint("begun_at IS NOT NULL OR counted_in IS NULL", name="counted_in"),
     CheckConstraint("num_nonnulls(handed_back_at, handed_back_from) <> 1", name="hand_back"),
     CheckConstraint("begun_at IS NOT NULL OR handed_back_at IS NULL", name="handed_back_at"),
+    CheckConstraint("commission >= 0", name="commission"),
+    CheckConstraint("commission_basis_points BETWEEN 0 AND 10000", name="commission_basis_points"),
+    CheckConstraint(
+        "(commission IS NULL) = (commission_basis_points IS NULL) "
+        "AND (coalesce(commission, 0) > 0) = (commission_id IS NOT NULL)",
+        name="commission_parts",
+    ),
 )
 Index("ix_agent_orders_drawer_id", agent_orders.c.drawer_id, agent_orders.c.begun_at)
 Index("ix_agent_orders_counted_in", agent_orders.c.counted_in)
 Index("ix_agent_orders_handed_back_from", agent_orders.c.handed_back_from)
+Index("ix_agent_orders_commission_id", agent_orders.c.commission_id)
+# What may still earn commission.
+Index(
+    "ix_agent_orders_begun_at",
+    agent_orders.c.begun_at,
+    postgresql_where=text("begun_at IS NOT NULL AND commission IS NULL AND handed_back_at IS NULL"),
+)
 # What was never confirmed is dropped by age.
 Index(
     "ix_agent_orders_fetched_at",

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ekpay_switch.domain.agents.counter import AgentOrder, CashDrawer, OrderOutcome
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.money import Money, parse_taka, total
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.web.agents.counter_visits import DESK, SIGN_IN, CounterVisit
@@ -79,6 +79,7 @@ async def show_day(counter: CounterVisit) -> Response:
         "drawer": drawer,
         "lines": order_lines(visit, orders),
         "paid": len([order for order in orders if order.outcome is OrderOutcome.PAID]),
+        "commission": total(order.commission for order in orders if order.commission is not None),
         "now": counter.who.now,
     }
     return visit.page("agent/day.html", values)

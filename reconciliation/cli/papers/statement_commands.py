@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def statement(
     context: typer.Context,
-    party: Annotated[str, typer.Argument(help="partner:ID, merchant:ID or payee:MERCHANT:CODE.")],
+    party: Annotated[str, typer.Argument(help="partner:ID, merchant:ID, payee:MERCHANT:CODE or agent:ID.")],
     out: Out,
     month: Month = None,
     first: First = None,

@@ -40,6 +40,9 @@ SELECT 'payee:' || partner_id || ':' || code AS payee, name, '' AS name_bn FROM 
 UNION ALL
 SELECT 'merchant:' || m.partner_id, p.name, coalesce(m.name_bn, '')
 FROM public.merchants AS m JOIN public.partners AS p ON p.id = m.partner_id
+UNION ALL
+SELECT DISTINCT 'agent:' || c.partner_id, p.name, ''
+FROM public.agent_commissions AS c JOIN public.partners AS p ON p.id = c.partner_id
 """
 
 

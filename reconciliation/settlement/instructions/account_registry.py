@@ -105,7 +105,7 @@ class RailBounds(StrictRow):
 class CreditorAccount(StrictRow):
     """The registered account of one creditor."""
 
-    role: Literal["connector", "biller", "merchant", "payee", "partner", "sweep", "deposit"]
+    role: Literal["connector", "biller", "merchant", "payee", "agent", "partner", "sweep", "deposit"]
     party: str = Field(min_length=1)
     name: Name
     bic: str = Field(pattern=_BIC)
@@ -166,7 +166,7 @@ class ScheduleRow(StrictRow):
     A payout date on which banks are closed moves to the next business day. `minimum` is in paisa.
     """
 
-    role: Literal["biller", "merchant", "payee"]
+    role: Literal["biller", "merchant", "payee", "agent"]
     party: str | None = Field(default=None, min_length=1)
     schedule: Literal["daily", "weekly", "monthly"] = "daily"
     weekdays: frozenset[Weekday] = Field(default=frozenset(), strict=False)

@@ -27,7 +27,7 @@ class WithholdingRow(StrictRow):
     a payee from the row of its role.
     """
 
-    role: Literal["biller", "merchant", "payee"]
+    role: Literal["biller", "merchant", "payee", "agent"]
     party: str | None = Field(default=None, min_length=1)
     base: Literal["paid", "commission"] = "paid"
     section: str = Field(pattern=r"^[0-9A-Z][0-9A-Z()./ -]{0,19}$")
@@ -40,8 +40,8 @@ class WithholdingRow(StrictRow):
     @model_validator(mode="after")
     def _can_be_meant(self) -> "WithholdingRow":
         whose = Party(PartyRole(self.role), self.party or "all")
-        if self.base == "commission" and self.role != "payee":
-            raise ValueError(f"base: only a payee is paid commission ({whose})")
+        if self.base == "commission" and self.role not in {"payee", "agent"}:
+            raise ValueError(f"base: only a payee or an agent is paid commission ({whose})")
         if (
             self.basis_points_without_proof is not None
             and self.basis_points_without_proof < self.basis_points
@@ -81,7 +81,7 @@ class WithholdingRow(StrictRow):
 class TaxpayerRow(StrictRow):
     """The taxpayer's number of a payee, and until when its proof of return submission is good."""
 
-    role: Literal["biller", "merchant", "payee"]
+    role: Literal["biller", "merchant", "payee", "agent"]
     party: str = Field(min_length=1)
     tin: str = Field(pattern=r"^[0-9]{12}$")
     proof_until: date | None = None

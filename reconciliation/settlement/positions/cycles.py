@@ -22,6 +22,7 @@ class PartyRole(StrEnum):
     MERCHANT = "merchant"
     PAYEE = "payee"
     PARTNER = "partner"
+    AGENT = "agent"  # a partner whose counters earn commission, which is owed beside its prefund
     SWEEP = "sweep"  # who gets our own money: `operator` our income, the others VAT and tax
     DEPOSIT = "deposit"  # our own deposit at a prefunded utility, named by its biller
     OURS = "ours"

@@ -1,4 +1,4 @@
-"""Lines of parties that send no files (merchants, their payees, partners), from our own books.
+"""Lines of parties that send no files (merchants, their payees, partners, agents), from our own books.
 
 Frozen lines of our books are agreed: there is no other source. A partner's prefund has paid already, so each
 of its lines has an opposite one beside it, and its net position is zero; what a partner withdraws from its
@@ -12,6 +12,7 @@ from datetime import date
 from typing import Final
 
 from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.domain.ledger.posting_rules import commission_account
 from ekpay_switch.domain.ledger.settlement_postings import (
     deposit_due_account,
     sweep_account,
@@ -23,6 +24,7 @@ from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
 _MERCHANTS: Final = "merchant"
 _COMMISSION: Final = "commission_payable"
+_AGENT_COMMISSION: Final = commission_account("").removesuffix(":")
 _WITHDRAWN: Final = withdrawal_account("").removesuffix(":")
 _SWEPT: Final = sweep_account("").removesuffix(":")
 _DEPOSITED: Final = deposit_due_account("").removesuffix(":")
@@ -40,6 +42,7 @@ _OWED_ON: Final[Mapping[PartyRole, tuple[str, ...]]] = {
     PartyRole.MERCHANT: (f"payable:{_MERCHANTS}",),
     PartyRole.PAYEE: (f"payable:{_MERCHANTS}", f"{_COMMISSION}:{_MERCHANTS}"),
     PartyRole.PARTNER: (_WITHDRAWN,),
+    PartyRole.AGENT: (_AGENT_COMMISSION,),
     PartyRole.SWEEP: (_SWEPT,),
     PartyRole.DEPOSIT: (_DEPOSITED,),
     PartyRole.OURS: (),
@@ -66,7 +69,7 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True)
 class AccountMovement:
-    """One posting of another kind on an account of a merchant, payee or partner, as a correction makes.
+    """One posting of another kind on an account of such a party, as a correction or a commission makes.
 
     `amount` is signed, debit positive: what makes us owe less.
     """
@@ -78,10 +81,12 @@ class AccountMovement:
 
 
 def owner_of(account: str) -> Party | None:
-    """Whose it is: a merchant's (`ekshop`), a payee's (`ekshop:courier`), a partner's, or None.
+    """Whose it is: a merchant's (`ekshop`), a payee's (`ekshop:courier`), a partner's, an agent's, or None.
 
     What is swept or sent to a deposit of ours is the recipient's.
     """
+    if account.startswith(f"{_AGENT_COMMISSION}:"):
+        return Party(PartyRole.AGENT, account.removeprefix(f"{_AGENT_COMMISSION}:"))
     first, *rest = account.split(":")
     if first in _DUE_TO and rest:
         return Party(_DUE_TO[first], ":".join(rest))
@@ -150,9 +155,8 @@ def lines_of_books(
     for posting in movements:
         owner = owner_of(posting.account) or debtor_of(posting.account)
         if owner is not None:
-            yield _line(
-                Cycle(owner, posting.day, 1), posting.source, LineKind.ADJUSTMENT, posting.amount, night
-            )
+            kind = LineKind.COMMISSION if owner.role is PartyRole.AGENT else LineKind.ADJUSTMENT
+            yield _line(Cycle(owner, posting.day, 1), posting.source, kind, posting.amount, night)
 
 
 def _lines_of(booked_line: BookedLine, night: date) -> Iterator[SettlementLine]:

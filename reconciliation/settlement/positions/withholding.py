@@ -20,7 +20,7 @@ class TaxBase(StrEnum):
     """Which payouts a rule taxes."""
 
     PAID = "paid"  # everything that the payee is paid
-    COMMISSION = "commission"  # a payee's commission alone
+    COMMISSION = "commission"  # the commission of a payee or an agent alone
 
 
 @dataclass(frozen=True, slots=True)

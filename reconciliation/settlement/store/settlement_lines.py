@@ -101,15 +101,15 @@ WHERE l.role IN ('merchant', 'partner') AND l.status = 'success' AND l.currency 
       AND s.role IN ('merchant', 'partner', 'payee'))
 ORDER BY l.id
 """
-# What moved on merchants' accounts beside payments and refunds, what partners withdrew, what we sweep or send
-# to deposits, and what was paid of demands or written off, also of billers. A debt beyond the limit moves
-# between two accounts of one party, and what settlement posts is not claimed again.
+# What moved on merchants' accounts beside payments and refunds, what agents earned, what partners withdrew,
+# what we sweep or send to deposits, and what was paid of demands or written off, also of billers. A debt
+# beyond the limit moves between two accounts of one party, and what settlement posts is not claimed again.
 _OTHER_POSTINGS: Final = """
 SELECT p.entry_id, p.seq, p.account, p.amount, j.business_date
 FROM public.postings AS p JOIN public.journal_entries AS j ON j.id = p.entry_id
 JOIN public.settlement_windows AS w ON w.id = j.window_id
 WHERE w.state = 'closed' AND j.business_date <= $1
-  AND (p.account LIKE 'payable:merchant:%' OR p.account LIKE 'commission_payable:merchant:%'
+  AND (p.account LIKE 'payable:merchant:%' OR p.account LIKE 'commission_payable:%'
     OR p.account LIKE 'withdrawal_due:%' OR p.account LIKE 'sweep_due:%' OR p.account LIKE 'deposit_due:%'
     OR (p.account LIKE 'payable:%' OR p.account LIKE 'receivable:merchant:%')
       AND j.moment IN ('unidentified_settled', 'unidentified_reopened', 'demand_written_off'))

@@ -6,7 +6,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from ekpay_switch.web.wording import Language, wording_of
+from ekpay_switch.domain.bangla import fold_bangla_digits
+from ekpay_switch.web.wording import Language, Wording, wording_of
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
 from tests.browser.portal.desco_accounts import account_of
@@ -58,6 +59,7 @@ def test_a_day_at_the_counter(street: Street, window: OpenWindow, language: str,
     page.wait_for_url(re.compile("/agent/days/"))
     expect(page.get_by_text(str(words("agent.day.right")))).to_be_visible()
     is_good(page, has_script=has_script)
+    _earns(page, words)
 
 
 def _hire(street: Street, agent: str, mobile: str) -> None:
@@ -87,10 +89,20 @@ def _serve(page: Page, account: str, *, has_script: bool) -> float:
     return _taka(page.locator(".ekpay-strong").first.inner_text())
 
 
+def _earns(page: Page, words: Wording) -> None:
+    """The worker books the commission on our fee, which the sheet says then."""
+    line = page.locator(".govuk-summary-list__row", has_text=str(words("agent.day.commission"))).locator("dd")
+    for _ in range(LOOKS):
+        if _taka(line.inner_text()) > 0:
+            return
+        page.wait_for_timeout(500)
+        page.reload()
+    pytest.fail(f"the sheet still says {line.inner_text()}")
+
+
 def _taka(text: str) -> float:
     """The sum of a shown amount, in either language's digits."""
-    figure = text.split(maxsplit=1)[0].translate(str.maketrans("০১২৩৪৫৬৭৮৯", "0123456789"))
-    return float(figure.replace(",", ""))
+    return float(fold_bangla_digits(text.split(maxsplit=1)[0]).replace(",", ""))
 
 
 def _reads(page: Page, title: str) -> None:

@@ -1,20 +1,23 @@
-"""`ekpay agents`: operators that two persons add, and drawers that the staff reads and closes."""
+"""`ekpay agents`: operators that two persons add, drawers that the staff closes, and what agents earn."""
 
 import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from ekpay_switch.cli.session import keys_of
+from ekpay_switch.domain.ledger.posting_rules import commission_earned_entry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.persistence.agents.counter import PostgresAgentCounter
 from ekpay_switch.persistence.citizens.accounts import PostgresCitizenAccounts
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
-from ekpay_switch.persistence.short_transactions import ShortTransactions
+from ekpay_switch.persistence.ledger.adjustments import post_adjustments
+from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
+from ekpay_switch.ports.finance import Adjustment
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.one_time_codes import CodeDigests
 from ekpay_switch.settings import Settings
@@ -24,6 +27,7 @@ from tests.database import database_of
 from tests.persistence.books import SEALER
 from tests.persistence.citizens.test_saved_bills import entered
 
+BOOK = "INSERT INTO agent_commissions (id, partner_id, amount) VALUES ($1, $2, $3)"
 NUMBER = "01712345678"
 BY = ("--by", FOUNDERS[0])
 
@@ -46,6 +50,20 @@ async def _sign_in(home: Path) -> None:
 def _accounts(transactions: ShortTransactions, home: Path) -> PostgresCitizenAccounts:
     digests = CodeDigests(keys_of(Settings(home=home)))
     return PostgresCitizenAccounts(transactions, digests, SEALER)
+
+
+async def _earn(home: Path, paisa: int) -> UUID:
+    """Commission of the agent, as the worker books it; its entry."""
+    commission_id = uuid7()
+    entry = commission_earned_entry("udc1", Money(paisa))
+
+    async def _book(connection: Connection) -> None:
+        await post_adjustments(connection, [Adjustment.of(commission_id, entry)])
+        await connection.execute(BOOK, commission_id, "udc1", paisa)
+
+    async with ShortTransactions(database_of(EmbeddedPostgres(home).start()).connect_hot) as transactions:
+        await transactions.run(_book, [posting.account for posting in entry.postings])
+    return commission_id
 
 
 @pytest.fixture
@@ -136,3 +154,14 @@ def test_what_is_no_drawer_is_not_closed(ekpay: Ekpay, agent: str) -> None:
     words = ("agents", "close-drawer", str(uuid4()), "--counted")
     assert ekpay(*words, "many", *BY, **BOTH_FOUNDERS).code == 2
     assert ekpay(*words, "5", "--by", "nobody", **BOTH_FOUNDERS).code == 1
+
+
+def test_what_agents_have_earned_is_listed(ekpay: Ekpay, own_home: Path, agent: str) -> None:
+    assert json.loads(ekpay("agents", "commissions", "--json").out) == []
+    commission_id = asyncio.run(_earn(own_home, 12_345))
+    (line,) = json.loads(ekpay("agents", "commissions", "--json").out)
+    assert (line["entry_id"], line["partner_id"], line["amount_paisa"]) == (str(commission_id), agent, 12_345)
+    assert line["order_count"] == 0
+    shown = ekpay("agents", "commissions").out
+    assert "123.45" in shown
+    assert agent in shown

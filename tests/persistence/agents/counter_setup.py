@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from ekpay_switch.domain.agents.counter import AgentOperator, AgentOrder, CashDrawer
+from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.agents.serve_payer import fetch_for_payer, find_order, pay_order
 from ekpay_switch.persistence.access.client_access import ClientAccess, operator_order
@@ -17,6 +18,7 @@ from ekpay_switch.ports.agents import AgentPorts
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.keys import KeyRing
 from tests.fakes.carts import NUMBERS
+from tests.fakes.world import FIVE_TAKA
 from tests.persistence.books import SEALER, Books
 from tests.persistence.carts.cart_setup import Portal, open_portal
 from tests.persistence.citizens.conftest import DIGESTS
@@ -25,8 +27,9 @@ from tests.persistence.staff_rows import persons
 
 AGENT, PREFUND = "udc1", 10_000_000
 BILL = 105_000
-# The portal's world takes no fee of ours.
+# The counter takes no fee of ours unless a test says so.
 CASH = BILL
+FEE = 500
 
 
 @dataclass
@@ -44,6 +47,11 @@ class Centre:
     @property
     def books(self) -> Books:
         return self.portal.books
+
+    def take_fee(self, fee: int = FEE) -> None:
+        """From here on, a bill at the counter costs so many paisa and their VAT."""
+        world = replace(self.ports.world, fees=FeeTable("fee", (replace(FIVE_TAKA, fixed=fee),)))
+        self.ports = AgentPorts(world, self.counter)
 
     async def citizen(self, number: str = "01712345678") -> UUID:
         return (await entered(self.accounts, number)).citizen_id

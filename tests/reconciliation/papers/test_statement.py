@@ -7,7 +7,7 @@ import fastexcel
 import pytest
 
 from ekpay_switch.domain.ledger.entries import Entry, decrease, increase
-from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant_entry
+from ekpay_switch.domain.ledger.posting_rules import commission_earned_entry, owed_by_merchant_entry
 from ekpay_switch.domain.money import Money
 from reconciliation.errors import UnknownPartyError
 from reconciliation.papers import statement_paper
@@ -26,6 +26,10 @@ MERCHANT = """
 INSERT INTO merchants (partner_id, mer_reg_id, name_bn, pass_key_hash, fee_plan, charges_on_refund,
   return_hosts, networks, refund_limit, debt_limit)
 VALUES ('shop', 'shp_mer', 'দোকান', '', 'default', 'kept', '[]', '[]', 0, 0)
+"""
+COMMISSION = """
+INSERT INTO agent_commissions (id, partner_id, amount)
+SELECT id, 'bank1', 174 FROM journal_entries WHERE moment = 'commission_earned'
 """
 PAYEE = "INSERT INTO merchant_payees (partner_id, code, kind, name) VALUES ('shop', 'seller', 'seller', $1)"
 
@@ -100,8 +104,28 @@ async def test_a_merchant_and_its_payee_read_what_is_theirs_and_what_they_owe(
     assert book.name == "statement_payee-shop-seller_2026-04-01_2026-04-30.xlsx"
 
 
+async def test_an_agent_reads_what_it_has_earned(month: MonthOfBooks, tmp_path: Path) -> None:
+    await month.post(APRIL_1, commission_earned_entry("bank1", Money(174)))
+    await month.stage.books.tell(COMMISSION)
+    (table,) = await written(month, "agent:bank1", tmp_path, "csv")
+    rows = [(row["record"], row["words_en"], row["paid_in"], row["balance"]) for row in rows_of(table)[:-1]]
+    assert rows == [
+        ("opening", "opening balance", "", "0.00"),
+        ("entry", "commission earned at counters", "1.74", "1.74"),
+        ("closing", "closing balance", "", "1.74"),
+    ]
+
+
 async def test_nobody_of_that_name_has_no_statement(month: MonthOfBooks) -> None:
     async with read_snapshot(month.finance) as connection:
-        for party in ("bank1", "partner:nobody", "merchant:bank1", "payee:shop", "payee:shop:x", ""):
+        for party in (
+            "bank1",
+            "partner:nobody",
+            "merchant:bank1",
+            "payee:shop",
+            "payee:shop:x",
+            "agent:bank1",
+            "",
+        ):
             with pytest.raises(UnknownPartyError, match=f"{party} is no partner:ID"):
                 await find_party(connection, party)

@@ -116,6 +116,19 @@ async def test_the_sheet_of_a_day_says_what_the_drawer_held(
     assert path_of(sheet) in (await stand.browser.get("/agent")).body.decode()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_sheet_of_a_day_says_what_its_orders_have_earned_so_far(language: str) -> None:
+    stand = stand_of(language)
+    await opened(stand)
+    await confirmed(stand)
+    sheet = await closed(stand, "1550")
+    assert f"{stand.t('agent.day.commission')} {stand.t.amount(Money(0))}" in sheet.text
+    (order,) = counter_of(stand).orders_by_id.values()
+    order.commission = Money(174)
+    sheet = await stand.browser.get(path_of(sheet))
+    assert f"{stand.t('agent.day.commission')} {stand.t.amount(Money(174))}" in sheet.text
+
+
 async def test_a_form_of_a_drawer_that_is_counted_counts_no_other() -> None:
     stand = stand_of()
     await opened(stand)

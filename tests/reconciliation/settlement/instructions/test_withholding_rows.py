@@ -70,6 +70,15 @@ def test_rows_are_read(tmp_path: Path) -> None:
     assert taxes.rule_for(payee, "payable:merchant:a:b", date(2026, 6, 30)) is not None
 
 
+def test_commission_of_agents_has_rows_of_its_own(tmp_path: Path) -> None:
+    rows = f"{GOOD}{KNOWN}".replace('"payee"', '"agent"').replace("1000", '500\nbase = "commission"')
+    taxes = read(tmp_path, rows).payouts.taxes
+    agent, start = Party(PartyRole.AGENT, "a:b"), date(2026, 7, 1)
+    rule = taxes.rule_for(agent, "commission_payable:agent:a:b", start)
+    assert rule == WithholdingRule("94", TaxBase.COMMISSION, 500, start)
+    assert taxes.taxpayers == {agent: Taxpayer("123456789012")}
+
+
 def test_the_shipped_file_withholds_nothing() -> None:
     taxes = read_registry(CONFIG / "settlement.toml").payouts.taxes
     assert (taxes.rows, taxes.taxpayers) == ({}, {})

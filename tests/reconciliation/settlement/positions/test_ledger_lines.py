@@ -76,6 +76,9 @@ def test_an_account_says_whose_it_is() -> None:
     a_bank = Party(PartyRole.PARTNER, "a_bank")
     assert accounts_of(a_bank) == ("withdrawal_due:a_bank",)
     assert owner_of("withdrawal_due:a_bank") == a_bank
+    union_centre = Party(PartyRole.AGENT, "udc1")
+    assert accounts_of(union_centre) == ("commission_payable:agent:udc1",)
+    assert owner_of("commission_payable:agent:udc1") == union_centre
     treasury = Party(PartyRole.SWEEP, "treasury")
     assert accounts_of(treasury) == ("sweep_due:treasury",)
     assert owner_of("sweep_due:treasury") == treasury
@@ -97,6 +100,7 @@ def test_what_a_merchant_is_owed_and_gives_back() -> None:
         AccountMovement("entry-x:2", "receivable:merchant:shop", SUN, -40),
         AccountMovement("entry-y:1", "payable:desco_postpaid", SUN, -9),
         AccountMovement("entry-y:2", "in_flight", SUN, 9),
+        AccountMovement("entry-z:2", "commission_payable:agent:udc1", SUN, -200),
     ]
     lines = list(lines_of_books(booked, moved, MON))
     assert [(str(one.cycle.party), one.kind, one.amount) for one in lines] == [
@@ -108,6 +112,7 @@ def test_what_a_merchant_is_owed_and_gives_back() -> None:
         ("merchant:shop", LineKind.ADJUSTMENT, 100),
         ("merchant:shop", LineKind.ADJUSTMENT, -40),
         ("biller:desco_postpaid", LineKind.ADJUSTMENT, -9),
+        ("agent:udc1", LineKind.COMMISSION, -200),
     ]
     assert {one.agreed_on for one in lines} == {MON}
 
