@@ -26,7 +26,7 @@ from ekpay_switch.web.portal.about_pages import show_accessibility, show_privacy
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.costs_page import show_costs
-from ekpay_switch.web.portal.history_page import send_history, show_history
+from ekpay_switch.web.portal.history.history_page import send_history, show_history
 from ekpay_switch.web.portal.home_page import show_home
 from ekpay_switch.web.portal.notice_pages import open_notice, show_notice
 from ekpay_switch.web.portal.result_page import repeat_bills, show_result

@@ -8,7 +8,7 @@ import pytest
 from ekpay_switch.domain.carts.bill_cart import BillEnd, PaidUp, StoredCart
 from ekpay_switch.domain.money import Money
 from ekpay_switch.web.portal.cart_outcomes import BillOutcome
-from ekpay_switch.web.portal.history_lines import BillSum, by_biller, by_month, paid_bills, year_bounds
+from ekpay_switch.web.portal.history.paid_bills import BillSum, by_biller, by_month, paid_bills, year_bounds
 from tests.domain.carts.carts import one_bill, one_cart
 
 PAID, BACK = BillEnd.PAID, BillEnd.GIVEN_BACK

@@ -12,7 +12,7 @@ from ekpay_switch.domain.money import total
 from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.citizens import CitizenPorts
-from ekpay_switch.web.portal.history_lines import PaidBill, by_biller, by_month, paid_bills, year_bounds
+from ekpay_switch.web.portal.history.paid_bills import PaidBill, by_biller, by_month, paid_bills, year_bounds
 from ekpay_switch.web.portal.session_cookie import signed_in
 from ekpay_switch.web.portal.visits import PortalVisit
 

@@ -9,8 +9,8 @@ from ekpay_switch.domain.bill import BillFound
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined
-from ekpay_switch.web.portal import history_page
-from ekpay_switch.web.portal.history_page import COLUMNS, YEARS
+from ekpay_switch.web.portal.history import history_page
+from ekpay_switch.web.portal.history.history_page import COLUMNS, YEARS
 from tests.factories import a_bill
 from tests.fakes.billers import Deed
 from tests.web.checkout.checkout_setup import Seen
