@@ -1,5 +1,6 @@
 """How the pages of the citizen portal are put together, for the composition root."""
 
+import sys
 from collections.abc import Mapping
 
 from fastapi import FastAPI
@@ -25,8 +26,10 @@ from ekpay_switch.web.brand_marks import BrandMark
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.portal import routes
 from ekpay_switch.web.portal.catalogue import catalogue_of
+from ekpay_switch.web.portal.history import typeset
 from ekpay_switch.web.portal.search_words import read_search_words
 from ekpay_switch.web.portal.visits import Portal
+from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.web.site import Site
 
 # Many payers share one address: a mobile operator's, or that of our proxy.
@@ -35,6 +38,8 @@ VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
 SENT_FORMS = SharedRate(per_second=5, at_once=60)
 # Complaints about carts that nobody has paid; a person reads each of them.
 UNPAID_COMPLAINTS = SharedRate(per_second=1 / 60, at_once=30)
+# What one citizen has set as PDF: a history each half minute, and a few at once.
+PAPERS_PER_SECOND, PAPERS_AT_ONCE = 1 / 30, 5
 
 
 def mount_portal(
@@ -74,6 +79,8 @@ def mount_portal(
         notices=PostgresRaisedBills(switch.transactions),
         stop_notice=read_promises(settings.config).stop_notice,
         agents=AgentPorts(switch.world, PostgresAgentCounter(switch.transactions)),
+        papers=RateLimit(clock, PAPERS_PER_SECOND, PAPERS_AT_ONCE),
+        typesetter=Typesetter(command=(sys.executable, "-m", typeset.PROGRAM)),
         is_rehearsal=settings.rehearsal,
         receipt_path=ReceiptKeys(switch.keys).path,
         tasks=tasks,

@@ -51,7 +51,7 @@ class Pages:
     """Renders templates for one public address."""
 
     def __init__(self, public_url: str, site: Site = NO_SITE) -> None:
-        self._site = site
+        self.site = site
         self.is_https = public_url.startswith("https://")
         # The only script is named to the letter, with the hash of its content, where a page loads it.
         self._script = static_path(SCRIPT)
@@ -74,7 +74,7 @@ class Pages:
         """The page as an answer. Templates get `t`, the words; `path`; `site`, who runs it; the values."""
         words = self.wording(request)
         page = _templates().get_template(template)
-        html = page.render(t=words, path=request.url.path, site=self._site, **values)
+        html = page.render(t=words, path=request.url.path, site=self.site, **values)
         answer = HTMLResponse(html, status, {**self.headers, "Content-Language": words.language})
         if self._script in html:
             answer.headers["Content-Security-Policy"] = self._script_policy

@@ -26,7 +26,7 @@ from ekpay_switch.web.portal.about_pages import show_accessibility, show_privacy
 from ekpay_switch.web.portal.bill_pages import send_form, show_form
 from ekpay_switch.web.portal.cart_pages import begin_payment, drop_bill, show_cart
 from ekpay_switch.web.portal.costs_page import show_costs
-from ekpay_switch.web.portal.history.history_page import send_history, show_history
+from ekpay_switch.web.portal.history.history_page import send_history, send_paper, show_history
 from ekpay_switch.web.portal.home_page import show_home
 from ekpay_switch.web.portal.notice_pages import open_notice, show_notice
 from ekpay_switch.web.portal.result_page import repeat_bills, show_result
@@ -99,6 +99,7 @@ def _add_account(add: AddRoute) -> None:
     add("/account/close", ["POST"], with_citizens(accounts.account_form(accounts.close_account)))
     add("/account/history", ["GET"], with_citizens(show_history))
     add("/account/history.csv", ["GET"], with_citizens(send_history))
+    add("/account/history.pdf", ["GET"], with_citizens(send_paper))
     add("/account/save/{reference}/{seq}", ["GET"], with_citizens(saved.show_saving))
     add("/account/save/{reference}/{seq}", ["POST"], with_citizens(accounts.account_form(saved.save)))
     add("/account/saved", ["POST"], with_citizens(accounts.account_form(saved.remove)))

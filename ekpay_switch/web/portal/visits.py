@@ -26,6 +26,7 @@ from ekpay_switch.web.languages import is_language_in_address
 from ekpay_switch.web.pages import Pages, Refresh
 from ekpay_switch.web.portal.cart_cookie import cart_reference, new_reference, remember_cart
 from ekpay_switch.web.portal.catalogue import Catalogue
+from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.web.wording import Wording
 
 # A browser waits no longer; the work goes on.
@@ -40,11 +41,11 @@ class Portal:
     """What the portal needs.
 
     `visitors` limits the pages of one address, `senders` the forms that it sends to all processes together,
-    each of which may ask a biller, `complainers` its complaints about carts that nobody has paid.
-    `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
-    work of browsers that were closed. `citizens` is None where no text message can be sent; `inbox` is where
-    those of a rehearsal arrive, or empty. A complaint is kept for `complaint_days`. Payers are told
-    of a planned stop `stop_notice` before, if not earlier.
+    each of which may ask a biller, `complainers` its complaints about carts that nobody has paid, and
+    `papers` the PDFs of one citizen. `receipt_path` says where the receipt of a payment is, None where there
+    are no receipts. `tasks` keeps the work of browsers that were closed. `citizens` is None where no text
+    message can be sent; `inbox` is where those of a rehearsal arrive, or empty. A complaint is kept for
+    `complaint_days`. Payers are told of a planned stop `stop_notice` before, if not earlier.
     """
 
     office: CartPorts
@@ -60,6 +61,8 @@ class Portal:
     notices: BillNotices
     stop_notice: timedelta
     agents: AgentPorts
+    papers: RateLimit
+    typesetter: Typesetter
     is_rehearsal: bool = False
     receipt_path: Callable[[UUID], str] | None = None
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)

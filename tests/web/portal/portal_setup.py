@@ -3,6 +3,7 @@
 Its carts are in memory, and tests bring about what only the worker does.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -20,9 +21,11 @@ from ekpay_switch.settings import Settings
 from ekpay_switch.web.agents.routes import mount as mount_counters
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.portal.catalogue import catalogue_of
+from ekpay_switch.web.portal.history.typeset import PROGRAM
 from ekpay_switch.web.portal.routes import category_names, mount
 from ekpay_switch.web.portal.search_words import read_search_words
 from ekpay_switch.web.portal.visits import Portal
+from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.web.wording import Language, wording_of
 from tests.factories import a_bill
 from tests.fakes.agents import FakeAgentCounter
@@ -37,6 +40,7 @@ BILL_NO = "092512345678"
 DESCO = "/bills/desco_postpaid"
 NO_STOPS: Mapping[str, PlannedStop] = {}
 COMPLAINT_DAYS, COMPLAINTS_AT_ONCE = 700, 3
+PAPERS_AT_ONCE = 3
 INBOX = "http://127.0.0.1:8208/inbox"
 
 
@@ -107,6 +111,8 @@ class PortalCounter(Counter):
             notices=self.notices,
             stop_notice=timedelta(hours=72),
             agents=AgentPorts(self.scene.world, self.agent_counter),
+            papers=RateLimit(small.clock, 1, PAPERS_AT_ONCE),
+            typesetter=Typesetter(command=(sys.executable, "-m", PROGRAM)),
             is_rehearsal=is_rehearsal,
             receipt_path=self.checkout.receipt_path,
             answer_seconds=answer_seconds,

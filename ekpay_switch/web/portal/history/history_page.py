@@ -1,4 +1,4 @@
-"""`/account/history` and `/account/history.csv`: what a citizen has paid in a year (ADR 0128)."""
+"""`/account/history`, and as `.csv` and `.pdf`: what a citizen has paid in a year (ADR 0128, 0137)."""
 
 import csv
 import io
@@ -12,6 +12,7 @@ from ekpay_switch.domain.money import total
 from ekpay_switch.domain.spreadsheet_cells import without_formula
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.citizens import CitizenPorts
+from ekpay_switch.web.portal.history.history_paper import HistoryPaper, history_content
 from ekpay_switch.web.portal.history.paid_bills import PaidBill, by_biller, by_month, paid_bills, year_bounds
 from ekpay_switch.web.portal.session_cookie import signed_in
 from ekpay_switch.web.portal.visits import PortalVisit
@@ -20,6 +21,7 @@ YEAR, BILLER = "year", "biller"
 # As far back as the page leads, and as many payments of a year as it reads.
 YEARS, CARTS_MAX = 5, 1_000
 COLUMNS = ("date_dhaka", "biller", "name", "numbers", "amount_taka", "outcome", "receipt")
+PAGE = "/account/history"
 _ACCOUNT = "/account"
 
 
@@ -30,7 +32,7 @@ async def show_history(visit: PortalVisit, citizens: CitizenPorts) -> Response:
         return visit.redirect(_ACCOUNT)
     year, biller_id = _year(visit, who), visit.request.query_params.get(BILLER, "")
     bills = await _bills(visit, citizens, who, year)
-    shown = [bill for bill in bills if biller_id in {"", bill.stored.bill.biller_id}]
+    shown = _of_biller(bills, biller_id)
     profiles = _profiles(visit, bills)
     values = {
         "year": year,
@@ -41,7 +43,7 @@ async def show_history(visit: PortalVisit, citizens: CitizenPorts) -> Response:
         "by_biller": by_biller(shown),
         "by_month": by_month(shown),
         "spent": total(bill.amount_paid for bill in shown),
-        "is_cut": len({bill.cart.cart_id for bill in bills}) >= CARTS_MAX,
+        "is_cut": _is_cut(bills),
         "carts_max": CARTS_MAX,
         "now": who.now,
     }
@@ -62,6 +64,36 @@ async def send_history(visit: PortalVisit, citizens: CitizenPorts) -> Response:
     # A spreadsheet takes a file without the mark for one of an old code page, and Bangla for rubbish.
     sheet = "\ufeff" + csv_of(bills, _profiles(visit, bills))
     return Response(sheet, 200, headers, "text/csv; charset=utf-8")
+
+
+async def send_paper(visit: PortalVisit, citizens: CitizenPorts) -> Response:
+    """The bills of a year, of one biller or of all, as PDF in the language of the page."""
+    who = await signed_in(visit, citizens)
+    if who is None:
+        return visit.redirect(_ACCOUNT)
+    if not visit.portal.papers.allows(str(who.citizen_id)):
+        return visit.notice("busy", 429, link=PAGE)
+    year, biller_id = _year(visit, who), visit.request.query_params.get(BILLER, "")
+    bills = await _bills(visit, citizens, who, year)
+    profiles = _profiles(visit, bills)
+    paper = HistoryPaper(
+        year=year,
+        bills=_of_biller(bills, biller_id),
+        biller_id=biller_id if biller_id in profiles else "",
+        profiles=profiles,
+        number=who.number,
+        made_at=who.now,
+        is_cut=_is_cut(bills),
+        site=visit.portal.pages.site,
+    )
+    pdf = await visit.portal.typesetter.pdf(history_content(paper, visit.words))
+    if pdf is None:
+        return visit.notice("no_paper", 503, link=PAGE)
+    headers = {
+        **visit.portal.pages.headers,
+        "Content-Disposition": f'attachment; filename="ekpay-{year}.pdf"',
+    }
+    return Response(pdf, 200, headers, "application/pdf")
 
 
 def csv_of(bills: Iterable[PaidBill], profiles: Mapping[str, BillerProfile | None]) -> str:
@@ -93,6 +125,14 @@ async def _bills(visit: PortalVisit, citizens: CitizenPorts, who: SignedIn, year
     cart_ids = await citizens.accounts.cart_ids_between(who.citizen_id, since, until, CARTS_MAX)
     carts = await visit.portal.office.carts.by_ids(cart_ids)
     return paid_bills(reversed(carts))
+
+
+def _of_biller(bills: Sequence[PaidBill], biller_id: str) -> Sequence[PaidBill]:
+    return [bill for bill in bills if biller_id in {"", bill.stored.bill.biller_id}]
+
+
+def _is_cut(bills: Sequence[PaidBill]) -> bool:
+    return len({bill.cart.cart_id for bill in bills}) >= CARTS_MAX
 
 
 def _year(visit: PortalVisit, who: SignedIn) -> int:
