@@ -35,6 +35,7 @@ _COUNT = re.compile(r"0|[1-9][0-9]{0,8}")
 _BILL_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{0,39}")
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TEXT_MAX = 120
+_JOINERS = {ord("\u200c"): None, ord("\u200d"): None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ class _Reader:
     def _cells(self, line: int) -> list[str] | None:
         """The cells of one line, or None where it is no valid CSV."""
         written = self._lines[line - 1].removesuffix("\r")
-        if not written.isprintable():
+        if not _is_printable(written):
             return None
         try:
             (row,) = csv.reader([written], strict=True)
@@ -223,6 +224,11 @@ class _Reader:
 
     def _add_problem(self, line: int, description: str) -> None:
         self._problems.append(Problem(line, description))
+
+
+def _is_printable(text: str) -> bool:
+    """Whether it has no control character; the joiners of Bangla, as in র‍্যাব, are none."""
+    return text.translate(_JOINERS).isprintable()
 
 
 def _number_and_day(head: Sequence[str], biller_id: str) -> tuple[int, date]:

@@ -31,6 +31,12 @@ def test_the_last_line_need_not_end() -> None:
     assert read_raised_bills(plain(GOOD).rstrip(b"\n"), NAMING) == [BILL]
 
 
+@pytest.mark.parametrize("name", ["র\u200d্যাব সদর", "শহীদুল্\u200cলাহ"])
+def test_the_joiners_of_bangla_are_part_of_a_name(name: str) -> None:
+    read = read_raised_bills(plain(GOOD | {"customer_name": name}), NAMING)
+    assert read == [replace(BILL, customer_name=name)]
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
