@@ -141,7 +141,7 @@ GROUPS = {
     "agents": CoreCommand(
         "ekpay_switch.cli.agents.commands:app",
         Heading.PARTIES,
-        "Operators at the counters of agents, and their cash drawers.",
+        "Operators at the counters of agents, their cash drawers, and commission.",
     ),
     "staff": CoreCommand(
         "ekpay_switch.cli.parties.staff:app",

@@ -193,7 +193,7 @@ def test_the_doctor_finds_all_well_and_names_what_is_not(
     assert done.out.count(" ok ") == 7
     done = ekpay("doctor", EKPAY_CONFIG=str(tmp_path), EKPAY_MASTER_KEY="x")
     assert done.code == 1
-    assert "lacks alarms.toml, calendar.toml" in done.out
+    assert "lacks agents.toml, alarms.toml, calendar.toml" in done.out
     assert "EKPAY_MASTER_KEY must hold" in done.out
     done = ekpay("doctor", EKPAY_TIME_DIVISOR="0")
     assert done.code == 1
