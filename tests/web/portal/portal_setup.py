@@ -61,6 +61,18 @@ class LocalLimit:
         return self._rate.allows(caller)
 
 
+def _profiles(suspended: Sequence[str], stops: Mapping[str, PlannedStop]) -> list[BillerProfile]:
+    """The billers of this repository, some of them suspended or with a planned stop."""
+    return [
+        replace(
+            one,
+            status="suspended" if one.id in suspended else one.status,
+            stops=(stops[one.id],) if one.id in stops else (),
+        )
+        for one in real_profiles()
+    ]
+
+
 class PortalCounter(Counter):
     """The portal beside a checkout in one application; `suspended` billers take no payments.
 
@@ -83,14 +95,7 @@ class PortalCounter(Counter):
         super().__init__(calls=calls, public_url=public_url)
         self.scene = CartScene()
         small = self.scene.small
-        profiles = [
-            replace(
-                one,
-                status="suspended" if one.id in suspended else one.status,
-                stops=(stops[one.id],) if one.id in stops else (),
-            )
-            for one in real_profiles()
-        ]
+        profiles = _profiles(suspended, stops)
         self.billers = {one.id: FakeBiller(small.clock, small.steps, one) for one in profiles}
         small.billers.known[:] = list(self.billers.values())
         self.scene.world = replace(self.scene.world, public_url=public_url)
