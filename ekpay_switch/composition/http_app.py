@@ -45,6 +45,7 @@ from ekpay_switch.edge_kit.safe_headers import SafeHeaders
 from ekpay_switch.jobs.host_links import keep_host_links
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.persistence.alarms.upkeep import AlarmUpkeep
+from ekpay_switch.persistence.bill_notices.raised_bills import PostgresRaisedBills
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_passing
 from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.api_keys import ApiKeys
@@ -180,6 +181,7 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> N
         questions=questions,
         fetches=FetchLimits(PostgresPermits(switch.engine, world.clock, FETCHES), "v1"),
         logins=_login_watch(switch, "v1"),
+        raised_bills=PostgresRaisedBills(switch.transactions),
         tasks=tasks,
         receipt_path=receipt_path,
     )

@@ -12,6 +12,8 @@ REST_V1: Mapping[str, str] = MappingProxyType(
     {
         "account": "The customer's account at the biller.",
         "bill": "The biller's own parts of the bill.",
+        "bill_no": "Your number of the bill.",
+        "bills": "Each instalment is a bill of its own.",
         "biller": "The biller's id, such as b025.",
         "currency": "Of every amount here: BDT.",
         "digits": "What is typed into the meter.",

@@ -7,10 +7,22 @@ from typing import Any
 from ekpay_switch.api.reference.document import Code, Operation, openapi, response, with_headers
 from ekpay_switch.api.reference.member_meanings import REST_V1
 from ekpay_switch.api.reference.schemas import Components, Schema
-from ekpay_switch.api.v1.documents import PaymentDocument, RefundDocument, RefundsDocument
-from ekpay_switch.api.v1.messages import CancelMessage, PaymentMessage, RefundMessage, TryMessage
+from ekpay_switch.api.v1.documents import (
+    PaymentDocument,
+    RaisedBillDocument,
+    RaisedBillsDocument,
+    RefundDocument,
+    RefundsDocument,
+)
+from ekpay_switch.api.v1.messages import (
+    CancelMessage,
+    PaymentMessage,
+    RaiseMessage,
+    RefundMessage,
+    TryMessage,
+)
 from ekpay_switch.api.v1.problems import MEANINGS, MEDIA_TYPE, ProblemCode, ProblemDocument
-from ekpay_switch.api.v1.routes import ROUTES
+from ekpay_switch.api.v1.routes import BILLS_PATH, ROUTES
 
 _DESCRIPTION = """\
 Collect a payment from a payer for a bill.
@@ -31,6 +43,7 @@ _WITH_KEY = (ProblemCode.KEY_MISSING, ProblemCode.KEY_INVALID, ProblemCode.KEY_R
 _OF_AN_INSTRUMENT = (
     ProblemCode.UNKNOWN_INSTRUMENT, ProblemCode.AMOUNT_OUT_OF_RANGE, ProblemCode.INSTRUMENT_UNAVAILABLE,
 )  # fmt: skip
+_OF_AN_ISSUER = (ProblemCode.UNKNOWN_BILLER, ProblemCode.NOT_AN_ISSUER)
 # By the name of the route; what the framework refuses before it is in `_EVERYWHERE`.
 PROBLEMS: Mapping[str, Sequence[ProblemCode]] = MappingProxyType(
     {
@@ -50,6 +63,8 @@ PROBLEMS: Mapping[str, Sequence[ProblemCode]] = MappingProxyType(
             ProblemCode.REFUND_PERIOD_OVER, ProblemCode.DEBT_LIMIT_REACHED,
         ),
         "v1-refunds": (),
+        "v1-raise": (*_WITH_BODY, *_OF_AN_ISSUER, ProblemCode.BILL_EXISTS, ProblemCode.BILL_NOT_VALID),
+        "v1-bill": (*_OF_AN_ISSUER, ProblemCode.NOT_FOUND, ProblemCode.VALIDATION_FAILED),
     }
 )  # fmt: skip
 _SUMMARIES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -69,6 +84,11 @@ _SUMMARIES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Whole or in part. The same key with the same bytes answers the same refund.",
         ),
         "v1-refunds": ("List the refunds of a payment", "All of them, the oldest first."),
+        "v1-raise": (
+            "Raise bills of your office",
+            "All or none. The same bills again are answered with the notices that they have.",
+        ),
+        "v1-bill": ("Look a bill of your office up", "As it stands, with the code of its notice."),
     }
 )
 _BODIES: Mapping[str, type] = MappingProxyType(
@@ -77,6 +97,7 @@ _BODIES: Mapping[str, type] = MappingProxyType(
         "v1-try": TryMessage,
         "v1-cancel": CancelMessage,
         "v1-refund": RefundMessage,
+        "v1-raise": RaiseMessage,
     }
 )
 EXAMPLES: Mapping[str, Mapping[str, object]] = MappingProxyType(
@@ -96,6 +117,22 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "v1-refund": {
             "a part": {"amount": 50_000, "currency": "BDT", "reason": "paid for the wrong meter"},
         },
+        "v1-raise": {
+            "a bill of a union council": {
+                "biller": "b9093",
+                "bills": [
+                    {
+                        "bill_no": "HT-2026-17",
+                        "parameters": {"union_id": "26140011", "holding_no": "HT-00017", "year": "2026"},
+                        "amount": 123_450,
+                        "late_fee": 2_500,
+                        "due_on": "2026-12-31",
+                        "customer_name": "Rahima Khatun",
+                        "period": "2026",
+                    }
+                ],
+            }
+        },
     }
 )
 _KEY: Schema = {
@@ -114,6 +151,24 @@ _PAYMENT_ID: Schema = {
     "schema": {"type": "string", "pattern": "^pay_[0-9a-f]{32}$"},
     "example": "pay_0196f0c8a4b27d3e9c5b7a1d2e3f4a5b",
 }
+_OF_BILL: Sequence[Schema] = (
+    {
+        "name": "biller",
+        "in": "query",
+        "required": True,
+        "description": "Your office's id as a biller.",
+        "schema": {"type": "string"},
+        "example": "b9093",
+    },
+    {
+        "name": "bill_no",
+        "in": "query",
+        "required": True,
+        "description": "Your number of the bill.",
+        "schema": {"type": "string"},
+        "example": "HT-2026-17",
+    },
+)
 _API_KEY: Schema = {"type": "http", "scheme": "bearer", "description": "Your API key, `sk_…`."}
 
 
@@ -146,6 +201,7 @@ def _operation(path: str, method: str, name: str, components: Components, proble
     body = _BODIES.get(name)
     names_payment = "{payment_id}" in path
     parameters = [_PAYMENT_ID] if names_payment else []
+    parameters += _OF_BILL if name == "v1-bill" else []
     parameters += [_KEY] if ProblemCode.KEY_MISSING in PROBLEMS[name] else []
     unknown = [ProblemCode.NOT_FOUND] if names_payment else []
     return Operation(
@@ -154,7 +210,7 @@ def _operation(path: str, method: str, name: str, components: Components, proble
         operation_id=name,
         summary=summary,
         description=description,
-        responses=_successes(name, components)
+        responses=(_bill_successes if path == BILLS_PATH else _successes)(name, components)
         | _refusals([*_EVERYWHERE, *unknown, *PROBLEMS[name]], problem),
         body=None if body is None else components.model(body),
         is_body_required=body is not CancelMessage,
@@ -189,6 +245,17 @@ def _successes(name: str, components: Components) -> dict[int, Schema]:
             return {200: response("The refunds.", components.model(RefundsDocument))}
         case _:
             return {200: response("The payment.", payment)}
+
+
+def _bill_successes(name: str, components: Components) -> dict[int, Schema]:
+    if name == "v1-bill":
+        return {200: response("The bill.", components.model(RaisedBillDocument))}
+    raised = components.model(RaisedBillsDocument)
+    replayed = {"Idempotent_Replayed": "`true`: they came before, and nothing was raised again."}
+    return {
+        200: with_headers(response("A repeat: the bills as they stand now.", raised), **replayed),
+        201: response("The bills, each with the code of its notice.", raised),
+    }
 
 
 def _refusals(codes: Sequence[ProblemCode], problem: Schema) -> dict[int, Schema]:

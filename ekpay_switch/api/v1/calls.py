@@ -15,6 +15,7 @@ from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
 from ekpay_switch.edge_kit.login_watch import LoginWatch, address_of
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.bill_notices import RaisedBills
 from ekpay_switch.ports.collections import Client, Clients
 from ekpay_switch.ports.world import World
 
@@ -24,8 +25,8 @@ class RestV1:
     """What the endpoints need; `tasks` keeps the payments whose callers have disconnected.
 
     `orders` and `questions` limit each client by itself, POST and GET apart, `fetches` its new payments, each
-    of which fetches a bill. `receipt_path` names the page of
-    a payment's receipt, which is there once the payment is completed.
+    of which fetches a bill. `raised_bills` are those of offices that call us. `receipt_path` names the page
+    of a payment's receipt, which is there once the payment is completed.
     """
 
     world: World
@@ -35,6 +36,7 @@ class RestV1:
     questions: RateLimit
     fetches: FetchLimits
     logins: LoginWatch
+    raised_bills: RaisedBills
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     receipt_path: Callable[[UUID], str] | None = None
 

@@ -68,6 +68,29 @@ class RefundsDocument(TypedDict):
     refunds: Annotated[list[RefundDocument], Field(description="The oldest first.")]
 
 
+class RaisedBillDocument(TypedDict):
+    """A bill of an office with the code of its notice."""
+
+    biller: str
+    bill_no: str
+    status: Annotated[
+        Literal["unpaid", "paid", "withdrawn"],
+        Field(description="`paid` here or at the office, by its newest file."),
+    ]
+    due_on: Annotated[str, Field(description="YYYY-MM-DD, in Dhaka.")]
+    amount: Annotated[int, Field(description="Paisa, without VAT and late fee.")]
+    vat: Paisa
+    late_fee: Annotated[int, Field(description="Paisa, on top from the day after `due_on`.")]
+    notice_code: Annotated[str, Field(pattern="^[1-9][0-9]{15}$", description="For the paper, by fours.")]
+    notice_url: Annotated[str, Field(description="Leads to the bill; for the QR code.")]
+
+
+class RaisedBillsDocument(TypedDict):
+    """Bills that were raised, each instalment one of its own."""
+
+    bills: list[RaisedBillDocument]
+
+
 class PaymentDocument(TypedDict):
     """A payment: its public state, what it costs the payer, and what comes next."""
 

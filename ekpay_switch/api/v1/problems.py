@@ -28,6 +28,7 @@ class ProblemCode(StrEnum):
     KEY_MISSING = "idempotency_key_missing"
     KEY_INVALID = "idempotency_key_invalid"
     UNAUTHENTICATED = "unauthenticated"
+    NOT_AN_ISSUER = "not_an_issuer"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_TIMEOUT = "request_timeout"
@@ -37,6 +38,7 @@ class ProblemCode(StrEnum):
     PAYMENT_NOT_CANCELLABLE = "payment_not_cancellable"
     NOT_REFUNDABLE = "not_refundable"
     PAYMENT_IS_FINAL = "payment_is_final"
+    BILL_EXISTS = "bill_exists"
     BODY_TOO_LARGE = "body_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     VALIDATION_FAILED = "validation_failed"
@@ -46,6 +48,7 @@ class ProblemCode(StrEnum):
     UNKNOWN_BILLER = "unknown_biller"
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     BILL_NOT_FOUND = "bill_not_found"
+    BILL_NOT_VALID = "bill_not_valid"
     RETURN_URL_NOT_ALLOWED = "return_url_not_allowed"
     CURRENCY_MISMATCH = "currency_mismatch"
     REFUND_EXCEEDS_REMAINING = "refund_exceeds_remaining"
@@ -100,6 +103,11 @@ MEANINGS: Mapping[ProblemCode, ProblemMeaning] = MappingProxyType(
             "No valid API key",
             "Send Authorization: Bearer and your key; one that was revoked is dead at once.",
         ),
+        ProblemCode.NOT_AN_ISSUER: ProblemMeaning(
+            403,
+            "You do not raise bills of this biller",
+            "Ask the switch's finance staff: two persons let a partner raise the bills of an office.",
+        ),
         ProblemCode.NOT_FOUND: ProblemMeaning(
             404, "There is nothing here for you", "Check the id and the path."
         ),
@@ -133,6 +141,11 @@ MEANINGS: Mapping[ProblemCode, ProblemMeaning] = MappingProxyType(
             "The biller takes no payment back",
             "The payer has what was paid for, such as a token or a receipt: ask the switch's finance staff.",
         ),
+        ProblemCode.BILL_EXISTS: ProblemMeaning(
+            409,
+            "A bill of this number is there and says something else",
+            "See errors for which; nothing was raised. Give a changed bill a number of its own.",
+        ),
         ProblemCode.BODY_TOO_LARGE: ProblemMeaning(
             413, "The body is too large", "No request here needs more than 64 KiB."
         ),
@@ -159,6 +172,11 @@ MEANINGS: Mapping[ProblemCode, ProblemMeaning] = MappingProxyType(
         ),
         ProblemCode.BILL_NOT_FOUND: ProblemMeaning(
             422, "The biller has no such bill", "Ask your payer to check the numbers."
+        ),
+        ProblemCode.BILL_NOT_VALID: ProblemMeaning(
+            422,
+            "A bill is not as its biller's manifest wants it",
+            "See errors: a pointer to each member; nothing was raised.",
         ),
         ProblemCode.RETURN_URL_NOT_ALLOWED: ProblemMeaning(
             422, "The return_url is not one of yours", "Use https and a host that your API key lists."

@@ -117,10 +117,13 @@ def _is_endless(number: Number) -> bool:
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:
-    """What is wrong and where; a member that may hold a number is left out of the pointer."""
+    """What is wrong and where; a member that may hold a number is left out of the pointer.
+
+    The place in a list is ours, and no number that was sent.
+    """
     pointer = ""
     for step in detail["loc"]:
-        if not isinstance(step, str) or not _NAME.fullmatch(step):
+        if isinstance(step, str) and not _NAME.fullmatch(step):
             break
         pointer += f"/{step}"
     return FieldError(pointer, _CODES.get(detail["type"], "wrong_type"))

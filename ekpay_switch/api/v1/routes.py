@@ -7,13 +7,14 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ekpay_switch.api.v1 import payments, refunds
+from ekpay_switch.api.v1 import bills, payments, refunds
 from ekpay_switch.api.v1.calls import Endpoint, Handler, RestV1, endpoint
 from ekpay_switch.api.v1.help_page import help_page
 from ekpay_switch.api.v1.problems import BASE, HELP_PATH
 
 __all__ = ["RestV1", "mount"]
 
+BILLS_PATH = f"{BASE}/bills"
 PAYMENT_PATH = f"{BASE}/payments/{{payment_id}}"
 # By path and method; the first part of each value is the route's name in the metrics.
 ROUTES: Mapping[str, Mapping[str, tuple[str, Endpoint]]] = MappingProxyType(
@@ -26,6 +27,7 @@ ROUTES: Mapping[str, Mapping[str, tuple[str, Endpoint]]] = MappingProxyType(
             "POST": ("v1-refund", refunds.create_refund),
             "GET": ("v1-refunds", refunds.list_refunds),
         },
+        BILLS_PATH: {"POST": ("v1-raise", bills.raise_all), "GET": ("v1-bill", bills.look_up)},
     }
 )
 

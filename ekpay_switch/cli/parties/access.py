@@ -31,7 +31,7 @@ ApprovedBy = Annotated[
 ]
 _ChangeId = Annotated[UUID, typer.Argument(metavar="ID", help="As `access list` names it.")]
 # What only results have that give no secret.
-_WITHOUT_SECRET = {"fee_plan", "operator_id"}
+_WITHOUT_SECRET = {"fee_plan", "operator_id", "issuer_id"}
 _WORDS: Mapping[AccessKind, str] = {
     AccessKind.PARTNER_ADDED: "new partner",
     AccessKind.PARTNER_SECRET: "new shared secret",
@@ -45,6 +45,7 @@ _WORDS: Mapping[AccessKind, str] = {
     AccessKind.ENDPOINT_KEY: "new webhook key",
     AccessKind.ENDPOINT_SECRET: "shared webhook secret",
     AccessKind.AGENT_OPERATOR: "operator",
+    AccessKind.BILL_ISSUER: "issuer of bills",
 }
 
 

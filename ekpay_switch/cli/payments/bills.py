@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ekpay_switch.cli.scrolls import bill_notices, raise_bills
+from ekpay_switch.cli.scrolls import bill_notices, issuers, raise_bills
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain, taka
 from ekpay_switch.composition.switch import open_switch
@@ -23,6 +23,7 @@ from ekpay_switch.flows.bills.fetch_in_bulk import BulkFetchRequest, BulkFetchRe
 app = typer.Typer(help="What payers owe.", no_args_is_help=True)
 raise_bills.register(app)
 bill_notices.register(app)
+issuers.register(app)
 
 _BILLER = "biller"
 _LINES_MAX = 200_000

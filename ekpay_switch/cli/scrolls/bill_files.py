@@ -12,6 +12,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.scrolls.bill_file_reading import NamingParameter, read_bill_file
 from ekpay_switch.domain.scrolls.bill_files import BillFile, LoadResult, Problem
+from ekpay_switch.flows.bills import raise_bills
 from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.billers import BillerProfile
@@ -53,11 +54,7 @@ def naming_of(profile: BillerProfile) -> list[NamingParameter]:
     """
     if not profile.has_bill_files:
         raise typer.BadParameter(f"{profile.id} hands over no bills in files")
-    return [
-        NamingParameter(parameter.name, parameter.pattern, parameter.group, parameter.is_required)
-        for parameter in profile.parameters
-        if not parameter.names_payer
-    ]
+    return raise_bills.naming_of(profile)
 
 
 def _read(profile: BillerProfile, path: Path) -> BillFile:

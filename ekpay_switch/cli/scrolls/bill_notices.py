@@ -14,11 +14,8 @@ from ekpay_switch.cli.scrolls.raise_bills import BillerId
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.scrolls.bill_files import BillStatus
-from ekpay_switch.persistence.bill_notices.raised_bills import (
-    BillNotice,
-    PostgresRaisedBills,
-    RefusedBillError,
-)
+from ekpay_switch.domain.scrolls.bill_notices import BillNotice
+from ekpay_switch.persistence.bill_notices.raised_bills import PostgresRaisedBills, RefusedBillError
 from ekpay_switch.persistence.short_transactions import ShortTransactions
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.web.notices.bill_notice import NoticePaper, notice_content

@@ -1,7 +1,6 @@
 """`ekpay bills raise` and `ekpay bills import`: an office without a system raises its bills here."""
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from ekpay_switch.cli.terminal import complain, taka
 from ekpay_switch.cli.typed_amounts import typed_taka
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.money import Money, format_taka
-from ekpay_switch.domain.scrolls.bill_file_reading import RAISED, read_raised_bills
+from ekpay_switch.domain.scrolls.bill_file_reading import RAISED, read_raised_bill, read_raised_bills
 from ekpay_switch.domain.scrolls.bill_files import FiledBill, Problem
 from ekpay_switch.domain.scrolls.bill_notices import grouped_code, instalments
 from ekpay_switch.domain.spreadsheet_cells import without_formula
@@ -120,11 +119,10 @@ def import_bills(
 
 def _one_bill(cells: Mapping[str, str], profile: BillerProfile) -> FiledBill:
     """The bill of these cells, by the rules of a file."""
-    read = read_raised_bills(_as_csv(cells), naming_of(profile))
-    bills = [entry for entry in read if isinstance(entry, FiledBill)]
-    if not bills:
-        raise ValueError("; ".join(entry.description for entry in read if isinstance(entry, Problem)))
-    return bills[0]
+    read = read_raised_bill(cells, naming_of(profile))
+    if isinstance(read, FiledBill):
+        return read
+    raise ValueError("; ".join(problem.description for problem in read))
 
 
 def _raise(session: Session, biller_id: str, bills: Sequence[FiledBill]) -> Mapping[str, str]:
@@ -184,14 +182,6 @@ def _write_report(report: Path | None, rows: Iterator[tuple[str, ...]]) -> None:
         writer = csv.writer(target)
         writer.writerow(_REPORT)
         writer.writerows([without_formula(cell) for cell in row] for row in rows)
-
-
-def _as_csv(cells: Mapping[str, str]) -> bytes:
-    names = [*RAISED, *(name for name in cells if name not in RAISED)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([names, [cells[name] for name in names]])
-    return text.getvalue().encode()
 
 
 def _named(fields: Sequence[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ class AccessKind(StrEnum):
     ENDPOINT_KEY = "endpoint_key"
     ENDPOINT_SECRET = "endpoint_secret"  # noqa: S105 - a kind's name
     AGENT_OPERATOR = "agent_operator"
+    BILL_ISSUER = "bill_issuer"
 
 
 STAFF_KINDS = frozenset({AccessKind.STAFF_ADDED, AccessKind.STAFF_ROLES, AccessKind.STAFF_PASSPHRASE})

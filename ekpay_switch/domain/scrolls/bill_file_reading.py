@@ -82,6 +82,16 @@ def read_raised_bills(content: bytes, naming: Sequence[NamingParameter]) -> list
     return _Reader(text.rstrip("\r\n").split("\n"), "", naming, RAISED).read_rows()
 
 
+def read_raised_bill(
+    cells: Mapping[str, str], naming: Sequence[NamingParameter]
+) -> FiledBill | list[Problem]:
+    """One bill of cells by their names, `RAISED` and parameters of the biller; or all problems, at line 0."""
+    strange = sorted(cells.keys() - {*RAISED, *(parameter.name for parameter in naming)})
+    if strange:
+        return [Problem(0, f"{name}: no parameter of this biller") for name in strange]
+    return _Reader([], "", naming, RAISED).read_cells(cells)
+
+
 class _Reader:
     """Reads lines whose headings begin with `fixed`."""
 
@@ -124,6 +134,11 @@ class _Reader:
         if not bills and not self._problems:
             return [Problem(1, "no bill stands below the headings")]
         return self._problems or bills
+
+    def read_cells(self, cells: Mapping[str, str]) -> FiledBill | list[Problem]:
+        """One bill that stands in no file."""
+        bill = self._bill(0, {"status": BillStatus.UNPAID, **cells})
+        return self._problems if bill is None or self._problems else bill
 
     # ---- header, headings and trailer
 
@@ -273,6 +288,8 @@ def _status(cell: str) -> BillStatus:
 def _text(cell: str) -> str:
     if len(cell) > _TEXT_MAX:
         raise _CellError(f"longer than {_TEXT_MAX} signs")
+    if not _is_printable(cell):
+        raise _CellError("holds a control character")
     return cell
 
 

@@ -11,8 +11,10 @@ from datetime import timedelta
 
 from ekpay_switch.domain.bangla import fold_bangla_digits
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.scrolls.bill_files import FiledBill
+from ekpay_switch.domain.scrolls.bill_files import FiledBill, StoredBill
 
+NOTICE_PATH = "/n"
+"""Below it, by its code, is the page on which the bill of a notice is paid."""
 NUMBER_DIGITS = 14
 INSTALMENTS_MAX = 24
 BILL_NO_MAX = 40
@@ -30,6 +32,34 @@ class BillOfNotice:
     biller_id: str
     bill_key: str
     fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BillNotice:
+    """A bill with the code of its notice."""
+
+    code: str
+    stored: StoredBill
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedNotices:
+    """The notices of bills that were raised, now or, where `is_repeat`, by the same call before."""
+
+    notices: tuple[BillNotice, ...]
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBills:
+    """Numbers of bills that are there already and say something else; nothing was raised."""
+
+    bill_keys: frozenset[str]
+
+
+def is_same_bill(standing: FiledBill, sent: FiledBill) -> bool:
+    """Whether a bill that is raised again is the one that stands, whatever became of it since."""
+    return replace(standing, status=sent.status, issued_on=sent.issued_on) == sent
 
 
 def notice_code(number: int) -> str:

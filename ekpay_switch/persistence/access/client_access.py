@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.notifications import EventType
 from ekpay_switch.domain.parties.access import STAFF_KINDS, AccessKind
 from ekpay_switch.persistence.agents.operators import NewOperator, add_operator_within, refuse_operator
+from ekpay_switch.persistence.bill_notices.issuers import NewIssuer, add_issuer_within, refuse_issuer
 from ekpay_switch.persistence.challans.users import ChallanGrant, grant_within
 from ekpay_switch.persistence.challans.users import rotate_key_within as rotate_challan_key
 from ekpay_switch.persistence.merchants.agreements import (
@@ -114,6 +115,12 @@ def operator_order(partner_id: str, citizen_id: UUID, name: str) -> AccessOrder:
     """A request that a citizen's account be that of an operator of an agent (docs/adr/0135)."""
     terms = {"partner_id": partner_id, "citizen_id": str(citizen_id), "name": name}
     return AccessOrder(AccessKind.AGENT_OPERATOR, f"{partner_id}:{citizen_id}", terms)
+
+
+def issuer_order(partner_id: str, biller_id: str) -> AccessOrder:
+    """A request that a partner may raise the bills of a biller over REST v1 (docs/adr/0138)."""
+    terms = {"partner_id": partner_id, "biller_id": biller_id}
+    return AccessOrder(AccessKind.BILL_ISSUER, f"{partner_id}:{biller_id}", terms)
 
 
 class ClientAccess:
@@ -240,6 +247,17 @@ async def _add_operator(desk: _Desk, change: AccessChange) -> Shown:
     return {"partner_id": new.partner_id, "operator_id": str(new.operator_id), "name": new.name}
 
 
+async def _add_issuer(desk: _Desk, change: AccessChange) -> Shown:
+    terms = change.terms
+    new = NewIssuer(uuid7(), terms["partner_id"], terms["biller_id"], change.change_id)
+    if change.approved_by is None:
+        # The trial of a request, whose change is in no row that the issuer could name.
+        await refuse_issuer(desk.connection, new)
+    else:
+        await add_issuer_within(desk.connection, new)
+    return {"partner_id": new.partner_id, "issuer_id": str(new.issuer_id), "biller_id": new.biller_id}
+
+
 _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]] = MappingProxyType(
     {
         AccessKind.PARTNER_ADDED: _add_partner,
@@ -254,6 +272,7 @@ _CARRIED: Mapping[AccessKind, Callable[[_Desk, AccessChange], Awaitable[Shown]]]
         AccessKind.ENDPOINT_KEY: _rotate_endpoint_key,
         AccessKind.ENDPOINT_SECRET: _share_endpoint_secret,
         AccessKind.AGENT_OPERATOR: _add_operator,
+        AccessKind.BILL_ISSUER: _add_issuer,
     }
 )
 

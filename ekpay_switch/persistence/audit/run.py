@@ -76,6 +76,7 @@ from ekpay_switch.persistence.audit.refunds import (
 )
 from ekpay_switch.persistence.audit.scrolls import (
     FILES,
+    ISSUER_CHECKS,
     NUMBERS,
     SCROLL_TOTALS,
     TAKINGS,
@@ -126,6 +127,7 @@ _ROW_CHECKS = (
     *CHALLAN_CHECKS,
     *CART_CHECKS,
     *AGENT_CHECKS,
+    *ISSUER_CHECKS,
     *TRANSFER_CHECKS,
     *DECISION_CHECKS,
     *ACCESS_CHECKS,

@@ -199,3 +199,40 @@ def taking_fault(row: Row) -> str | None:
     if (row["paid_bill"], row["billed"]) != (row["bill_key"], row["amount"]):
         return "another bill or amount than its payment"
     return None
+
+
+# Each issuer with the approval that let it raise bills, and each set of raised bills with its issuer.
+ISSUERS = """
+SELECT i.id, c.id IS NOT NULL AS is_approved,
+  c.terms = jsonb_build_object('partner_id', i.partner_id, 'biller_id', i.biller_id) AS is_as_approved
+FROM bill_issuers AS i LEFT JOIN access_changes AS c
+  ON c.id = i.added_by_change AND c.kind = 'bill_issuer' AND c.approved_by IS NOT NULL
+ORDER BY i.id
+"""
+RAISED = """
+SELECT f.id, EXISTS (
+  SELECT FROM bill_issuers AS i WHERE i.partner_id = f.raised_by AND i.biller_id = f.biller_id
+    AND i.added_at <= f.loaded_at AND coalesce(i.removed_at, 'infinity') >= f.loaded_at) AS was_issuer
+FROM bill_files AS f WHERE f.raised_by IS NOT NULL ORDER BY f.id
+"""
+
+
+def issuer_fault(row: Row) -> str | None:
+    """What is wrong unless two persons let this partner raise bills of this biller."""
+    if not row["is_approved"]:
+        return "no two persons have let this issuer raise bills"
+    return None if row["is_as_approved"] else "the issuer is not the one that was approved"
+
+
+def raised_fault(row: Row) -> str | None:
+    """What is wrong unless bills were raised by a partner that was an issuer then."""
+    return (
+        None if row["was_issuer"] else "its bills were raised by a partner that was no issuer of this biller"
+    )
+
+
+# The query, the function that returns what is wrong with a row, and the row's name.
+ISSUER_CHECKS = (
+    (ISSUERS, issuer_fault, "bill_issuers {id}"),
+    (RAISED, raised_fault, "bill_files {id}"),
+)

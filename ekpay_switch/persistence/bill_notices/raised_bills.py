@@ -8,13 +8,21 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.money import total
 from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill, StoredBill
-from ekpay_switch.domain.scrolls.bill_notices import NUMBER_DIGITS, BillOfNotice, notice_code
+from ekpay_switch.domain.scrolls.bill_notices import (
+    NUMBER_DIGITS,
+    BillNotice,
+    BillOfNotice,
+    KnownBills,
+    RaisedNotices,
+    is_same_bill,
+    notice_code,
+)
 from ekpay_switch.persistence.parties.staff import require_decider
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.scrolls.bill_files import (
@@ -28,6 +36,10 @@ from ekpay_switch.persistence.short_transactions import Connection, ShortTransac
 from ekpay_switch.security.identifiers import uuid7
 
 _KNOWN = "SELECT bill_key FROM biller_bills WHERE biller_id = $1 AND bill_key = ANY($2) ORDER BY bill_key"
+_IS_ISSUER = """
+SELECT true FROM bill_issuers WHERE partner_id = $1 AND biller_id = $2 AND removed_at IS NULL
+"""
+_HOLD_ISSUER = f"{_IS_ISSUER} FOR SHARE"
 _IS_RAISED = "SELECT EXISTS (SELECT FROM bill_files WHERE id = $1)"
 # A code that another notice has is tried again with another number; one bill has one notice.
 _NEW_NOTICES = """
@@ -62,16 +74,8 @@ class RefusedBillError(SwitchError):
     """The bill cannot be raised, noticed or withdrawn; the message says which and why, nothing was done."""
 
 
-@dataclass(frozen=True, slots=True)
-class BillNotice:
-    """A bill with the code of its notice."""
-
-    code: str
-    stored: StoredBill
-
-
 class PostgresRaisedBills:
-    """Bills raised here, in PostgreSQL; each call is one transaction. The port `BillNotices` beside."""
+    """The ports `BillNotices` and `RaisedBills` in PostgreSQL; each call is one transaction."""
 
     def __init__(self, transactions: ShortTransactions) -> None:
         self._transactions = transactions
@@ -88,21 +92,59 @@ class PostgresRaisedBills:
         keys = [bill.bill_key for bill in bills]
 
         async def work(connection: Connection) -> Mapping[str, str]:
-            await connection.execute(LONG_TIMEOUT)
-            number = await lock_files(connection, biller_id) + 1
+            number = await _next_number(connection, biller_id)
             # Written by this call, whose COMMIT was not acknowledged.
-            if await connection.fetchval(_IS_RAISED, file_id):
-                return await _codes(connection, biller_id, keys)
-            known = [row["bill_key"] for row in await connection.fetch(_KNOWN, biller_id, keys)]
-            if known:
-                raise RefusedBillError(f"bill_no: there already: {_some_of(known)}")
-            digest = _digest(biller_id, number, bills)
-            amount = total(bill.amount + bill.vat for bill in bills)
-            await add_file(
-                connection, BillFile(biller_id, number, made_on, digest, tuple(bills), amount), file_id
-            )
-            await set_bills(connection, biller_id, file_id, bills)
+            if not await connection.fetchval(_IS_RAISED, file_id):
+                known = [row["bill_key"] for row in await connection.fetch(_KNOWN, biller_id, keys)]
+                if known:
+                    raise RefusedBillError(f"bill_no: there already: {_some_of(known)}")
+                await _add_bills(connection, _as_file(biller_id, number, made_on, bills), file_id)
             return await _codes(connection, biller_id, keys)
+
+        return await self._transactions.run(work)
+
+    async def is_issuer(self, partner_id: str, biller_id: str) -> bool:
+        """See `ports.bill_notices.RaisedBills`."""
+        found = await self._transactions.run(
+            lambda connection: connection.fetchval(_IS_ISSUER, partner_id, biller_id)
+        )
+        return found is not None
+
+    async def raise_once(
+        self, partner_id: str, biller_id: str, bills: Sequence[FiledBill], made_on: date
+    ) -> RaisedNotices | KnownBills | None:
+        """See `ports.bill_notices.RaisedBills`."""
+        file_id = uuid7()
+        sent = {bill.bill_key: bill for bill in bills}
+
+        async def work(connection: Connection) -> RaisedNotices | KnownBills | None:
+            number = await _next_number(connection, biller_id)
+            # Written by this call, whose COMMIT was not acknowledged.
+            is_ours = await connection.fetchval(_IS_RAISED, file_id)
+            if not is_ours and await connection.fetchval(_HOLD_ISSUER, partner_id, biller_id) is None:
+                return None
+            known = await _stored(connection, biller_id, list(sent))
+            others = [key for key, stored in known.items() if not is_same_bill(stored.bill, sent[key])]
+            is_repeat = not is_ours and len(known) == len(sent) and not others
+            if not is_ours and not is_repeat:
+                if known:
+                    return KnownBills(frozenset(others or known))
+                file = _as_file(biller_id, number, made_on, bills)
+                await _add_bills(connection, file, file_id, partner_id)
+                known = {key: StoredBill(bill) for key, bill in sent.items()}
+            codes = await _codes(connection, biller_id, list(sent))
+            return RaisedNotices(tuple(BillNotice(codes[key], known[key]) for key in sent), is_repeat)
+
+        return await self._transactions.run(work)
+
+    async def notice_of(self, biller_id: str, bill_key: str) -> BillNotice | None:
+        """See `ports.bill_notices.RaisedBills`."""
+
+        async def work(connection: Connection) -> BillNotice | None:
+            known = await _stored(connection, biller_id, [bill_key])
+            if not known:
+                return None
+            return BillNotice((await _codes(connection, biller_id, [bill_key]))[bill_key], known[bill_key])
 
         return await self._transactions.run(work)
 
@@ -114,8 +156,7 @@ class PostgresRaisedBills:
         """
 
         async def work(connection: Connection) -> Sequence[BillNotice]:
-            rows = await connection.fetch(_BILLS, biller_id, list(bill_keys))
-            found = {row["bill_key"]: stored_bill_of(row) for row in rows}
+            found = await _stored(connection, biller_id, bill_keys)
             missing = [key for key in bill_keys if key not in found]
             if missing:
                 raise RefusedBillError(f"bill_no: {biller_id} has no bill {_some_of(missing)}")
@@ -157,6 +198,25 @@ class PostgresRaisedBills:
         return await self._transactions.run(work)
 
 
+async def _next_number(connection: Connection, biller_id: str) -> int:
+    """The number of the biller's next file, whose files are locked from now on."""
+    await connection.execute(LONG_TIMEOUT)
+    return await lock_files(connection, biller_id) + 1
+
+
+async def _add_bills(
+    connection: Connection, file: BillFile, file_id: UUID, raised_by: str | None = None
+) -> None:
+    await add_file(connection, file, file_id, raised_by)
+    await set_bills(connection, file.biller_id, file_id, file.bills)
+
+
+async def _stored(connection: Connection, biller_id: str, bill_keys: Sequence[str]) -> dict[str, StoredBill]:
+    """The bills of these numbers that are there, by their numbers."""
+    rows = await connection.fetch(_BILLS, biller_id, list(bill_keys))
+    return {row["bill_key"]: stored_bill_of(row) for row in rows}
+
+
 async def _codes(connection: Connection, biller_id: str, bill_keys: Sequence[str]) -> Mapping[str, str]:
     """The code of each bill's notice; one is made where there is none."""
     codes = await _read_codes(connection, biller_id, bill_keys)
@@ -182,6 +242,11 @@ def _some_of(bill_keys: Sequence[str]) -> str:
     more = len(bill_keys) - _KEYS_SHOWN
     shown = ", ".join(bill_keys[:_KEYS_SHOWN])
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _as_file(biller_id: str, number: int, made_on: date, bills: Sequence[FiledBill]) -> BillFile:
+    amount = total(bill.amount + bill.vat for bill in bills)
+    return BillFile(biller_id, number, made_on, _digest(biller_id, number, bills), tuple(bills), amount)
 
 
 def _digest(biller_id: str, number: int, bills: Sequence[FiledBill]) -> bytes:

@@ -23,7 +23,30 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ekpay_switch.domain.scrolls.bill_files import BillStatus
 from ekpay_switch.persistence.schema.books import APPEND_ONLY, instant, metadata, one_of
 
-# A biller numbers its files without a gap; the same bytes are loaded once.
+# Which partner may raise the bills of a biller over REST v1.
+bill_issuers = Table(
+    "bill_issuers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.id"), nullable=False),
+    Column("biller_id", Text, nullable=False),
+    Column("added_by_change", Uuid, ForeignKey("access_changes.id"), nullable=False, unique=True),
+    instant("added_at", server_default=func.now()),
+    instant("removed_at", nullable=True),
+    Column("removed_by", Text, ForeignKey("staff.name")),
+    CheckConstraint("biller_id <> ''", name="biller_id"),
+    CheckConstraint("num_nonnulls(removed_at, removed_by) <> 1", name="removal"),
+)
+Index(
+    "uq_bill_issuers_standing",
+    bill_issuers.c.partner_id,
+    bill_issuers.c.biller_id,
+    unique=True,
+    postgresql_where=bill_issuers.c.removed_at.is_(None),
+)
+
+# A biller numbers its files without a gap; the same bytes are loaded once. `raised_by` is the partner that
+# raised its bills over REST v1, empty where they came in a file or were raised by the staff.
 bill_files = Table(
     "bill_files",
     metadata,
@@ -35,6 +58,7 @@ bill_files = Table(
     Column("bills", Integer, nullable=False),
     Column("sum", BigInteger, nullable=False),
     instant("loaded_at", server_default=func.now()),
+    Column("raised_by", Text, ForeignKey("partners.id")),
     UniqueConstraint("biller_id", "number"),
     UniqueConstraint("biller_id", "digest"),
     CheckConstraint("number > 0", name="number"),

@@ -38,8 +38,8 @@ LONG_TIMEOUT = "SET LOCAL statement_timeout = '10min'"
 _NEWEST = "SELECT max(number) FROM bill_files WHERE biller_id = $1"
 _FIND_FILE = "SELECT id FROM bill_files WHERE biller_id = $1 AND digest = $2"
 _NEW_FILE = """
-INSERT INTO bill_files (id, biller_id, number, made_on, digest, bills, sum)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO bill_files (id, biller_id, number, made_on, digest, bills, sum, raised_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 _LOCK_BILLS = """
 SELECT bill_key FROM biller_bills WHERE biller_id = $1 AND bill_key = ANY($2) ORDER BY bill_key FOR UPDATE
@@ -139,11 +139,13 @@ async def lock_files(connection: Connection, biller_id: str) -> int:
     return newest or 0
 
 
-async def add_file(connection: Connection, file: BillFile, file_id: UUID) -> None:
-    """Record a file; its biller's files are locked."""
+async def add_file(
+    connection: Connection, file: BillFile, file_id: UUID, raised_by: str | None = None
+) -> None:
+    """Record a file, whose biller's files are locked; `raised_by` is the partner that raised its bills."""
     await connection.execute(
         _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, len(file.bills),
-        file.sum.minor,
+        file.sum.minor, raised_by,
     )  # fmt: skip
 
 

@@ -6,14 +6,11 @@ from datetime import UTC, datetime
 
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.scrolls.bill_files import FiledBill
-from ekpay_switch.domain.scrolls.bill_notices import grouped_code
+from ekpay_switch.domain.scrolls.bill_notices import NOTICE_PATH, grouped_code
 from ekpay_switch.edge_kit.bilingual_text import Text, day_text, in_bangla, taka_text
 from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.web.qr_codes import qr_svg
 from ekpay_switch.web.site import Site
-
-CODE_PATH = "/n"
-"""Below it, by its code, is the page on which the bill of a notice is paid."""
 
 _TITLE = Text("বিলের নোটিশ", "Bill notice")
 _QR_SAYS = Text("এই বিলের কিউআর কোড", "QR code of this bill")
@@ -54,7 +51,7 @@ class NoticePaper:
     @property
     def link(self) -> str:
         """What the QR code holds."""
-        return f"{self.public_url}{CODE_PATH}/{self.code}"
+        return f"{self.public_url}{NOTICE_PATH}/{self.code}"
 
 
 def notice_content(paper: NoticePaper) -> Mapping[str, object]:

@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.parties.addresses import caller_of
+from ekpay_switch.domain.scrolls.bill_notices import NOTICE_PATH
 from ekpay_switch.edge_kit.login_watch import address_of
 from ekpay_switch.flows.carts.order_cart import CART_PATH
 from ekpay_switch.ports.citizens import CitizenPorts
-from ekpay_switch.web.notices.bill_notice import CODE_PATH as NOTICE_PATH
 from ekpay_switch.web.portal import account_pages as accounts
 from ekpay_switch.web.portal import complaint_pages as complaints
 from ekpay_switch.web.portal import reminder_pages as reminders

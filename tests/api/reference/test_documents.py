@@ -27,7 +27,7 @@ CODES = {
     "/openapi/syndicate.json": set(MESSAGES),
 }
 PREFIXES = {
-    "/openapi.json": "/v1/payments",
+    "/openapi.json": ("/v1/payments", "/v1/bills"),
     "/openapi/merchant.json": "/ekpaypg/",
     "/openapi/syndicate.json": "/syndicate/",
 }

@@ -43,8 +43,10 @@ async def test_the_examples_of_rest_v1_work() -> None:
     refunded = await sent(
         world, of_payment(calls["v1-refund"], paid), {"Idempotency-Key": "key-of-a-refund-1"}
     )
-    assert [reply.status for reply in (made, tried, cancelled, refunded)] == [201, 201, 200, 201]
-    assert len(calls) == 4
+    raised = await sent(world, calls["v1-raise"])
+    replies = (made, tried, cancelled, refunded, raised)
+    assert [reply.status for reply in replies] == [201, 201, 200, 201, 201]
+    assert len(calls) == len(replies)
 
 
 async def test_the_examples_of_the_merchant_api_work() -> None:

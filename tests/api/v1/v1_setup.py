@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
 from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
 
+from biller_adapters.manifest import read_manifest
 from ekpay_switch.api import callbacks, payer_pages
 from ekpay_switch.api.callbacks import CallbackApi
 from ekpay_switch.api.limits import LimitRequests, RequestLimits
@@ -25,10 +27,13 @@ from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.edge_kit.fetch_limits import FetchLimits
 from ekpay_switch.edge_kit.login_watch import LoginWatch
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.ports.collections import Client, NoNewTry, RefundOpened
+from ekpay_switch.settings import Settings
 from tests.api.api_setup import Reply, request_of
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world
-from tests.fakes.billers import Deed
+from tests.fakes.bill_notices import FakeRaisedBills
+from tests.fakes.billers import Deed, FakeBiller
 from tests.fakes.collections.refunds import FakeRefunds
 from tests.fakes.collections.store import FakeCollections
 from tests.fakes.connectors import FakeConnector, Page
@@ -42,6 +47,13 @@ SHOP = Client("bank1", "Shop & <b>Sons</b>", 0, frozenset({"shop.example", "loca
 OTHER = Client("bank2", "Other", 1, frozenset({"other.example", "shop.example"}))
 NO_PAYMENT = "pay_" + "0" * 32
 _KEYS = count(1)
+
+
+@cache
+def office_profile() -> BillerProfile:
+    """An office whose bills stand in our own database."""
+    manifest = read_manifest(Settings().config / "billers" / "up_holding_tax.toml")
+    return replace(manifest.profile(), has_bill_files=True)
 
 
 def a_key() -> str:
@@ -125,6 +137,9 @@ class Till:
         self.small.connector, self.small.connectors.known = self.wallet, [self.wallet]
         biller = self.small.biller
         biller.profile = replace(biller.profile, safety=replace(biller.profile.safety, can_be_undone=True))
+        self.office = FakeBiller(self.small.clock, self.small.steps, office_profile())
+        self.small.billers.known.append(self.office)
+        self.raised_bills = FakeRaisedBills({(SHOP.partner_id, self.office.profile.id)})
         clock, world = self.small.clock, self.small.world
         self.v1 = RestV1(
             world=world,
@@ -134,6 +149,7 @@ class Till:
             questions=RateLimit(clock, 1, calls),
             fetches=FetchLimits(FakePermits(clock), "v1"),
             logins=LoginWatch(FakeFailedLogins(), "v1"),
+            raised_bills=self.raised_bills,
             receipt_path=lambda payment_id: f"/receipt/{payment_id.hex}",
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
@@ -239,6 +255,11 @@ class Shop:
 
     async def get(self, path: str) -> Reply:
         return await self.till.request("GET", path, headers=[("Authorization", f"Bearer {self.api_key}")])
+
+    async def get_bill(self, biller: str, bill_no: str) -> Reply:
+        headers = [("Authorization", f"Bearer {self.api_key}")]
+        query = f"biller={biller}&bill_no={bill_no}"
+        return await self.till.request("GET", "/v1/bills", headers=headers, query=query)
 
     async def create(self, order: Content | None = None, key: str | None = None) -> Reply:
         return await self.post(PAYMENTS, as_bytes(order or an_order()), key or a_key())

@@ -64,7 +64,7 @@ def test_instalments_are_bills_of_their_own(ekpay: Ekpay, bill_no: str) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--field", "month=2"), "a heading is no parameter of this biller"),
+        (("--field", "month=2"), "month: no parameter of this biller"),
         (("--field", "amount=2"), "NAME=VALUE, by the names of"),
         (("--field", "year"), "NAME=VALUE, by the names of"),
         (("--field", "year=2027"), "year stands twice"),

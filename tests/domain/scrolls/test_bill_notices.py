@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from ekpay_switch.domain.bangla import in_bangla_digits
 from ekpay_switch.domain.money import Money, total
+from ekpay_switch.domain.scrolls.bill_files import BillStatus, FiledBill
 from ekpay_switch.domain.scrolls.bill_notices import (
     BILL_NO_MAX,
     INSTALMENTS_MAX,
     grouped_code,
     instalments,
+    is_same_bill,
     notice_code,
     read_notice_code,
 )
@@ -98,3 +100,24 @@ def test_what_cannot_be_paid_in_instalments_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         instalments(replace(PLAIN, **changes), count, every_days)  # type: ignore[arg-type]
+
+
+def test_a_bill_that_is_raised_again_is_the_same_whatever_became_of_it() -> None:
+    tomorrow = replace(BILL, issued_on=DUE)
+    assert is_same_bill(replace(BILL, status=BillStatus.PAID), tomorrow)
+    assert is_same_bill(replace(BILL, status=BillStatus.WITHDRAWN), BILL)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(BILL, amount=Money(1)),
+        replace(BILL, due_on=DUE + timedelta(days=1)),
+        replace(BILL, parameters={"pay_slip_no": "5600010002"}),
+        replace(BILL, customer_name="Karim"),
+        replace(BILL, lines=()),
+    ],
+    ids=["amount", "due day", "names", "customer", "lines"],
+)
+def test_a_bill_that_says_something_else_is_another(other: FiledBill) -> None:
+    assert not is_same_bill(BILL, other)

@@ -1,10 +1,15 @@
-"""A plain CSV file of bills: every row is read, or every problem is named by its line."""
+"""Bills of a plain CSV file or of cells: each is read, or every problem is named."""
 
 from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.scrolls.bill_file_reading import BYTES_MAX, RAISED, read_raised_bills
+from ekpay_switch.domain.scrolls.bill_file_reading import (
+    BYTES_MAX,
+    RAISED,
+    read_raised_bill,
+    read_raised_bills,
+)
 from ekpay_switch.domain.scrolls.bill_files import Problem
 from tests.domain.scrolls.test_bill_files import BILL, GOOD, NAMING
 
@@ -59,3 +64,36 @@ def test_what_is_wrong_is_named_by_its_line(content: bytes, problem: Problem | N
 def test_a_number_that_stands_twice_is_named_at_both_lines() -> None:
     read = read_raised_bills(plain(GOOD, GOOD), NAMING)
     assert read == [Problem(line, "bill_no: stands in this file more than once") for line in (2, 3)]
+
+
+def cells(**changes: str) -> dict[str, str]:
+    named = {name: GOOD[name] for name in (*RAISED, "pay_slip_no", "college_code")}
+    return named | changes
+
+
+def test_cells_are_an_unpaid_bill() -> None:
+    assert read_raised_bill(cells(), NAMING) == BILL
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        (
+            {"due_on": "2026-02-30", "vat": "1"},
+            ["due_on: no date as YYYY-MM-DD", "vat: no taka with two decimals"],
+        ),
+        ({"amount": "400.00"}, ["lines: they do not sum to the amount"]),
+        (
+            {"status": "PAID", "colour": "red"},
+            ["colour: no parameter of this biller", "status: no parameter of this biller"],
+        ),
+        ({"customer_name": "Rahima\x85Khatun"}, ["customer_name: holds a control character"]),
+        ({"period": "2026\n"}, ["period: holds a control character"]),
+    ],
+    ids=["two cells", "sum", "names", "next line", "line feed"],
+)  # fmt: skip
+def test_what_is_wrong_with_cells_is_named_by_them(changes: dict[str, str], problems: list[str]) -> None:
+    read = read_raised_bill(cells(**changes), NAMING)
+    assert isinstance(read, list)
+    assert [problem.description for problem in read] == problems
+    assert {problem.line for problem in read} == {0}
