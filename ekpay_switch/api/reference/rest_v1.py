@@ -15,7 +15,9 @@ from ekpay_switch.api.v1.documents import (
     RefundsDocument,
 )
 from ekpay_switch.api.v1.messages import (
+    BillQuery,
     CancelMessage,
+    Message,
     PaymentMessage,
     RaiseMessage,
     RefundMessage,
@@ -151,24 +153,7 @@ _PAYMENT_ID: Schema = {
     "schema": {"type": "string", "pattern": "^pay_[0-9a-f]{32}$"},
     "example": "pay_0196f0c8a4b27d3e9c5b7a1d2e3f4a5b",
 }
-_OF_BILL: Sequence[Schema] = (
-    {
-        "name": "biller",
-        "in": "query",
-        "required": True,
-        "description": "Your office's id as a biller.",
-        "schema": {"type": "string"},
-        "example": "b9093",
-    },
-    {
-        "name": "bill_no",
-        "in": "query",
-        "required": True,
-        "description": "Your number of the bill.",
-        "schema": {"type": "string"},
-        "example": "HT-2026-17",
-    },
-)
+_OF_BILL: Mapping[str, str] = MappingProxyType({"biller": "b9093", "bill_no": "HT-2026-17"})
 _API_KEY: Schema = {"type": "http", "scheme": "bearer", "description": "Your API key, `sk_…`."}
 
 
@@ -201,7 +186,7 @@ def _operation(path: str, method: str, name: str, components: Components, proble
     body = _BODIES.get(name)
     names_payment = "{payment_id}" in path
     parameters = [_PAYMENT_ID] if names_payment else []
-    parameters += _OF_BILL if name == "v1-bill" else []
+    parameters += _query(BillQuery, _OF_BILL) if name == "v1-bill" else []
     parameters += [_KEY] if ProblemCode.KEY_MISSING in PROBLEMS[name] else []
     unknown = [ProblemCode.NOT_FOUND] if names_payment else []
     return Operation(
@@ -218,6 +203,21 @@ def _operation(path: str, method: str, name: str, components: Components, proble
         parameters=parameters,
         security=[{"apiKey": []}],
     )
+
+
+def _query(kind: type[Message], examples: Mapping[str, str]) -> list[Schema]:
+    """The members of a query as parameters, each with its example."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": True,
+            "description": schema["description"],
+            "schema": {key: value for key, value in schema.items() if key not in ("description", "title")},
+            "example": examples[name],
+        }
+        for name, schema in kind.model_json_schema()["properties"].items()
+    ]
 
 
 def _successes(name: str, components: Components) -> dict[int, Schema]:

@@ -4,10 +4,10 @@ from typing import assert_never
 
 from ekpay_switch.api.v1.calls import REPLAYED, RestAnswer, RestCall, RestV1
 from ekpay_switch.api.v1.documents import RaisedBillDocument, RaisedBillsDocument
-from ekpay_switch.api.v1.messages import ChargeLineMessage, RaisedBillMessage, RaiseMessage
+from ekpay_switch.api.v1.messages import BillQuery, ChargeLineMessage, RaisedBillMessage, RaiseMessage
 from ekpay_switch.api.v1.payments import CREATED, OK
 from ekpay_switch.api.v1.problems import FieldError, ProblemCode, ProblemError
-from ekpay_switch.api.v1.reading import read_message, require_json
+from ekpay_switch.api.v1.reading import read_message, read_query, require_json
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.scrolls.bill_files import BillStatus
@@ -21,8 +21,6 @@ from ekpay_switch.flows.bills.raise_bills import (
     find_bill,
     raise_bills,
 )
-
-BILLER, BILL_NO = "biller", "bill_no"
 
 
 async def raise_all(call: RestCall, v1: RestV1) -> RestAnswer:
@@ -57,21 +55,15 @@ async def raise_all(call: RestCall, v1: RestV1) -> RestAnswer:
 
 async def look_up(call: RestCall, v1: RestV1) -> RestAnswer:
     """`GET /v1/bills?biller=…&bill_no=…`: the bill as it stands."""
-    names = {name: call.request.query_params.getlist(name) for name in (BILLER, BILL_NO)}
-    faults = [
-        FieldError(f"/{name}", "missing" if not sent else "too_many")
-        for name, sent in names.items()
-        if len(sent) != 1
-    ]
-    if faults:
-        raise ProblemError(ProblemCode.VALIDATION_FAILED, faults)
-    biller, bill_no = names[BILLER][0], names[BILL_NO][0]
-    answer = await find_bill(call.client.partner_id, biller, bill_no, v1.world.billers, v1.raised_bills)
+    query = read_query(BillQuery, call.request)
+    answer = await find_bill(
+        call.client.partner_id, query.biller, query.bill_no, v1.world.billers, v1.raised_bills
+    )
     if answer is None:
         raise ProblemError(ProblemCode.NOT_FOUND)
     if isinstance(answer, RaiseRefusal):
         raise ProblemError(ProblemCode(answer.value))
-    return RestAnswer(OK, _document(answer, biller, v1))
+    return RestAnswer(OK, _document(answer, query.biller, v1))
 
 
 def _new_bill(message: RaisedBillMessage, issued_on: str) -> NewBill:

@@ -169,3 +169,10 @@ class RaiseMessage(Message):
     bills: Annotated[list[RaisedBillMessage], Field(min_length=1, max_length=BILLS_MAX)] = Field(
         description="All of them are raised, or none."
     )
+
+
+class BillQuery(Message):
+    """`GET /v1/bills`."""
+
+    biller: Name = Field(description="Your office's id as a biller.")
+    bill_no: BillNo = Field(description="Your number of the bill.")

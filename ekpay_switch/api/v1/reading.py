@@ -3,11 +3,11 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from ekpay_switch.api.card_texts import CARD_NUMBER
@@ -31,6 +31,7 @@ _CODES: Mapping[str, str] = {
     "string_pattern_mismatch": "malformed",
     "string_too_long": "too_long",
     "too_long": "too_many",
+    "too_short": "too_few",
     "not_an_integer": "not_an_integer",
     "out_of_range": "out_of_range",
     CARD_NUMBER: "card_number",
@@ -88,11 +89,29 @@ def read_message(kind: type[AnyMessage], body: bytes) -> AnyMessage:
         raise ProblemError(ProblemCode.INVALID_JSON) from error
     if _has_endless_number(members):
         raise ProblemError(ProblemCode.INVALID_JSON)
+    return _validated(kind, members)
+
+
+def read_query(kind: type[AnyMessage], request: Request) -> AnyMessage:
+    """What a GET asks for, as its message.
+
+    Raises:
+        RefusedError: validation_failed with what is wrong where.
+    """
+    sent = request.query_params.multi_items()
+    twice = sorted(name for name, count in Counter(name for name, _ in sent).items() if count > 1)
+    if twice:
+        errors = [_field_error((name,), "too_long") for name in twice[:_ERRORS_MAX]]
+        raise ProblemError(ProblemCode.VALIDATION_FAILED, errors)
+    return _validated(kind, dict(sent))
+
+
+def _validated(kind: type[AnyMessage], members: Mapping[str, object]) -> AnyMessage:
     try:
         return kind.model_validate(members)
     except ValidationError as refused:
         details = refused.errors(include_url=False, include_context=False, include_input=False)
-        errors = [_field_error(detail) for detail in details[:_ERRORS_MAX]]
+        errors = [_field_error(detail["loc"], detail["type"]) for detail in details[:_ERRORS_MAX]]
     # Outside of the handler: the pydantic error holds what was sent, and must not travel on with ours.
     raise ProblemError(ProblemCode.VALIDATION_FAILED, errors)
 
@@ -116,14 +135,14 @@ def _is_endless(number: Number) -> bool:
     return not number.removeprefix("-").isdecimal() and math.isinf(float(number))
 
 
-def _field_error(detail: ErrorDetails) -> FieldError:
+def _field_error(steps: Sequence[str | int], fault: str) -> FieldError:
     """What is wrong and where; a member that may hold a number is left out of the pointer.
 
     The place in a list is ours, and no number that was sent.
     """
     pointer = ""
-    for step in detail["loc"]:
+    for step in steps:
         if isinstance(step, str) and not _NAME.fullmatch(step):
             break
         pointer += f"/{step}"
-    return FieldError(pointer, _CODES.get(detail["type"], "wrong_type"))
+    return FieldError(pointer, _CODES.get(fault, "wrong_type"))

@@ -83,8 +83,11 @@ async def raise_bills(
                 place for place, parts in enumerate(bills) if any(bill.bill_key in keys for bill in parts)
             ]
             return BillsRefused([BillFault(place, BILL_NO) for place in places], are_known=True)
-        case RaisedNotices():
-            telemetry.log("bills_raised", biller_id=profile.id, partner_id=order.partner_id, count=len(sent))
+        case RaisedNotices(is_repeat=is_repeat):
+            if not is_repeat:
+                telemetry.log(
+                    "bills_raised", biller_id=profile.id, partner_id=order.partner_id, count=len(sent)
+                )
             return answer
         case _:
             assert_never(answer)

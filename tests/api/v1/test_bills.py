@@ -122,10 +122,10 @@ async def test_a_member_of_another_form_is_named_with_its_place(
     assert (reply.status, errors_of(reply)) == (422, [error])
 
 
-@pytest.mark.parametrize("bills", [[], [a_bill()] * 101], ids=["none", "too many"])
-async def test_a_call_has_one_to_a_hundred_bills(shop: Shop, bills: list[Content]) -> None:
-    reply = await shop.post(BILLS, as_bytes({"biller": OFFICE, "bills": bills}))
-    assert (reply.status, code_of(reply)) == (422, "validation_failed")
+@pytest.mark.parametrize(("count", "code"), [(0, "too_few"), (101, "too_many")])
+async def test_a_call_has_one_to_a_hundred_bills(shop: Shop, count: int, code: str) -> None:
+    reply = await shop.post(BILLS, as_bytes({"biller": OFFICE, "bills": [a_bill()] * count}))
+    assert (reply.status, errors_of(reply)) == (422, [("/bills", code)])
 
 
 async def test_a_card_number_in_a_name_never_stays(till: Till, shop: Shop) -> None:
@@ -145,10 +145,28 @@ async def test_only_an_issuer_raises_and_reads_the_bills_of_an_office(till: Till
     assert len(till.raised_bills.bills) == 1
 
 
-async def test_a_bill_that_is_not_there_or_not_named_is_said(shop: Shop) -> None:
+async def test_a_bill_that_is_not_there_is_not_found(shop: Shop) -> None:
     assert (await shop.get_bill(OFFICE, "HT-9")).status == 404
-    reply = await shop.get(BILLS)
-    assert errors_of(reply) == [("/biller", "missing"), ("/bill_no", "missing")]
+
+
+@pytest.mark.parametrize(
+    ("query", "errors"),
+    [
+        ("", [("/biller", "missing"), ("/bill_no", "missing")]),
+        ("biller=b9093&bill_no=%00", [("/bill_no", "malformed")]),
+        ("biller=b9093&bill_no=%E0%A7%A7", [("/bill_no", "malformed")]),
+        (f"biller=b9093&bill_no={'1' * 41}", [("/bill_no", "too_long")]),
+        ("biller=%00&bill_no=HT-1", [("/biller", "malformed")]),
+        ("biller=b9093&bill_no=HT-1&bill_no=HT-2", [("/bill_no", "too_many")]),
+        ("biller=b9093&bill_no=HT-1&year=2026", [("/year", "unknown_member")]),
+    ],
+)
+async def test_what_is_wrong_with_a_query_is_named(
+    shop: Shop, query: str, errors: list[tuple[str, str]]
+) -> None:
+    reply = await shop.get(BILLS, query)
+    assert (reply.status, code_of(reply)) == (422, "validation_failed")
+    assert errors_of(reply) == errors
 
 
 async def test_an_issuer_that_was_removed_meanwhile_raises_nothing(

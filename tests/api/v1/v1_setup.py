@@ -253,13 +253,12 @@ class Shop:
         sent |= {"Idempotency-Key": key} if key is not None else {}
         return await self.till.request("POST", path, body, (sent | dict(headers or {})).items())
 
-    async def get(self, path: str) -> Reply:
-        return await self.till.request("GET", path, headers=[("Authorization", f"Bearer {self.api_key}")])
+    async def get(self, path: str, query: str = "") -> Reply:
+        headers = [("Authorization", f"Bearer {self.api_key}")]
+        return await self.till.request("GET", path, headers=headers, query=query)
 
     async def get_bill(self, biller: str, bill_no: str) -> Reply:
-        headers = [("Authorization", f"Bearer {self.api_key}")]
-        query = f"biller={biller}&bill_no={bill_no}"
-        return await self.till.request("GET", "/v1/bills", headers=headers, query=query)
+        return await self.get("/v1/bills", f"biller={biller}&bill_no={bill_no}")
 
     async def create(self, order: Content | None = None, key: str | None = None) -> Reply:
         return await self.post(PAYMENTS, as_bytes(order or an_order()), key or a_key())
