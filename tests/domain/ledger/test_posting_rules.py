@@ -12,6 +12,8 @@ from ekpay_switch.domain.ledger.posting_rules import (
     charged_back_from_suspense_entry,
     collected_entry,
     collected_without_payment_entry,
+    commission_account,
+    commission_earned_entry,
     delivered_entry,
     deposit_account,
     deposited_entry,
@@ -256,3 +258,10 @@ def test_giving_back_undoes_accepting_to_the_last_paisa(sums: Sums) -> None:
 def test_a_transfer_to_a_prefunded_utility_leaves_our_bank_for_its_deposit() -> None:
     entry = deposited_entry("nesco_prepaid", Money(5_000_000))
     assert lines(entry) == {"settlement_bank": -5_000_000, deposit_account("nesco_prepaid"): 5_000_000}
+
+
+def test_commission_is_our_cost_and_owed_to_its_agent() -> None:
+    entry = commission_earned_entry("udc1", Money(240))
+    assert entry.moment == "commission_earned"
+    assert lines(entry) == {"agent_commission": 240, commission_account("udc1"): -240}
+    assert commission_account("udc1") == "commission_payable:agent:udc1"
