@@ -51,12 +51,12 @@ async def show_history(visit: PortalVisit, citizens: CitizenPorts) -> Response:
 
 
 async def send_history(visit: PortalVisit, citizens: CitizenPorts) -> Response:
-    """The bills of a year as CSV, in English and ASCII digits, for a spreadsheet."""
+    """The bills of a year, of one biller or of all, as CSV: English and ASCII digits, for a spreadsheet."""
     who = await signed_in(visit, citizens)
     if who is None:
         return visit.redirect(_ACCOUNT)
-    year = _year(visit, who)
-    bills = await _bills(visit, citizens, who, year)
+    year, biller_id = _year(visit, who), visit.request.query_params.get(BILLER, "")
+    bills = _of_biller(await _bills(visit, citizens, who, year), biller_id)
     headers = {
         **visit.portal.pages.headers,
         "Content-Disposition": f'attachment; filename="ekpay-{year}.csv"',

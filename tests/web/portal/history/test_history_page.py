@@ -67,6 +67,16 @@ async def test_one_biller_of_it_is_shown_and_summed_alone() -> None:
     assert chosen["value"] == "nesco_postpaid"
 
 
+async def test_the_file_of_a_page_of_one_biller_has_its_bills_alone() -> None:
+    stand = stand_of()
+    await entered(stand)
+    await paid_two(stand)
+    seen = await stand.browser.get(f"{HISTORY}?biller=nesco_postpaid")
+    (link,) = [link for link in seen.html.links() if link.startswith(f"{HISTORY}.csv")]
+    assert [row["biller"] for row in rows_of(await stand.browser.get(link))] == ["nesco_postpaid"]
+    assert len(rows_of(await stand.browser.get(f"{HISTORY}.csv"))) == 2
+
+
 async def test_another_year_is_empty_and_a_made_up_one_is_this_one() -> None:
     stand = stand_of()
     await entered(stand)
