@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -43,6 +44,7 @@ from tests.persistence.citizens.complaint_setup import (
     seen,
 )
 from tests.persistence.citizens.conftest import Desk
+from tests.persistence.worker_setup import a_worker
 
 NO_SUCH_ROW = "ALTER TABLE {table} ADD CONSTRAINT none_of_these CHECK (kind NOT LIKE 'complaint%')"
 ROWS = "SELECT string_agg(t::text, ' ') FROM {table} AS t"
@@ -335,3 +337,17 @@ async def test_complaints_answered_long_ago_are_dropped_with_their_messages(
     kept = await complaints.of_cart(cart_id)
     assert [complaint.number for complaint in kept] == [newer.number, waiting.number]
     assert await portal.books.count("complaint_messages") == 3
+
+
+async def test_the_worker_drops_complaints_that_are_old_enough(
+    portal: Portal, complaints: PostgresComplaints, tmp_path: Path
+) -> None:
+    cart_id = await ordered(portal)
+    old, waiting = [await filed(complaints, cart_id) for _ in range(2)]
+    await complaints.answer(old.number, ANSWER, RAHIMA)
+    await portal.books.tell("UPDATE complaints SET created_at = now() - interval '19 years'")
+    await portal.books.tell(ANSWERED_BEFORE.format(days=10 * 365), old.number)
+    async with a_worker(portal.books, tmp_path):
+        while await portal.books.count("complaints") > 1:
+            assert await portal.books.count("complaints", "answered_at IS NULL") == 1
+    assert [complaint.number for complaint in await complaints.of_cart(cart_id)] == [waiting.number]
