@@ -7,7 +7,7 @@ from ekpay_switch.api.v1.documents import RaisedBillDocument, RaisedBillsDocumen
 from ekpay_switch.api.v1.messages import BillQuery, ChargeLineMessage, RaisedBillMessage, RaiseMessage
 from ekpay_switch.api.v1.payments import CREATED, OK
 from ekpay_switch.api.v1.problems import FieldError, ProblemCode, ProblemError
-from ekpay_switch.api.v1.reading import read_message, read_query, require_json
+from ekpay_switch.api.v1.reading import ERRORS_MAX, read_message, read_query, require_json
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.scrolls.bill_files import BillStatus
@@ -103,5 +103,7 @@ def _document(notice: BillNotice, biller: str, v1: RestV1) -> RaisedBillDocument
 
 def _problem_of(refused: BillsRefused) -> ProblemError:
     why = "already_there" if refused.are_known else "not_allowed"
-    errors = [FieldError(f"/bills/{fault.place}/{fault.member}", why) for fault in refused.faults[:20]]
+    errors = [
+        FieldError(f"/bills/{fault.place}/{fault.member}", why) for fault in refused.faults[:ERRORS_MAX]
+    ]
     return ProblemError(ProblemCode.BILL_EXISTS if refused.are_known else ProblemCode.BILL_NOT_VALID, errors)

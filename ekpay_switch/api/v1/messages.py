@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from ekpay_switch.api.card_texts import CARDS_MASKED, CARDS_REFUSED
 from ekpay_switch.api.strict_json import Number
 from ekpay_switch.domain.collections.payer_page import PayerLanguage
+from ekpay_switch.domain.scrolls.bill_file_reading import TEXT_MAX as BILL_TEXT_LENGTH_MAX
 from ekpay_switch.domain.scrolls.bill_notices import BILL_NO_MAX, INSTALMENTS_MAX
 from ekpay_switch.edge_kit.return_urls import LENGTH_MAX
 
@@ -21,7 +22,7 @@ AMOUNT_MAX = 10**12
 PARAMETERS_MAX = 20
 TEXT_LENGTH_MAX = 200
 BILLS_MAX, CHARGE_LINES_MAX = 100, 20
-BILL_TEXT_MAX, DAYS_MAX = 120, 366
+DAYS_MAX = 366
 _DIGITS_MAX = 13
 _INTEGER = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_DIGITS_MAX - 1}}})", re.ASCII)
 # Control characters, line separators, and what turns the direction of the text around it.
@@ -70,7 +71,7 @@ VisibleText = Annotated[str, _text(f"^[^{_INVISIBLE}]*$"), BeforeValidator(_refu
 Reason = Annotated[str, _text(f"^[^{_INVISIBLE}]+$"), BeforeValidator(_refuse_number), CARDS_MASKED]
 BillNo = Annotated[str, _text("^[A-Za-z0-9][A-Za-z0-9/_-]*$", BILL_NO_MAX), BeforeValidator(_refuse_number)]
 BillText = Annotated[
-    str, _text(f"^[^{_INVISIBLE}]*$", BILL_TEXT_MAX), BeforeValidator(_refuse_number), CARDS_MASKED
+    str, _text(f"^[^{_INVISIBLE}]*$", BILL_TEXT_LENGTH_MAX), BeforeValidator(_refuse_number), CARDS_MASKED
 ]
 ChargeLabel = Annotated[str, _text("^[a-z][a-z0-9_]*$", BILL_NO_MAX), BeforeValidator(_refuse_number)]
 Day = Annotated[

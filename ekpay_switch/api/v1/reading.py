@@ -23,7 +23,7 @@ _IDEMPOTENCY_KEY = re.compile(r'"([A-Za-z0-9_-]{16,64})"|([A-Za-z0-9_-]{16,64})'
 _JSON = re.compile(r'application/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
 # What may be repeated in a pointer: names of ours and typing errors, but nothing that may be a number.
 _NAME = re.compile(r"[a-z_]{1,32}")
-_ERRORS_MAX = 20
+ERRORS_MAX = 20
 _CODES: Mapping[str, str] = {
     "missing": "missing",
     "extra_forbidden": "unknown_member",
@@ -101,7 +101,7 @@ def read_query(kind: type[AnyMessage], request: Request) -> AnyMessage:
     sent = request.query_params.multi_items()
     twice = sorted(name for name, count in Counter(name for name, _ in sent).items() if count > 1)
     if twice:
-        errors = [_field_error((name,), "too_long") for name in twice[:_ERRORS_MAX]]
+        errors = [FieldError(_pointer((name,)), "too_many") for name in twice[:ERRORS_MAX]]
         raise ProblemError(ProblemCode.VALIDATION_FAILED, errors)
     return _validated(kind, dict(sent))
 
@@ -111,7 +111,10 @@ def _validated(kind: type[AnyMessage], members: Mapping[str, object]) -> AnyMess
         return kind.model_validate(members)
     except ValidationError as refused:
         details = refused.errors(include_url=False, include_context=False, include_input=False)
-        errors = [_field_error(detail["loc"], detail["type"]) for detail in details[:_ERRORS_MAX]]
+        errors = [
+            FieldError(_pointer(detail["loc"]), _CODES.get(detail["type"], "wrong_type"))
+            for detail in details[:ERRORS_MAX]
+        ]
     # Outside of the handler: the pydantic error holds what was sent, and must not travel on with ours.
     raise ProblemError(ProblemCode.VALIDATION_FAILED, errors)
 
@@ -135,8 +138,8 @@ def _is_endless(number: Number) -> bool:
     return not number.removeprefix("-").isdecimal() and math.isinf(float(number))
 
 
-def _field_error(steps: Sequence[str | int], fault: str) -> FieldError:
-    """What is wrong and where; a member that may hold a number is left out of the pointer.
+def _pointer(steps: Sequence[str | int]) -> str:
+    """Where it is wrong; a member that may hold a number is left out.
 
     The place in a list is ours, and no number that was sent.
     """
@@ -145,4 +148,4 @@ def _field_error(steps: Sequence[str | int], fault: str) -> FieldError:
         if isinstance(step, str) and not _NAME.fullmatch(step):
             break
         pointer += f"/{step}"
-    return FieldError(pointer, _CODES.get(fault, "wrong_type"))
+    return pointer

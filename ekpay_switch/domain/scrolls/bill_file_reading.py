@@ -34,7 +34,7 @@ _TAKA = re.compile(r"(0|[1-9][0-9]{0,12})\.([0-9]{2})")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,8}")
 _BILL_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{0,39}")
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TEXT_MAX = 120
+TEXT_MAX = 120
 _JOINERS = {ord("\u200c"): None, ord("\u200d"): None}
 
 
@@ -88,7 +88,7 @@ def read_raised_bill(
     """One bill of cells by their names, `RAISED` and parameters of the biller; or all problems, at line 0."""
     strange = sorted(cells.keys() - {*RAISED, *(parameter.name for parameter in naming)})
     if strange:
-        return [Problem(0, f"{name}: no parameter of this biller") for name in strange]
+        return [Problem(0, "no parameter of this biller", name) for name in strange]
     return _Reader([], "", naming, RAISED).read_cells(cells)
 
 
@@ -193,7 +193,7 @@ class _Reader:
         counts = Counter(bill.bill_key for _, bill in bills)
         for line, bill in bills:
             if counts[bill.bill_key] > 1:
-                self._add_problem(line, "bill_no: stands in this file more than once")
+                self._add_problem(line, "stands in this file more than once", "bill_no")
         return [bill for _, bill in bills]
 
     def _bill(self, line: int, cells: Mapping[str, str]) -> FiledBill | None:
@@ -202,22 +202,22 @@ class _Reader:
             try:
                 read_cell(cells[name])
             except _CellError as error:
-                self._add_problem(line, f"{name}: {error}")
+                self._add_problem(line, str(error), name)
         parameters = self._parameters(line, cells)
         if len(self._problems) > before:
             return None
         bill = _build_bill(cells, parameters)
         if bill.amount + bill.vat == ZERO:
-            self._add_problem(line, "amount: nothing is owed")
+            self._add_problem(line, "nothing is owed", "amount")
         if bill.lines and total(charge.amount for charge in bill.lines) != bill.amount:
-            self._add_problem(line, "lines: they do not sum to the amount")
+            self._add_problem(line, "they do not sum to the amount", "lines")
         return bill
 
     def _parameters(self, line: int, cells: Mapping[str, str]) -> dict[str, str]:
         filled = {name: cells[name] for name in self._naming if cells.get(name)}
         for name, text in filled.items():
             if re.fullmatch(self._naming[name].pattern, text, re.ASCII) is None:
-                self._add_problem(line, f"{name}: not of the form that the manifest wants")
+                self._add_problem(line, "not of the form that the manifest wants", name)
         parameters = self._naming.values()
         missing = [
             parameter for parameter in parameters if parameter.is_required and parameter.name not in filled
@@ -237,8 +237,8 @@ class _Reader:
             return None
         return row
 
-    def _add_problem(self, line: int, description: str) -> None:
-        self._problems.append(Problem(line, description))
+    def _add_problem(self, line: int, why: str, cell: str = "") -> None:
+        self._problems.append(Problem(line, why, cell))
 
 
 def _is_printable(text: str) -> bool:
@@ -286,8 +286,8 @@ def _status(cell: str) -> BillStatus:
 
 
 def _text(cell: str) -> str:
-    if len(cell) > _TEXT_MAX:
-        raise _CellError(f"longer than {_TEXT_MAX} signs")
+    if len(cell) > TEXT_MAX:
+        raise _CellError(f"longer than {TEXT_MAX} signs")
     if not _is_printable(cell):
         raise _CellError("holds a control character")
     return cell

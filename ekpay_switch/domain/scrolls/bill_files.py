@@ -70,7 +70,14 @@ class Problem:
     """What is wrong with one line of a file; never quotes its content."""
 
     line: int
-    description: str
+    why: str
+    cell: str = ""
+    """Its name where one cell is wrong, else empty."""
+
+    @property
+    def description(self) -> str:
+        """What is wrong, behind the name of its cell."""
+        return f"{self.cell}: {self.why}" if self.cell else self.why
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,14 @@ class KnownBills:
     bill_keys: frozenset[str]
 
 
+class InstalmentsError(ValueError):
+    """A bill cannot be paid so; `cell` names what of it is wrong."""
+
+    def __init__(self, cell: str, why: str) -> None:
+        super().__init__(f"{cell}: {why}")
+        self.cell = cell
+
+
 def is_same_bill(standing: FiledBill, sent: FiledBill) -> bool:
     """Whether a bill that is raised again is the one that stands, whatever became of it since."""
     return replace(standing, status=sent.status, issued_on=sent.issued_on) == sent
@@ -90,20 +98,21 @@ def instalments(bill: FiledBill, count: int, every_days: int) -> tuple[FiledBill
     The first is due when the bill was. A bill in one instalment is itself.
 
     Raises:
-        ValueError: too many, days that do not go forward, a bill with lines, or less than a paisa for each.
+        InstalmentsError: too many, days that do not go forward, a bill with lines, less than a paisa for
+            each, or a number that becomes too long.
     """
     if not 1 <= count <= INSTALMENTS_MAX:
-        raise ValueError(f"instalments: 1 to {INSTALMENTS_MAX}")
+        raise InstalmentsError("instalments", f"1 to {INSTALMENTS_MAX}")
     if count == 1:
         return (bill,)
     if every_days < 1:
-        raise ValueError("every_days: at least 1")
+        raise InstalmentsError("every_days", "at least 1")
     if bill.lines:
-        raise ValueError("lines: a bill in instalments has none")
+        raise InstalmentsError("lines", "a bill in instalments has none")
     if bill.amount.minor < count:
-        raise ValueError("amount: too small for so many instalments")
+        raise InstalmentsError("amount", "too small for so many instalments")
     if len(f"{bill.bill_key}-{count}") > BILL_NO_MAX:
-        raise ValueError(f"bill_no: with its instalment it is longer than {BILL_NO_MAX} signs")
+        raise InstalmentsError("bill_no", f"with its instalment it is longer than {BILL_NO_MAX} signs")
     return tuple(_instalment(bill, nth, count, every_days) for nth in range(1, count + 1))
 
 

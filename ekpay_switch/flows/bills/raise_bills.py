@@ -8,8 +8,14 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.scrolls.bill_file_reading import RAISED, NamingParameter, read_raised_bill
-from ekpay_switch.domain.scrolls.bill_files import FiledBill
-from ekpay_switch.domain.scrolls.bill_notices import BillNotice, KnownBills, RaisedNotices, instalments
+from ekpay_switch.domain.scrolls.bill_files import FiledBill, Problem
+from ekpay_switch.domain.scrolls.bill_notices import (
+    BillNotice,
+    InstalmentsError,
+    KnownBills,
+    RaisedNotices,
+    instalments,
+)
 from ekpay_switch.ports.bill_notices import RaisedBills
 from ekpay_switch.ports.billers import BillerProfile, Billers
 
@@ -149,17 +155,16 @@ def _read_bill(
         return [BillFault(place, PARAMETERS)]
     bill = read_raised_bill({**new.cells, **new.parameters}, naming)
     if isinstance(bill, list):
-        return [BillFault(place, _member(problem.description, naming)) for problem in bill]
+        return [BillFault(place, _member(problem, naming)) for problem in bill]
     try:
         return instalments(bill, new.instalments, new.every_days)
-    except ValueError as error:
-        return [BillFault(place, str(error).partition(":")[0])]
+    except InstalmentsError as error:
+        return [BillFault(place, error.cell)]
 
 
-def _member(description: str, naming: Sequence[NamingParameter]) -> str:
-    """The member that a problem is about, whose name it begins with."""
-    name, colon, _ = description.partition(":")
-    if colon and name in RAISED:
-        return name
+def _member(problem: Problem, naming: Sequence[NamingParameter]) -> str:
+    """The member that a problem is about; no name that we do not know is repeated."""
+    if problem.cell in RAISED:
+        return problem.cell
     known = {parameter.name for parameter in naming}
-    return f"{PARAMETERS}/{name}" if name in known else PARAMETERS
+    return f"{PARAMETERS}/{problem.cell}" if problem.cell in known else PARAMETERS
