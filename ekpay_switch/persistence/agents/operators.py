@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.persistence.parties.standing_grants import end_grant
 from ekpay_switch.persistence.schema.agents import agent_operators
 from ekpay_switch.persistence.schema.books import partners
 from ekpay_switch.persistence.schema.citizens import citizens
@@ -74,15 +75,9 @@ class AgentOperators:
         Raises:
             OperatorRefusedError: there is no such operator.
         """
-        ending = (
-            update(agent_operators)
-            .where(_OPERATORS.id == operator_id, _OPERATORS.removed_at.is_(None))
-            .values(removed_at=func.now(), removed_by=removed_by)
-        )
         async with self._engine.begin() as connection:
-            is_ended = (await connection.execute(ending)).rowcount == 1
-            is_known = await connection.scalar(select(exists().where(_OPERATORS.id == operator_id)))
-        if not is_known:
+            is_ended = await end_grant(connection, agent_operators, operator_id, removed_by)
+        if is_ended is None:
             raise OperatorRefusedError(f"operator: there is no operator {operator_id}")
         return is_ended
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.persistence.parties.standing_grants import end_grant
 from ekpay_switch.persistence.schema.bill_files import bill_issuers
 from ekpay_switch.persistence.schema.books import partners
 
@@ -56,17 +57,11 @@ class BillIssuers:
         Raises:
             IssuerRefusedError: there is no such issuer.
         """
-        # Bills that it raises at this moment hold the row: the instant is read after theirs.
-        held = select(_ISSUERS.removed_at).where(_ISSUERS.id == issuer_id).with_for_update()
-        ending = update(bill_issuers).where(_ISSUERS.id == issuer_id)
         async with self._engine.begin() as connection:
-            row = (await connection.execute(held)).one_or_none()
-            if row is None:
-                raise IssuerRefusedError(f"issuer: there is no issuer {issuer_id}")
-            if row.removed_at is not None:
-                return False
-            await connection.execute(ending.values(removed_at=func.clock_timestamp(), removed_by=removed_by))
-            return True
+            is_ended = await end_grant(connection, bill_issuers, issuer_id, removed_by)
+        if is_ended is None:
+            raise IssuerRefusedError(f"issuer: there is no issuer {issuer_id}")
+        return is_ended
 
     async def list(self, *, is_all: bool = False) -> Sequence[IssuerLine]:
         """Who is an issuer now, or everybody who ever was; by biller, then by partner."""
