@@ -210,10 +210,9 @@ FROM bill_issuers AS i LEFT JOIN access_changes AS c
 ORDER BY i.id
 """
 RAISED = """
-SELECT f.id, EXISTS (
-  SELECT FROM bill_issuers AS i WHERE i.partner_id = f.raised_by AND i.biller_id = f.biller_id
-    AND i.added_at <= f.loaded_at AND coalesce(i.removed_at, 'infinity') >= f.loaded_at) AS was_issuer
-FROM bill_files AS f WHERE f.raised_by IS NOT NULL ORDER BY f.id
+SELECT f.id, i.biller_id = f.biller_id AND i.added_at <= f.loaded_at
+  AND coalesce(i.removed_at, 'infinity') >= f.loaded_at AS was_issuer
+FROM bill_files AS f JOIN bill_issuers AS i ON i.id = f.issuer_id ORDER BY f.id
 """
 
 
@@ -225,10 +224,8 @@ def issuer_fault(row: Row) -> str | None:
 
 
 def raised_fault(row: Row) -> str | None:
-    """What is wrong unless bills were raised by a partner that was an issuer then."""
-    return (
-        None if row["was_issuer"] else "its bills were raised by a partner that was no issuer of this biller"
-    )
+    """What is wrong unless bills were raised by an issuer of their biller, while it was one."""
+    return None if row["was_issuer"] else "its bills were raised by somebody who was no issuer of it then"
 
 
 # The query, the function that returns what is wrong with a row, and the row's name.

@@ -8,6 +8,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -35,11 +36,10 @@ from ekpay_switch.persistence.scrolls.bill_files import (
 from ekpay_switch.persistence.short_transactions import Connection, ShortTransactions
 from ekpay_switch.security.identifiers import uuid7
 
-_KNOWN = "SELECT bill_key FROM biller_bills WHERE biller_id = $1 AND bill_key = ANY($2) ORDER BY bill_key"
-_IS_ISSUER = """
-SELECT true FROM bill_issuers WHERE partner_id = $1 AND biller_id = $2 AND removed_at IS NULL
+_FIND_ISSUER = """
+SELECT id FROM bill_issuers WHERE partner_id = $1 AND biller_id = $2 AND removed_at IS NULL
 """
-_HOLD_ISSUER = f"{_IS_ISSUER} FOR SHARE"
+_HOLD_ISSUER = f"{_FIND_ISSUER} FOR SHARE"
 _IS_RAISED = "SELECT EXISTS (SELECT FROM bill_files WHERE id = $1)"
 # A code that another notice has is tried again with another number; one bill has one notice.
 _NEW_NOTICES = """
@@ -74,6 +74,16 @@ class RefusedBillError(SwitchError):
     """The bill cannot be raised, noticed or withdrawn; the message says which and why, nothing was done."""
 
 
+@dataclass(frozen=True, slots=True)
+class _NewBills:
+    """Bills to be raised; `partner_id` is the partner that raises them, None for the staff."""
+
+    biller_id: str
+    bills: tuple[FiledBill, ...]
+    made_on: date
+    partner_id: str | None = None
+
+
 class PostgresRaisedBills:
     """The ports `BillNotices` and `RaisedBills` in PostgreSQL; each call is one transaction."""
 
@@ -85,28 +95,25 @@ class PostgresRaisedBills:
     ) -> Mapping[str, str]:
         """Add new bills as the biller's next file, all or none; the code of each one's notice, by its number.
 
+        For the staff, who may raise bills of every office.
+
         Raises:
             RefusedBillError: a bill of that number is there already.
         """
-        file_id = uuid7()
-        keys = [bill.bill_key for bill in bills]
-
-        async def work(connection: Connection) -> Mapping[str, str]:
-            number = await _next_number(connection, biller_id)
-            # Written by this call, whose COMMIT was not acknowledged.
-            if not await connection.fetchval(_IS_RAISED, file_id):
-                known = [row["bill_key"] for row in await connection.fetch(_KNOWN, biller_id, keys)]
-                if known:
-                    raise RefusedBillError(f"bill_no: there already: {_some_of(known)}")
-                await _add_bills(connection, _as_file(biller_id, number, made_on, bills), file_id)
-            return await _codes(connection, biller_id, keys)
-
-        return await self._transactions.run(work)
+        answer = await self._raise(_NewBills(biller_id, tuple(bills), made_on))
+        match answer:
+            case RaisedNotices(notices=notices, is_repeat=False):
+                return {notice.stored.bill.bill_key: notice.code for notice in notices}
+            case KnownBills(bill_keys=known):
+                there = sorted(known)
+            case _:
+                there = [bill.bill_key for bill in bills]
+        raise RefusedBillError(f"bill_no: there already: {_some_of(there)}")
 
     async def is_issuer(self, partner_id: str, biller_id: str) -> bool:
         """See `ports.bill_notices.RaisedBills`."""
         found = await self._transactions.run(
-            lambda connection: connection.fetchval(_IS_ISSUER, partner_id, biller_id)
+            lambda connection: connection.fetchval(_FIND_ISSUER, partner_id, biller_id)
         )
         return found is not None
 
@@ -114,28 +121,11 @@ class PostgresRaisedBills:
         self, partner_id: str, biller_id: str, bills: Sequence[FiledBill], made_on: date
     ) -> RaisedNotices | KnownBills | None:
         """See `ports.bill_notices.RaisedBills`."""
+        return await self._raise(_NewBills(biller_id, tuple(bills), made_on, partner_id))
+
+    async def _raise(self, new: _NewBills) -> RaisedNotices | KnownBills | None:
         file_id = uuid7()
-        sent = {bill.bill_key: bill for bill in bills}
-
-        async def work(connection: Connection) -> RaisedNotices | KnownBills | None:
-            number = await _next_number(connection, biller_id)
-            # Written by this call, whose COMMIT was not acknowledged.
-            is_ours = await connection.fetchval(_IS_RAISED, file_id)
-            if not is_ours and await connection.fetchval(_HOLD_ISSUER, partner_id, biller_id) is None:
-                return None
-            known = await _stored(connection, biller_id, list(sent))
-            others = [key for key, stored in known.items() if not is_same_bill(stored.bill, sent[key])]
-            is_repeat = not is_ours and len(known) == len(sent) and not others
-            if not is_ours and not is_repeat:
-                if known:
-                    return KnownBills(frozenset(others or known))
-                file = _as_file(biller_id, number, made_on, bills)
-                await _add_bills(connection, file, file_id, partner_id)
-                known = {key: StoredBill(bill) for key, bill in sent.items()}
-            codes = await _codes(connection, biller_id, list(sent))
-            return RaisedNotices(tuple(BillNotice(codes[key], known[key]) for key in sent), is_repeat)
-
-        return await self._transactions.run(work)
+        return await self._transactions.run(lambda connection: _raise_within(connection, new, file_id))
 
     async def notice_of(self, biller_id: str, bill_key: str) -> BillNotice | None:
         """See `ports.bill_notices.RaisedBills`."""
@@ -198,17 +188,35 @@ class PostgresRaisedBills:
         return await self._transactions.run(work)
 
 
-async def _next_number(connection: Connection, biller_id: str) -> int:
-    """The number of the biller's next file, whose files are locked from now on."""
+async def _raise_within(
+    connection: Connection, new: _NewBills, file_id: UUID
+) -> RaisedNotices | KnownBills | None:
+    """Raise bills as the biller's next file `file_id`; None where their partner is no issuer any more."""
+    issuer_id = None
+    if new.partner_id is not None:
+        issuer_id = await connection.fetchval(_HOLD_ISSUER, new.partner_id, new.biller_id)
     await connection.execute(LONG_TIMEOUT)
-    return await lock_files(connection, biller_id) + 1
+    number = await lock_files(connection, new.biller_id) + 1
+    sent = {bill.bill_key: bill for bill in new.bills}
+    known = await _stored(connection, new.biller_id, list(sent))
+    if await connection.fetchval(_IS_RAISED, file_id):
+        # Written by this call, whose COMMIT was not acknowledged.
+        return await _notices(connection, new.biller_id, {key: known[key] for key in sent})
+    if new.partner_id is not None and issuer_id is None:
+        return None
+    others = [key for key, stored in known.items() if not is_same_bill(stored.bill, sent[key])]
+    if known and (others or len(known) < len(sent)):
+        return KnownBills(frozenset(others or known))
+    if not known:
+        await add_file(connection, _as_file(new, number), file_id, issuer_id)
+        await set_bills(connection, new.biller_id, file_id, new.bills)
+    raised = {key: known.get(key, StoredBill(bill)) for key, bill in sent.items()}
+    return replace(await _notices(connection, new.biller_id, raised), is_repeat=bool(known))
 
 
-async def _add_bills(
-    connection: Connection, file: BillFile, file_id: UUID, raised_by: str | None = None
-) -> None:
-    await add_file(connection, file, file_id, raised_by)
-    await set_bills(connection, file.biller_id, file_id, file.bills)
+async def _notices(connection: Connection, biller_id: str, bills: Mapping[str, StoredBill]) -> RaisedNotices:
+    codes = await _codes(connection, biller_id, list(bills))
+    return RaisedNotices(tuple(BillNotice(codes[key], stored) for key, stored in bills.items()))
 
 
 async def _stored(connection: Connection, biller_id: str, bill_keys: Sequence[str]) -> dict[str, StoredBill]:
@@ -244,9 +252,10 @@ def _some_of(bill_keys: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _as_file(biller_id: str, number: int, made_on: date, bills: Sequence[FiledBill]) -> BillFile:
-    amount = total(bill.amount + bill.vat for bill in bills)
-    return BillFile(biller_id, number, made_on, _digest(biller_id, number, bills), tuple(bills), amount)
+def _as_file(new: _NewBills, number: int) -> BillFile:
+    amount = total(bill.amount + bill.vat for bill in new.bills)
+    digest = _digest(new.biller_id, number, new.bills)
+    return BillFile(new.biller_id, number, new.made_on, digest, new.bills, amount)
 
 
 def _digest(biller_id: str, number: int, bills: Sequence[FiledBill]) -> bytes:

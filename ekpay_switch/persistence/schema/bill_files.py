@@ -35,6 +35,7 @@ bill_issuers = Table(
     instant("removed_at", nullable=True),
     Column("removed_by", Text, ForeignKey("staff.name")),
     CheckConstraint("biller_id <> ''", name="biller_id"),
+    UniqueConstraint("id", "biller_id"),
     CheckConstraint("num_nonnulls(removed_at, removed_by) <> 1", name="removal"),
 )
 Index(
@@ -45,7 +46,7 @@ Index(
     postgresql_where=bill_issuers.c.removed_at.is_(None),
 )
 
-# A biller numbers its files without a gap; the same bytes are loaded once. `raised_by` is the partner that
+# A biller numbers its files without a gap; the same bytes are loaded once. `issuer_id` is who
 # raised its bills over REST v1, empty where they came in a file or were raised by the staff.
 bill_files = Table(
     "bill_files",
@@ -58,11 +59,12 @@ bill_files = Table(
     Column("bills", Integer, nullable=False),
     Column("sum", BigInteger, nullable=False),
     instant("loaded_at", server_default=func.now()),
-    Column("raised_by", Text, ForeignKey("partners.id")),
+    Column("issuer_id", Uuid),
     UniqueConstraint("biller_id", "number"),
     UniqueConstraint("biller_id", "digest"),
     CheckConstraint("number > 0", name="number"),
     CheckConstraint("least(bills, sum) >= 0", name="totals"),
+    ForeignKeyConstraint(["issuer_id", "biller_id"], ["bill_issuers.id", "bill_issuers.biller_id"]),
     info=APPEND_ONLY,
 )
 

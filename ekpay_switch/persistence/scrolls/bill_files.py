@@ -38,7 +38,7 @@ LONG_TIMEOUT = "SET LOCAL statement_timeout = '10min'"
 _NEWEST = "SELECT max(number) FROM bill_files WHERE biller_id = $1"
 _FIND_FILE = "SELECT id FROM bill_files WHERE biller_id = $1 AND digest = $2"
 _NEW_FILE = """
-INSERT INTO bill_files (id, biller_id, number, made_on, digest, bills, sum, raised_by)
+INSERT INTO bill_files (id, biller_id, number, made_on, digest, bills, sum, issuer_id)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 _LOCK_BILLS = """
@@ -140,12 +140,12 @@ async def lock_files(connection: Connection, biller_id: str) -> int:
 
 
 async def add_file(
-    connection: Connection, file: BillFile, file_id: UUID, raised_by: str | None = None
+    connection: Connection, file: BillFile, file_id: UUID, issuer_id: UUID | None = None
 ) -> None:
-    """Record a file, whose biller's files are locked; `raised_by` is the partner that raised its bills."""
+    """Record a file, whose biller's files are locked; `issuer_id` is who raised its bills over REST v1."""
     await connection.execute(
         _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, len(file.bills),
-        file.sum.minor, raised_by,
+        file.sum.minor, issuer_id,
     )  # fmt: skip
 
 

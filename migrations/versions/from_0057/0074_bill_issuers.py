@@ -1,4 +1,4 @@
-"""Offices that raise bills over REST v1: who may for which biller, and which client raised a set of bills.
+"""Offices that raise bills over REST v1: who may for which biller, and which issuer raised a set of bills.
 
 Safe while the switch runs: a new table, a column without a value that old code leaves alone, and a condition
 that allows all that it did. Old code neither lists nor decides a change of the new kind.
@@ -24,6 +24,7 @@ CREATE TABLE bill_issuers (
   removed_by TEXT,
   CONSTRAINT pk_bill_issuers PRIMARY KEY (id),
   CONSTRAINT uq_bill_issuers_added_by_change UNIQUE (added_by_change),
+  CONSTRAINT uq_bill_issuers_id_biller_id UNIQUE (id, biller_id),
   CONSTRAINT ck_bill_issuers_biller_id CHECK (biller_id <> ''),
   CONSTRAINT ck_bill_issuers_removal CHECK (num_nonnulls(removed_at, removed_by) <> 1),
   CONSTRAINT fk_bill_issuers_partner_id FOREIGN KEY (partner_id) REFERENCES partners (id),
@@ -32,8 +33,9 @@ CREATE TABLE bill_issuers (
 );
 CREATE UNIQUE INDEX uq_bill_issuers_standing ON bill_issuers (partner_id, biller_id) WHERE removed_at IS NULL;
 ALTER TABLE bill_files
-  ADD COLUMN raised_by TEXT,
-  ADD CONSTRAINT fk_bill_files_raised_by FOREIGN KEY (raised_by) REFERENCES partners (id);
+  ADD COLUMN issuer_id UUID,
+  ADD CONSTRAINT fk_bill_files_issuer_id_biller_id FOREIGN KEY (issuer_id, biller_id)
+    REFERENCES bill_issuers (id, biller_id);
 GRANT SELECT, INSERT ON bill_issuers TO ekpay_app;
 GRANT UPDATE (removed_at, removed_by) ON bill_issuers TO ekpay_app;
 GRANT SELECT ON bill_issuers TO ekpay_audit;
@@ -62,7 +64,7 @@ def downgrade() -> None:
     """Take them away and allow the kinds of before; refused while a change of the new kind stands."""
     op.execute("SET LOCAL lock_timeout = '3s'")
     _allow(*_OLD_KINDS)
-    op.execute("ALTER TABLE bill_files DROP COLUMN raised_by")
+    op.execute("ALTER TABLE bill_files DROP COLUMN issuer_id")
     op.execute("DROP TABLE bill_issuers")
 
 

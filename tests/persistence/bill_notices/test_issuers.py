@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from ekpay_switch.domain.money import Money
@@ -24,7 +26,11 @@ __all__ = ["shelf"]  # a fixture
 
 TODAY = date(2099, 3, 2)
 OFFICE = "bank1"
-FILES = "SELECT number, raised_by FROM bill_files ORDER BY number"
+FILES = "SELECT f.number, i.partner_id FROM bill_files AS f JOIN bill_issuers AS i ON i.id = f.issuer_id"
+
+FILE_OF_ANOTHER = """
+INSERT INTO bill_files SELECT $1, 'titas', number, made_on, digest, bills, sum, loaded_at, $2 FROM bill_files
+"""
 
 
 @dataclass
@@ -42,15 +48,21 @@ class Office:
         return UUID(shown["issuer_id"])
 
 
-@pytest.fixture
-async def office(shelf: Shelf) -> AsyncIterator[Office]:
+@asynccontextmanager
+async def open_office(shelf: Shelf) -> AsyncIterator[Office]:
     await shelf.books.tell(persons("alice", "bob"))
     engine = shelf.books.database.engine()
     async with ShortTransactions(shelf.books.database.connect_hot) as transactions:
         access = ClientAccess(engine, KeyRing(bytes(range(32))))
         yield Office(shelf, PostgresRaisedBills(transactions), access, BillIssuers(engine))
-        assert await shelf.books.audit() is None
     await engine.dispose()
+
+
+@pytest.fixture
+async def office(shelf: Shelf) -> AsyncIterator[Office]:
+    async with open_office(shelf) as office:
+        yield office
+    assert await shelf.books.audit() is None
 
 
 async def test_a_partner_raises_bills_once_two_persons_have_let_it(office: Office) -> None:
@@ -149,37 +161,41 @@ async def test_what_says_something_else_under_a_known_number_raises_nothing(offi
     assert await office.raised.notice_of(BILLER, "NU-2") is None
 
 
-_UNAPPROVED = """
+async def test_the_database_takes_bills_from_issuers_of_their_biller_alone(office: Office) -> None:
+    issuer_id = await office.let_in()
+    await office.raised.raise_once(OFFICE, BILLER, [a_bill("NU-1")], TODAY)
+    for issuer in (issuer_id, uuid4()):
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match="fk_bill_files_issuer_id_biller_id"):
+            await office.shelf.books.tell(FILE_OF_ANOTHER, uuid4(), issuer)
+
+
+UNAPPROVED = """
 ALTER TABLE access_changes DISABLE TRIGGER ALL;
 UPDATE access_changes SET approved_by = NULL, approved_at = NULL WHERE kind = 'bill_issuer'
 """
 TAMPERINGS = {
-    "an issuer whom nobody approved": (
-        _UNAPPROVED,
-        "no two persons have let this issuer raise bills",
-    ),
+    "an issuer whom nobody approved": (UNAPPROVED, "no two persons have let this issuer raise bills"),
     "another biller for an issuer": (
-        "UPDATE bill_issuers SET biller_id = 'titas'",
+        "ALTER TABLE bill_issuers DISABLE TRIGGER ALL; UPDATE bill_issuers SET biller_id = 'titas'",
         "the issuer is not the one that was approved",
     ),
-    "bills of somebody who was no issuer": (
+    "bills of another biller": (
         "ALTER TABLE bill_files DISABLE TRIGGER ALL; UPDATE bill_files SET biller_id = 'titas'",
-        "a partner that was no issuer of this biller",
+        "somebody who was no issuer of it then",
+    ),
+    "bills from after an issuer's end": (
+        "UPDATE bill_issuers SET removed_by = 'alice', removed_at = added_at",
+        "somebody who was no issuer of it then",
     ),
 }
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)
-async def test_the_audit_finds_a_changed_issuer(shelf: Shelf, name: str) -> None:
+async def test_the_audit_finds_what_no_issuer_may_have_done(shelf: Shelf, name: str) -> None:
     statements, why = TAMPERINGS[name]
-    await shelf.books.tell(persons("alice", "bob"))
-    engine = shelf.books.database.engine()
-    async with ShortTransactions(shelf.books.database.connect_hot) as transactions:
-        access = ClientAccess(engine, KeyRing(bytes(range(32))))
-        office = Office(shelf, PostgresRaisedBills(transactions), access, BillIssuers(engine))
+    async with open_office(shelf) as office:
         await office.let_in()
         await office.raised.raise_once(OFFICE, BILLER, [a_bill("NU-1")], TODAY)
-    await engine.dispose()
     assert await shelf.books.audit() is None
     for statement in statements.split(";"):
         await shelf.books.tell(statement)
