@@ -1,7 +1,6 @@
 """`ekpay bills add-issuer`, `issuers` and `remove-issuer`: two persons let in, one takes away."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,13 +14,8 @@ BY = ("--by", FOUNDERS[0])
 
 
 @pytest.fixture
-def here(own_home: Path) -> Mapping[str, str]:
-    return {"EKPAY_HOME": str(own_home)}
-
-
-@pytest.fixture
-def partner(ekpay: Ekpay, here: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("EKPAY_HOME", here["EKPAY_HOME"])
+def partner(ekpay: Ekpay, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("EKPAY_HOME", str(own_home))
     assert with_both(ekpay, "partners", "add", "union1", "--name", "Union 1").code == 0
     return "union1"
 

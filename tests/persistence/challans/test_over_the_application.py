@@ -10,14 +10,12 @@ from fastapi import FastAPI
 
 from ekpay_switch.api.limits import Message
 from ekpay_switch.composition.http_app import build_app
-from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.settings import Settings
 from tests.api.echallan.echallan_setup import CREATE
 from tests.persistence.books import Books
 from tests.persistence.challans.challan_setup import open_counter
 from tests.persistence.collections.merchant_money_setup import AMOUNT
-
-KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that open nothing
+from tests.persistence.worker_setup import KEY, a_worker
 
 
 async def ask(
@@ -57,9 +55,7 @@ async def test_a_shop_logs_in_and_loses_nothing_to_a_treasury_that_is_away(
 ) -> None:
     # Nobody listens there: not a byte leaves us.
     monkeypatch.setenv("EKPAY_ACHALLAN_URL", "http://127.0.0.1:9/acs")
-    settings = Settings(
-        home=tmp_path, master_key=KEY, time_divisor=10, operations_port=0, worker_operations_port=0
-    )
+    settings = Settings(home=tmp_path, master_key=KEY, time_divisor=10, operations_port=0)
     app = build_app(settings, books.database)
     async with open_counter(books) as counter, app.router.lifespan_context(app):
         given = await counter.given()
@@ -69,16 +65,12 @@ async def test_a_shop_logs_in_and_loses_nothing_to_a_treasury_that_is_away(
         order = {**CREATE, "PAY_TRXID": payment.ekpay_trnx_id}
         made = await ask(app, "POST", "challan/create", order, token)
         assert made["STATUS"] in {"424", "202"}
-        stop = asyncio.Event()
-        worker = asyncio.create_task(run_worker(settings, books.database, stop))
-        async with asyncio.timeout(60):
+        async with a_worker(books, tmp_path):
             while await books.count("challan_work", "next_action_at IS NOT NULL"):
                 await books.tell(
                     "UPDATE challan_work SET next_action_at = now() WHERE next_action_at > now()"
                 )
                 await asyncio.sleep(0.1)
-        stop.set()
-        await worker
         found = await ask(app, "GET", "challan/search", token=token, query="REQUEST_ID=R1")
         assert (found["STATUS"], found["TRANAMOUNT"]) == ("424", "575.00")
         assert {line["STATUS"] for line in found["CREDIT_INFO"]} == {"424"}
