@@ -1,10 +1,12 @@
 """Issuers in the database: let in by two persons, gone at once, and what they raise is raised once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -16,7 +18,7 @@ from ekpay_switch.persistence.access.client_access import ClientAccess, issuer_o
 from ekpay_switch.persistence.bill_notices.issuers import BillIssuers, IssuerRefusedError
 from ekpay_switch.persistence.bill_notices.raised_bills import PostgresRaisedBills
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
-from ekpay_switch.persistence.short_transactions import ShortTransactions
+from ekpay_switch.persistence.short_transactions import ShortTransactions, Work
 from ekpay_switch.security.keys import KeyRing
 from tests.persistence.books import BILLER
 from tests.persistence.scrolls.test_bill_files import Shelf, a_bill, shelf
@@ -24,6 +26,7 @@ from tests.persistence.staff_rows import persons
 
 __all__ = ["shelf"]  # a fixture
 
+T = TypeVar("T")
 TODAY = date(2099, 3, 2)
 OFFICE = "bank1"
 FILES = "SELECT f.number, i.partner_id FROM bill_files AS f JOIN bill_issuers AS i ON i.id = f.issuer_id"
@@ -46,6 +49,17 @@ class Office:
         order = issuer_order(partner, BILLER)
         shown = await self.access.approve(await self.access.ask(order, "alice"), "bob")
         return UUID(shown["issuer_id"])
+
+
+class LostCommit(ShortTransactions):
+    """Work is done, its COMMIT is not acknowledged, an issuer is removed, and the work is repeated."""
+
+    removal: Callable[[], Awaitable[object]]
+
+    async def run(self, work: Work[T], accounts: Iterable[str] = ()) -> T:
+        await super().run(work, accounts)
+        await self.removal()
+        return await super().run(work, accounts)
 
 
 @asynccontextmanager
@@ -145,6 +159,20 @@ async def test_a_repeat_is_one_whatever_became_of_the_bill(office: Office) -> No
     assert isinstance(answer, RaisedNotices)
     assert (answer.is_repeat, answer.notices[0].stored.is_taken) == (True, True)
     await office.shelf.books.finish(started)
+
+
+async def test_bills_whose_commit_was_lost_are_answered_though_their_issuer_is_removed(
+    office: Office,
+) -> None:
+    issuer_id = await office.let_in()
+    async with LostCommit(office.shelf.books.database.connect_hot) as transactions:
+        transactions.removal = partial(office.issuers.remove, issuer_id, "alice")
+        raised = PostgresRaisedBills(transactions)
+        answer = await raised.raise_once(OFFICE, BILLER, [a_bill("NU-2"), a_bill("NU-1")], TODAY)
+    assert isinstance(answer, RaisedNotices)
+    assert not answer.is_repeat
+    assert [notice.stored.bill.bill_key for notice in answer.notices] == ["NU-2", "NU-1"]
+    assert [tuple(row) for row in await office.shelf.books.rows(FILES)] == [(1, OFFICE)]
 
 
 async def test_what_says_something_else_under_a_known_number_raises_nothing(office: Office) -> None:
